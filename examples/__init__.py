@@ -1,0 +1,1 @@
+"""What shows stagekit at work: an application, and the demo that takes it all the way."""

@@ -1,0 +1,32 @@
+"""Build, release, run: twelve-factor's fifth factor as Invoke tasks.
+
+A repository's tasks.py needs one line: ``ns = stagekit.collection()``.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from stagekit.version import __version__
+
+if TYPE_CHECKING:
+    from stagekit.cli.collection import collection
+    from stagekit.errors import StagekitError
+    from stagekit.plugins.spec import hookimpl
+
+__all__ = ["StagekitError", "__version__", "collection", "hookimpl"]
+
+_HOMES = {
+    "collection": "stagekit.cli.collection",
+    "hookimpl": "stagekit.plugins.spec",
+    "StagekitError": "stagekit.errors",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name on first use: listing tasks must not load Docker's SDK."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'stagekit' has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(_HOMES[name]), name)

@@ -1,0 +1,1 @@
+"""What ships as plugins: registered like anybody's, through the same hooks."""

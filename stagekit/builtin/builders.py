@@ -1,0 +1,25 @@
+"""The builders that ship: BuildKit by buildx where it is, else the engine's own."""
+
+from __future__ import annotations
+
+import os
+
+from stagekit.engine.buildx import BuildxBuilder
+from stagekit.engine.classic import ClassicBuilder
+from stagekit.engine.docker import DockerEngine
+from stagekit.engine.programs import find_program
+from stagekit.plugins.spec import hookimpl
+from stagekit.protocols import Builder, Engine
+
+
+class Buildx:
+    @hookimpl
+    def stagekit_builder(self, engine: Engine) -> Builder | None:
+        program = find_program("docker-buildx", os.environ)
+        return BuildxBuilder(program, engine) if program else None
+
+
+class Classic:
+    @hookimpl
+    def stagekit_builder(self, engine: Engine) -> Builder | None:
+        return ClassicBuilder(engine) if isinstance(engine, DockerEngine) else None

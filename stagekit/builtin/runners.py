@@ -1,0 +1,68 @@
+"""The runner that ships: Docker Compose."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from stagekit.engine.compose import Compose, find_compose
+from stagekit.errors import RunFailed
+from stagekit.events import Emit, Progress
+from stagekit.plugins.spec import hookimpl
+from stagekit.process import Cancel
+from stagekit.protocols import Engine, Observation, Runner
+from stagekit.records import Release
+
+
+@hookimpl
+def stagekit_runner(kind: str, engine: Engine) -> Runner | None:
+    if kind != "compose":
+        return None
+    return ComposeRunner(find_compose(os.environ, engine.environment()), engine)
+
+
+class ComposeRunner:
+    """Runs a release as the Compose project ``<project>-<env>``."""
+
+    def __init__(self, compose: Compose, engine: Engine) -> None:
+        self._compose = compose
+        self._engine = engine
+
+    def up(
+        self,
+        release: Release,
+        folder: Path,
+        *,
+        secrets: Mapping[str, str],
+        emit: Emit,
+        cancel: Cancel,
+    ) -> tuple[str, ...]:
+        result = self._compose.up(
+            name=_name(release),
+            folder=folder,
+            timeout=release.deploy.timeout,
+            secrets=secrets,
+            on_line=lambda line: emit(Progress("up", release.name, line.strip())),
+            cancel=cancel,
+        )
+        return () if result.ok else result.tail()
+
+    def observe(self, release: Release) -> Observation:
+        return Observation(containers=self._engine.containers(_name(release)))
+
+    def down(self, release: Release, folder: Path, *, emit: Emit, cancel: Cancel) -> None:
+        result = self._compose.down(
+            name=_name(release),
+            folder=folder,
+            on_line=lambda line: emit(Progress("down", release.name, line.strip())),
+            cancel=cancel,
+        )
+        if not result.ok:
+            raise RunFailed(
+                "Compose could not take it down", where=release.name, output=result.tail()
+            )
+
+
+def _name(release: Release) -> str:
+    return f"{release.project}-{release.env}"

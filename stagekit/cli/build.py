@@ -1,0 +1,97 @@
+"""``inv build``: source → images, once."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from stagekit.cli.app import App
+from stagekit.cli.show import age, damaged_row, short_commit
+from stagekit.cli.task import stage_task
+
+if TYPE_CHECKING:
+    from stagekit.records import Build, Stored
+
+
+@stage_task(
+    name="new",
+    default=True,
+    help={
+        "plan": "say what would be built, and stop",
+        "json": "print the record as JSON",
+    },
+)
+def new(app: App, *, plan: bool = False, json: bool = False) -> None:
+    """Build the project's images from source, once, and push them.
+
+    Writes artifacts/builds/<id>.toml, which `inv release` reads. Nothing is pushed before
+    everything is built. Without a registry the build stays on this engine.
+    """
+    from stagekit.stages import build as stage
+
+    facts = stage.gather(
+        app.project,
+        ci=app.ci,
+        actor=app.actor,
+        name=lambda ci, source: app.plugins.build_id(ci=ci, source=source, now=datetime.now(UTC)),
+    )
+    decided = stage.decide(facts)
+    if plan:
+        for spec in decided.images:
+            app.console.result(f"build  {spec.name}  {spec.context}")
+            for reference in spec.references if decided.push else ():
+                app.console.result(f"push   {reference}")
+        return
+    builder = app.plugins.builder(app.project.builder, app.engine)
+    stored = stage.apply(
+        decided,
+        engine=app.engine,
+        builder=builder,
+        ledger=app.ledger,
+        emit=app.console.emit,
+        cancel=app.cancel,
+    )
+    _show(app, stored, json)
+
+
+@stage_task(
+    name="list",
+    help={"last": "how many, newest first (default 20)", "json": "print them as JSON"},
+    short={"last": "n"},
+    numbers=["last"],
+)
+def list_(app: App, *, last: str | int = "20", json: bool = False) -> None:
+    """List builds, newest first."""
+    from stagekit.errors import StagekitError
+    from stagekit.records import plain
+
+    rows, records = [], []
+    for id in app.ledger.builds()[: int(last)]:
+        try:
+            build = app.ledger.build(id).record
+        except StagekitError as error:
+            app.console.warn(str(error))
+            rows.append(damaged_row(id, 5))
+            continue
+        records.append(plain(build))
+        where = "engine-local" if build.engine_local else "pushed"
+        commit = short_commit(build.source)
+        images = ", ".join(sorted(build.images))
+        rows.append([build.id, build.status, age(build.created), commit, f"{images} ({where})"])
+    if json:
+        app.console.data(records)
+    else:
+        app.console.table(["BUILD", "STATUS", "MADE", "COMMIT", "IMAGES"], rows)
+
+
+def _show(app: App, stored: Stored[Build], json: bool) -> None:
+    from stagekit.records import plain
+
+    build = stored.record
+    if json:
+        app.console.data(plain(build))
+        return
+    app.console.result(f"build {build.id}")
+    for name, image in sorted(build.images.items()):
+        app.console.result(f"  {name}  {image.pin}")
+    app.console.note(f"next: inv release --env ENV   (record: artifacts/builds/{build.id}.toml)")

@@ -1,0 +1,54 @@
+"""``inv doctor``: what this machine and this project have, and what is missing."""
+
+from __future__ import annotations
+
+import os
+
+from invoke.exceptions import Exit
+
+from stagekit.cli.app import App
+from stagekit.cli.task import stage_task
+
+
+@stage_task(name="doctor", help={"json": "print it as JSON"})
+def doctor(app: App, *, json: bool = False) -> None:
+    """Show every part that stagekit works with: where, which version, what to type if missing.
+
+    Exit code 1 if a part is missing that no stage can do without.
+    """
+    from stagekit.engine.parts import Part, parts
+    from stagekit.errors import StagekitError
+    from stagekit.inputs.environment import environment_names
+    from stagekit.records import plain
+
+    found = parts(os.environ, app.root)
+    try:
+        project = app.project
+        names = ", ".join(environment_names(project)) or "no environment"
+        where = f"{project.root} (images: {', '.join(project.images) or 'none'}; {names})"
+        found.append(Part(name="project", found=True, needed=True, where=where))
+    except StagekitError as error:
+        found.append(
+            Part(name="project", found=False, needed=True, where=str(error), hint=error.hint)
+        )
+    if json:
+        app.console.data([plain(part) for part in found])
+    else:
+        app.console.table(
+            ["PART", "", "VERSION", "WHERE"],
+            [
+                [part.name, _mark(part.found, part.needed), part.version, part.where]
+                for part in found
+            ],
+        )
+        for part in found:
+            if part.hint:
+                app.console.result(f"  {part.name}: {part.hint}")
+    if any(part.needed and not part.found for part in found):
+        raise Exit(code=1)
+
+
+def _mark(found: bool, needed: bool) -> str:
+    if found:
+        return "ok"
+    return "MISSING" if needed else "-"

@@ -1,0 +1,183 @@
+"""``inv run``: a sealed release, brought up and proven."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from stagekit.cli.app import App
+from stagekit.cli.task import stage_task
+
+if TYPE_CHECKING:
+    from stagekit.records import Run, Stored
+
+
+@stage_task(
+    name="new",
+    default=True,
+    help={
+        "env": "the environment",
+        "release": "a release's id; by default the newest",
+        "plan": "say what would be done, and stop",
+        "json": "print the record as JSON",
+    },
+    short={"env": "e"},
+)
+def new(
+    app: App, *, env: str = "", release: str = "", plan: bool = False, json: bool = False
+) -> None:
+    """Bring up a release exactly as it was sealed, and prove that it runs.
+
+    Writes artifacts/runs/<env>/<n>.toml. The verdict is not Compose's: every container is looked
+    at, has to hold for the settle time, and must run the image that the release pins.
+    """
+    _bring_up(app, app.environment(env), release or None, "run", plan, json)
+
+
+@stage_task(
+    name="rollback",
+    help={
+        "env": "the environment",
+        "to": "a release's id; by default the last one before the current that ran well",
+        "plan": "say what would be done, and stop",
+        "json": "print the record as JSON",
+    },
+    short={"env": "e"},
+)
+def rollback(
+    app: App, *, env: str = "", to: str = "", plan: bool = False, json: bool = False
+) -> None:
+    """Run an earlier release again. Nothing is rendered and nothing is built."""
+    from stagekit.stages.run import rollback_target
+
+    target = to or rollback_target(app.ledger, app.environment(env))
+    _bring_up(app, app.environment(env), target, "rollback", plan, json)
+
+
+@stage_task(
+    name="stop",
+    help={"env": "the environment", "json": "print the record as JSON"},
+    short={"env": "e"},
+)
+def stop(app: App, *, env: str = "", json: bool = False) -> None:
+    """Take an environment's containers and networks down. Volumes stay."""
+    from stagekit.errors import InputError
+    from stagekit.stages import run as stage
+
+    last = stage.last_run(app.ledger, app.environment(env))
+    if last is None:
+        raise InputError(f"nothing was ever run in {env}", hint=f"inv run --env {env}")
+    release = app.ledger.release(env, last.record.release.id).record
+    stored = stage.stop(
+        env,
+        ledger=app.ledger,
+        engine=app.engine,
+        runner=app.runner(release),
+        actor=app.actor,
+        ci=app.ci,
+        emit=app.console.emit,
+        cancel=app.cancel,
+    )
+    _show(app, stored, json)
+
+
+@stage_task(
+    name="status",
+    help={"env": "the environment; by default all", "json": "print it as JSON"},
+    short={"env": "e"},
+)
+def status(app: App, *, env: str = "", json: bool = False) -> None:
+    """Show what runs in an environment now, and whether it is what was released."""
+    from stagekit.inputs.environment import environment_names
+    from stagekit.records import plain
+    from stagekit.stages import status as stage
+    from stagekit.stages.run import last_run
+
+    names = [app.environment(env)] if env else environment_names(app.project)
+    found = []
+    for name in names:
+        if last := last_run(app.ledger, name):
+            release = app.ledger.release(name, last.record.release.id).record
+            runner = app.runner(release)
+            found.append(stage.gather(name, ledger=app.ledger, engine=app.engine, runner=runner))
+        elif not json:
+            app.console.note(f"{name}: nothing was run yet")
+    reports = [item for item in found if item is not None]
+    if json:
+        app.console.data([{**plain(item), "well": item.well} for item in reports])
+        return
+    for report in reports:
+        _show_status(app, report)
+
+
+def _show_status(app: App, report: object) -> None:
+    from stagekit.stages.status import EnvironmentStatus
+
+    assert isinstance(report, EnvironmentStatus)
+    commit = f", commit {report.commit[:9]}" if report.commit else ""
+    app.console.result(
+        f"{report.env}/{report.release}: {report.outcome} "
+        f"(run {report.run}, {report.reason} by {report.actor}; build {report.build}{commit})"
+    )
+    rows = [
+        [
+            f"  {item.service}",
+            item.state,
+            item.health or "-",
+            f"{item.running}/{item.wanted}",
+            (item.since or "-")[:19],
+            "as released" if item.proven else "NOT what was released",
+        ]
+        for item in report.services
+    ]
+    if rows:
+        head = ["  SERVICE", "STATE", "HEALTH", "UP", "SINCE (UTC)", "IMAGE"]
+        app.console.table(head, rows)
+
+
+def _bring_up(
+    app: App, env: str, release_id: str | None, reason: str, plan: bool, json: bool
+) -> None:
+    from stagekit.stages import run as stage
+
+    facts = stage.gather(
+        env,
+        release_id=release_id,
+        reason=reason,
+        ledger=app.ledger,
+        engine=app.engine,
+        actor=app.actor,
+        ci=app.ci,
+        emit=app.console.emit,
+    )
+    decided = stage.decide(facts)
+    release = decided.release.record
+    if plan:
+        for pin in decided.pull:
+            app.console.result(f"pull  {pin}")
+        app.console.result(f"up    {release.name} on {app.engine.url}")
+        return
+    provider = app.plugins.secret_provider(release.deploy.secrets, os.environ)
+    stored = stage.apply(
+        decided,
+        ledger=app.ledger,
+        engine=app.engine,
+        runner=app.runner(release),
+        secrets=provider.values(release.secrets) if release.secrets else {},
+        emit=app.console.emit,
+        cancel=app.cancel,
+    )
+    _show(app, stored, json)
+
+
+def _show(app: App, stored: Stored[Run], json: bool) -> None:
+    from stagekit.records import plain
+
+    run = stored.record
+    if json:
+        app.console.data(plain(run))
+        return
+    app.console.result(f"run {run.n}: {run.env}/{run.release.id} {run.outcome}")
+    for container in run.containers:
+        app.console.result(f"  {container.name}  {container.state}  {container.health or '-'}")
+    app.console.note(f"record: artifacts/runs/{run.env}/{run.n}.toml")

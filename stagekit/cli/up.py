@@ -1,0 +1,20 @@
+"""``inv up``: all three stages in one go."""
+
+from __future__ import annotations
+
+from stagekit.cli import build, release, run
+from stagekit.cli.app import App
+from stagekit.cli.task import stage_task
+
+
+@stage_task(
+    name="up",
+    help={"env": "the environment"},
+    short={"env": "e"},
+)
+def up(app: App, *, env: str = "") -> None:
+    """Build, release and run: from source to running in one command."""
+    app.environment(env)
+    build.new.body(app)
+    release.new.body(app, env=env)
+    run.new.body(app, env=env)

@@ -1,0 +1,38 @@
+"""Digests, written as OCI writes them: ``sha256:<64 hex digits>``."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping
+
+DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+
+
+def of_bytes(data: bytes) -> str:
+    """Return the digest of ``data``."""
+    return "sha256:" + hashlib.sha256(data).hexdigest()
+
+
+def is_digest(text: str) -> bool:
+    """Tell whether ``text`` is exactly one well-formed SHA-256 digest."""
+    return DIGEST.fullmatch(text) is not None
+
+
+def short(digest: str) -> str:
+    """Return the first twelve hex digits, as Docker shows them to people."""
+    return digest.removeprefix("sha256:")[:12]
+
+
+def of_tree(files: Mapping[str, bytes]) -> str:
+    """Return one digest for several files.
+
+    It is the digest of what ``sha256sum`` prints for them in the order of their paths, so that
+    ``find . -type f ! -name release.toml -printf '%P\\n' | LC_ALL=C sort | xargs sha256sum | sha256sum``
+    checks a release without stagekit.
+    """
+    listing = "".join(
+        f"{hashlib.sha256(files[path]).hexdigest()}  {path}\n"
+        for path in sorted(files, key=str.encode)
+    )
+    return of_bytes(listing.encode())

@@ -1,0 +1,52 @@
+"""A network bridge of the embedded engine's own.
+
+Two dockerds on one machine would share ``docker0``, and the second changes it under the first.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+
+from stagekit import process
+from stagekit.errors import EngineError
+from stagekit.process import Cancel
+
+_LIMIT = 10.0
+
+
+def add(name: str, address: str) -> None:
+    """Make bridge ``name`` with ``address`` (CIDR), unless it is there.
+
+    Raises:
+        EngineError: iproute2 is missing, or the kernel refuses.
+    """
+    if os.path.exists(f"/sys/class/net/{name}"):
+        return
+    _ip("link", "add", "name", name, "type", "bridge")
+    try:
+        _ip("address", "add", address, "dev", name)
+        _ip("link", "set", name, "up")
+    except EngineError:
+        remove(name)
+        raise
+
+
+def remove(name: str) -> None:
+    """Remove bridge ``name`` if it is there."""
+    if os.path.exists(f"/sys/class/net/{name}"):
+        _ip("link", "delete", name)
+
+
+def _ip(*arguments: str) -> None:
+    program = shutil.which("ip") or shutil.which("ip", path="/usr/sbin:/sbin")
+    if program is None:
+        raise EngineError(
+            "the embedded engine needs the ip command", hint="apt-get install iproute2"
+        )
+    result = process.run((program, *arguments), env={}, limit=_LIMIT, cancel=Cancel())
+    if not result.ok:
+        raise EngineError(
+            f"ip {' '.join(arguments)}: {' '.join(result.tail(1)) or result.code}",
+            hint="an engine of its own needs root and the network's capabilities",
+        )

@@ -1,0 +1,105 @@
+"""A process that outlives the command that started it, known by pid and start time."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from stagekit.errors import EngineError
+from stagekit.records import Part
+
+_STOP_LIMIT = 60.0
+_POLL = 0.1
+
+
+class Daemon(Part, frozen=True):
+    """A detached process. A pid is used again some day; with the start time it is one process."""
+
+    pid: int
+    started: str
+
+    @property
+    def alive(self) -> bool:
+        return _start_time(self.pid) == self.started
+
+    def stop(self) -> bool:
+        """Stop it: TERM, then KILL. Returns, once it is gone, whether it ran."""
+        if not self.alive:
+            return False
+        for name, limit in ((signal.SIGTERM, _STOP_LIMIT), (signal.SIGKILL, _STOP_LIMIT)):
+            try:
+                os.kill(self.pid, name)
+            except ProcessLookupError:
+                return True
+            deadline = time.monotonic() + limit
+            while self.alive and time.monotonic() < deadline:
+                _reap(self.pid)
+                time.sleep(_POLL)
+            if not self.alive:
+                return True
+        raise EngineError(f"process {self.pid} does not end, even when killed")
+
+
+def launch(argv: Sequence[str], *, log: Path, ready: Callable[[], bool], limit: float) -> Daemon:
+    """Start ``argv`` in a session of its own and wait until it is ready.
+
+    Args:
+        argv: program and arguments.
+        log: file its output is appended to.
+        ready: asked until it says yes.
+        limit: seconds it may take.
+
+    Raises:
+        EngineError: it ended or was not ready in time; with its last lines. It is stopped then.
+    """
+    with log.open("ab") as output:
+        try:
+            child = subprocess.Popen(
+                list(argv),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+                cwd="/",
+            )
+        except OSError as error:
+            raise EngineError(f"cannot start {argv[0]}: {error.strerror}") from error
+    daemon = Daemon(pid=child.pid, started=_start_time(child.pid) or "")
+    deadline = time.monotonic() + limit
+    try:
+        while not ready():
+            if child.poll() is not None:
+                raise _failed(f"{Path(argv[0]).name} ended with {child.returncode}", log)
+            if time.monotonic() > deadline:
+                raise _failed(f"{Path(argv[0]).name} was not ready within {limit:g} s", log)
+            time.sleep(_POLL)
+    except BaseException:
+        daemon.stop()
+        raise
+    return daemon
+
+
+def _failed(what: str, log: Path) -> EngineError:
+    lines = log.read_text("utf-8", "replace").splitlines()[-15:]
+    return EngineError(what, where=str(log), output=tuple(lines))
+
+
+def _start_time(pid: int) -> str | None:
+    """Return when a process started, as field 22 of /proc/<pid>/stat has it; None for a zombie."""
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return None
+    fields = text.rpartition(")")[2].split()
+    return None if fields[0] == "Z" else fields[19]
+
+
+def _reap(pid: int) -> None:
+    try:
+        os.waitpid(pid, os.WNOHANG)
+    except ChildProcessError:
+        return  # somebody else's child

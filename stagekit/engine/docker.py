@@ -1,0 +1,333 @@
+"""The Docker Engine by its API, through the docker SDK (the `stagekit.protocols.Engine`).
+
+Every call has a time limit, and every way in which it can fail becomes one line that says which
+engine was asked for what.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import cached_property
+from typing import Any, BinaryIO
+
+from stagekit.engine.endpoint import Endpoint
+from stagekit.errors import EngineError, EngineRefused, LimitExceeded, RegistryError, StagekitError
+from stagekit.events import Emit, Progress
+from stagekit.process import Cancel
+from stagekit.protocols import Container, ImageFacts
+from stagekit.records import EngineFacts
+
+_ANSWER_LIMIT = 60
+"""Seconds an engine may stay silent; a pull or a push says something far more often."""
+
+_PROBE_LIMIT = 5
+_HINT = "inv doctor shows what was found; inv engine.start starts one"
+_PASSED_ON = (
+    "PATH",
+    "HOME",
+    "XDG_RUNTIME_DIR",
+    "XDG_CONFIG_HOME",
+    "SSH_AUTH_SOCK",
+    "DOCKER_CONFIG",
+)
+_COMPOSE_PROJECT = "com.docker.compose.project"
+
+
+class DockerEngine:
+    """One engine, reached on first use.
+
+    Args:
+        endpoint: where it is.
+        environ: what Docker's own programs may see of the process's environment is picked from it.
+    """
+
+    def __init__(self, endpoint: Endpoint, environ: Mapping[str, str]) -> None:
+        self.endpoint = endpoint
+        self._environ = environ
+
+    @property
+    def url(self) -> str:
+        return self.endpoint.url
+
+    @property
+    def local(self) -> bool:
+        return self.endpoint.socket is not None
+
+    def environment(self) -> dict[str, str]:
+        passed = {name: self._environ[name] for name in _PASSED_ON if name in self._environ}
+        passed["DOCKER_HOST"] = self.url
+        if self.endpoint.certificates:
+            passed["DOCKER_CERT_PATH"] = str(self.endpoint.certificates)
+            passed["DOCKER_TLS_VERIFY"] = "1" if self.endpoint.verify else ""
+        return passed
+
+    def ping(self) -> None:
+        """Raise EngineError unless the engine answers within a few seconds."""
+        with self._asking("connect"):
+            client = self._connect(_PROBE_LIMIT)
+            client.ping()
+            client.close()
+
+    def facts(self) -> EngineFacts:
+        with self._asking("what it is"):
+            info, version = self._client.info(), self._client.version()
+        return EngineFacts(
+            id=info.get("ID") or info.get("Name") or "unknown",
+            url=self.url,
+            version=version.get("Version", "unknown"),
+            api=version.get("ApiVersion", "unknown"),
+            platform=f"{version.get('Os', 'linux')}/{version.get('Arch', 'unknown')}",
+        )
+
+    def image(self, reference: str) -> ImageFacts | None:
+        from docker.errors import ImageNotFound, NotFound
+
+        with self._asking(f"image {reference}"):
+            try:
+                found = self._client.api.inspect_image(reference)
+            except (ImageNotFound, NotFound):
+                return None
+        return ImageFacts(
+            id=found["Id"],
+            size=found.get("Size") or 0,
+            platform=f"{found.get('Os', 'linux')}/{found.get('Architecture', 'unknown')}",
+            digests=tuple(found.get("RepoDigests") or ()),
+        )
+
+    def tag(self, image: str, reference: str) -> None:
+        """Give an image on the engine one more name."""
+        repository, tag = split_reference(reference)
+        with self._asking(f"tag {reference}"):
+            self._client.api.tag(image, repository, tag)
+
+    def pull(self, reference: str, *, emit: Emit, cancel: Cancel) -> None:
+        repository, tag = split_reference(reference)
+        with self._asking(f"pull {reference}", failure=RegistryError):
+            stream = self._client.api.pull(repository, tag=tag, stream=True, decode=True)
+            for entry in self._follow(stream, "pull", reference, emit, cancel):
+                _raise_registry_error(entry, reference)
+
+    def push(self, reference: str, *, emit: Emit, cancel: Cancel) -> str:
+        repository, tag = split_reference(reference)
+        stated = None
+        with self._asking(f"push {reference}", failure=RegistryError):
+            stream = self._client.api.push(repository, tag=tag, stream=True, decode=True)
+            for entry in self._follow(stream, "push", reference, emit, cancel):
+                _raise_registry_error(entry, reference)
+                stated = (entry.get("aux") or {}).get("Digest") or stated
+        answered = self.registry_digest(reference)
+        if stated and stated != answered:
+            raise RegistryError(
+                f"took {stated}, and now answers {answered}: somebody else pushed the same tag",
+                where=reference,
+                hint="inv build again; a build's own tag must be pushed by that build alone",
+            )
+        return answered
+
+    def registry_digest(self, reference: str) -> str:
+        with self._asking(f"digest of {reference}", failure=RegistryError):
+            answer = self._client.api.inspect_distribution(reference)
+        return str(answer["Descriptor"]["digest"])
+
+    def build_context(self, context: BinaryIO, **settings: Any) -> Iterator[dict[str, Any]]:
+        """Build a context with the engine's own builder; yield what it says, entry by entry.
+
+        Args:
+            context: a tar archive.
+            settings: of the SDK's ``api.build``.
+        """
+        with self._asking("build"):
+            yield from self._client.api.build(
+                fileobj=context, custom_context=True, decode=True, rm=True, forcerm=True, **settings
+            )
+
+    def import_image(self, archive: BinaryIO, reference: str, changes: Iterable[str]) -> None:
+        """Make an image of one layer from a tar archive of a root file system."""
+        repository, tag = split_reference(reference)
+        with self._asking(f"import {reference}"):
+            self._client.api.import_image_from_stream(
+                archive, repository=repository, tag=tag, changes=list(changes)
+            )
+
+    def containers(self, project: str | None = None) -> tuple[Container, ...]:
+        label = f"{_COMPOSE_PROJECT}={project}" if project else None
+        with self._asking("its containers"):
+            listed = self._client.api.containers(
+                all=project is not None, filters={"label": label} if label else None
+            )
+            return tuple(
+                container
+                for entry in listed
+                if (container := self._container(entry["Id"])) is not None
+            )
+
+    def run_container(self, image: str, name: str, *, port: str, published: str) -> None:
+        """Start a container of stagekit's own that publishes one port; it restarts with the engine."""
+        host, _, number = published.rpartition(":")
+        with self._asking(f"start {name}"):
+            self._client.containers.run(
+                image,
+                name=name,
+                detach=True,
+                ports={port: (host, int(number))},
+                restart_policy={"Name": "unless-stopped"},
+            )
+
+    def remove_container(self, name: str) -> bool:
+        """Remove a container and its anonymous volumes; return whether there was one."""
+        from docker.errors import NotFound
+
+        with self._asking(f"remove {name}"):
+            try:
+                self._client.api.remove_container(name, v=True, force=True)
+            except NotFound:
+                return False
+        return True
+
+    def logs(self, container: str, lines: int) -> tuple[str, ...]:
+        with self._asking(f"logs of {container[:12]}"):
+            text = self._client.api.logs(container, tail=lines, stdout=True, stderr=True)
+        return tuple(text.decode("utf-8", "replace").splitlines()[-lines:])
+
+    @cached_property
+    def _client(self) -> Any:
+        with self._asking("connect"):
+            return self._connect(_ANSWER_LIMIT)
+
+    def _connect(self, limit: int) -> Any:
+        import docker
+        from docker.tls import TLSConfig
+
+        tls: Any = False
+        if folder := self.endpoint.certificates:
+            pair = (str(folder / "cert.pem"), str(folder / "key.pem"))
+            tls = TLSConfig(
+                client_cert=pair if os.path.exists(pair[0]) else None,
+                ca_cert=str(folder / "ca.pem") if (folder / "ca.pem").exists() else None,
+                verify=self.endpoint.verify,
+            )
+        return docker.DockerClient(
+            base_url=self.url, tls=tls, timeout=limit, use_ssh_client=self.url.startswith("ssh://")
+        )
+
+    @contextmanager
+    def _asking(self, what: str, *, failure: type[EngineError] = EngineRefused) -> Iterator[None]:
+        import requests
+        from docker.errors import APIError, DockerException
+
+        try:
+            yield
+        except StagekitError:
+            raise
+        except APIError as error:
+            hint = _registry_hint(str(error)) if failure is RegistryError else None
+            raise failure(_first_line(error.explanation or error), where=what, hint=hint) from error
+        except (requests.Timeout, TimeoutError) as error:
+            raise LimitExceeded(
+                f"the engine at {self.url} does not answer", where=what, hint=_HINT
+            ) from error
+        except (requests.RequestException, DockerException, OSError) as error:
+            raise EngineError(
+                f"the engine at {self.url} cannot be reached: {_reason(error)}",
+                where=what,
+                hint=_HINT,
+            ) from error
+
+    def _follow(
+        self, stream: Iterable[dict[str, Any]], step: str, subject: str, emit: Emit, cancel: Cancel
+    ) -> Iterator[dict[str, Any]]:
+        for entry in stream:
+            cancel.check()
+            if entry.get("id") and entry.get("status"):
+                text = f"{entry['id']}: {entry['status']} {entry.get('progress', '')}"
+                emit(Progress(step, subject, text.strip()))
+            yield entry
+
+    def _container(self, id: str) -> Container | None:
+        from docker.errors import NotFound
+
+        try:
+            found = self._client.api.inspect_container(id)
+        except NotFound:  # gone since it was listed
+            return None
+        labels = found["Config"].get("Labels") or {}
+        if labels.get("com.docker.compose.oneoff") == "True":
+            return None
+        state, health = found["State"], found["State"].get("Health") or {}
+        checks = health.get("Log") or []
+        ended = state["Status"] in ("exited", "dead")
+        return Container(
+            id=found["Id"],
+            name=found["Name"].lstrip("/"),
+            service=labels.get("com.docker.compose.service", ""),
+            project=labels.get(_COMPOSE_PROJECT),
+            state=state["Status"],
+            image_id=found["Image"],
+            restart_policy=(found["HostConfig"].get("RestartPolicy") or {}).get("Name") or "no",
+            restarts=found.get("RestartCount", 0),
+            started=state.get("StartedAt", ""),
+            health=health.get("Status") if health.get("Status") != "none" else None,
+            exit_code=state.get("ExitCode") if ended else None,
+            error=state.get("Error") or "",
+            health_output=(checks[-1].get("Output") or "").strip() if checks else "",
+            ports=_bindings(found),
+        )
+
+
+def split_reference(reference: str) -> tuple[str, str | None]:
+    """Split ``repository:tag`` or ``repository@digest``; a port belongs to the repository."""
+    if "@" in reference:
+        repository, _, found = reference.partition("@")
+        return repository, found
+    head, slash, last = reference.rpartition("/")
+    name, colon, tag = last.partition(":")
+    return f"{head}{slash}{name}", tag if colon else None
+
+
+def _bindings(found: Mapping[str, Any]) -> tuple[str, ...]:
+    ports = (found["HostConfig"].get("PortBindings") or {}) | (
+        found["NetworkSettings"].get("Ports") or {}
+    )
+    return tuple(
+        sorted(
+            {
+                f"{binding.get('HostIp') or '0.0.0.0'}:{binding['HostPort']}/{port.partition('/')[2]}"  # noqa: S104  # read, not bound
+                for port, bindings in ports.items()
+                for binding in bindings or []
+                if binding.get("HostPort")
+            }
+        )
+    )
+
+
+def _raise_registry_error(entry: Mapping[str, Any], reference: str) -> None:
+    if message := entry.get("error"):
+        raise RegistryError(_first_line(message), where=reference, hint=_registry_hint(message))
+
+
+def _registry_hint(message: str) -> str:
+    text = message.lower()
+    if any(word in text for word in ("denied", "unauthorized", "authentication", "no basic auth")):
+        return "docker login to that registry; stagekit uses Docker's own credentials"
+    if any(word in text for word in ("not found", "unknown", "does not exist")):
+        return "check the name and the tag"
+    return "check that the registry runs and can be reached from the engine"
+
+
+def _first_line(message: object) -> str:
+    return (str(message).strip().splitlines() or ["no reason given"])[0]
+
+
+def _reason(error: BaseException) -> str:
+    """Find the plain reason in the depths of what requests and urllib3 wrap around it."""
+    seen: list[BaseException] = []
+    at: BaseException | None = error
+    while at is not None and at not in seen:
+        if isinstance(at, OSError) and at.strerror:
+            return at.strerror.lower()
+        seen.append(at)
+        inner = [item for item in getattr(at, "args", ()) if isinstance(item, BaseException)]
+        at = inner[0] if inner else at.__cause__ or at.__context__
+    return _first_line(error)

@@ -1,0 +1,157 @@
+"""The embedded engine: a private dockerd for a machine where no engine answers.
+
+Its folders, socket, bridge and addresses are its own, apart from any system Docker. Everything is
+below one folder of the user's, which only that user can enter. It outlives the command that
+started it, and is stopped by its pid.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import msgspec
+
+from stagekit import durable
+from stagekit.engine import bridge
+from stagekit.engine.daemon import Daemon, launch
+from stagekit.engine.docker import DockerEngine
+from stagekit.engine.endpoint import Endpoint
+from stagekit.engine.home import make_home
+from stagekit.errors import EngineError, InputError
+from stagekit.records import Part
+
+ORIGIN = "the embedded engine"
+
+_SOCKET_LIMIT = 107
+_START_LIMIT = 60.0
+_STATE = "engine.toml"
+
+
+class Settings(Part, frozen=True):
+    """What keeps one private engine apart from another on the same machine.
+
+    Attributes:
+        bridge: its network interface, up to 15 characters.
+        network: first two numbers of the addresses it hands out.
+    """
+
+    bridge: str = "stagekit0"
+    network: str = "10.213"
+
+
+class Embedded(Part, frozen=True):
+    """A private engine."""
+
+    url: str
+    dockerd: Daemon
+    settings: Settings
+
+
+def running(home: Path) -> Embedded | None:
+    """Return the engine of ``home`` if it runs."""
+    state = _state(home)
+    return state if state and state.dockerd.alive else None
+
+
+def start(home: Path, program: Path, *, mirror: str, settings: Settings) -> Embedded:
+    """Start a private engine, or return the one that runs.
+
+    Args:
+        home: stagekit's own folder.
+        program: dockerd.
+        mirror: address of the private registry, which is asked before Docker Hub.
+        settings: its bridge and addresses.
+
+    Raises:
+        EngineError: not root, or it does not come up; with its last log lines.
+    """
+    if found := running(home):
+        return found
+    stop(home)
+    check(home)
+    make_home(home)
+    for part in ("data", "exec", "log"):
+        (home / part).mkdir(exist_ok=True)
+    durable.write_file(home / "daemon.json", b"{}\n")
+    bridge.add(settings.bridge, f"{settings.network}.0.1/24")
+    try:
+        dockerd = launch(
+            _argv(home, program, mirror, settings),
+            log=home / "log" / "dockerd.log",
+            ready=lambda: _answers(home / "docker.sock"),
+            limit=_START_LIMIT,
+        )
+    except BaseException:
+        bridge.remove(settings.bridge)
+        raise
+    started = Embedded(url=f"unix://{home / 'docker.sock'}", dockerd=dockerd, settings=settings)
+    durable.write_file(home / _STATE, msgspec.toml.encode(started), mode=0o600)
+    return started
+
+
+def stop(home: Path) -> bool:
+    """Stop the engine of ``home`` and its containers. Its data stays.
+
+    Returns:
+        Whether it ran.
+    """
+    state = _state(home)
+    if state is None:
+        return False
+    stopped = state.dockerd.stop()
+    bridge.remove(state.settings.bridge)
+    for name in (_STATE, "docker.sock", "docker.pid"):
+        (home / name).unlink(missing_ok=True)
+    return stopped
+
+
+def _argv(home: Path, program: Path, mirror: str, settings: Settings) -> tuple[str, ...]:
+    return (
+        str(program),
+        *("--config-file", str(home / "daemon.json")),
+        *("--data-root", str(home / "data")),
+        *("--exec-root", str(home / "exec")),
+        *("--pidfile", str(home / "docker.pid")),
+        *("--host", f"unix://{home / 'docker.sock'}"),
+        *("--bridge", settings.bridge),
+        *("--default-address-pool", f"base={settings.network}.128.0/17,size=24"),
+        *("--registry-mirror", f"http://{mirror}"),
+    )
+
+
+def _answers(path: Path) -> bool:
+    if not path.exists():
+        return False
+    try:
+        DockerEngine(Endpoint(f"unix://{path}", ORIGIN), {}).ping()
+    except EngineError:
+        return False
+    return True
+
+
+def _state(home: Path) -> Embedded | None:
+    try:
+        return msgspec.toml.decode((home / _STATE).read_bytes(), type=Embedded)
+    except (FileNotFoundError, PermissionError):
+        return None
+    except (OSError, msgspec.MsgspecError) as error:
+        raise EngineError(
+            f"cannot be read: {error}", where=str(home / _STATE), hint="remove that file"
+        ) from error
+
+
+def check(home: Path) -> None:
+    """Raise unless a private engine can be started by this user in ``home``."""
+    if os.geteuid() != 0:
+        raise EngineError(
+            "a private dockerd needs root",
+            hint="run the command with sudo, or use an engine you may: set DOCKER_HOST",
+        )
+    if len(os.fsencode(home / "docker.sock")) > _SOCKET_LIMIT:
+        raise InputError(
+            "too long for a socket's path (108 bytes)", where=str(home), hint="set STAGEKIT_HOME"
+        )
+    if shutil.which("iptables") is None:
+        raise EngineError("dockerd needs iptables", hint="apt-get install iptables")

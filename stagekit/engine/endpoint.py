@@ -1,0 +1,30 @@
+"""Where an engine is reached."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """Where an engine is reached, and how that is known.
+
+    Attributes:
+        url: in Docker's form: ``unix:///…``, ``tcp://…``, ``ssh://…``, ``npipe://…``.
+        origin: what named it, for people.
+        named: whether somebody asked for this very engine.
+        certificates: folder with ca.pem, cert.pem and key.pem, for TLS.
+        verify: whether the engine's certificate is checked.
+    """
+
+    url: str
+    origin: str
+    named: bool = False
+    certificates: Path | None = None
+    verify: bool = True
+
+    @property
+    def socket(self) -> Path | None:
+        """The socket's path, for an engine on this machine."""
+        return Path(self.url.removeprefix("unix://")) if self.url.startswith("unix://") else None

@@ -1,0 +1,93 @@
+"""Everything that can go wrong, as one tree. The command line prints these and nothing else.
+
+    StagekitError            1   what happened, where, and what to type next
+    ├── InputError           2   a setting, name, template or argument is wrong
+    ├── BuildFailed          3   an image did not build, or could not be pushed
+    ├── ReleaseFailed        4   the release could not be sealed
+    ├── RunFailed            5   what came up is not what was released, or did not come up
+    ├── EngineError          6   no engine answers, or it answers wrongly
+    │   ├── NoEngine         6   nobody named an engine, and none answers
+    │   ├── EngineRefused    6   an engine answers: no
+    │   ├── RegistryError    6   a registry refused, or does not answer
+    │   └── LimitExceeded    6   a program took longer, or more memory, than it may
+    ├── LedgerError          7   a record is damaged, edited, or cannot be written
+    └── Cancelled          130   stopped by SIGINT or SIGTERM
+
+The number is the exit code.
+"""
+
+from __future__ import annotations
+
+
+class StagekitError(Exception):
+    """An error a user can act on.
+
+    Args:
+        what: what happened, in one sentence without a full stop.
+        where: the file, key, service or host it happened at, e.g. ``templates/compose.yaml:12``.
+        hint: what to do next, a command where one helps.
+        output: last lines of a program or container that say why.
+    """
+
+    exit_code = 1
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        where: str | None = None,
+        hint: str | None = None,
+        output: tuple[str, ...] = (),
+    ) -> None:
+        super().__init__(what)
+        self.what = what
+        self.where = where
+        self.hint = hint
+        self.output = output
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.what}" if self.where else self.what
+
+
+class InputError(StagekitError):
+    exit_code = 2
+
+
+class BuildFailed(StagekitError):
+    exit_code = 3
+
+
+class ReleaseFailed(StagekitError):
+    exit_code = 4
+
+
+class RunFailed(StagekitError):
+    exit_code = 5
+
+
+class EngineError(StagekitError):
+    exit_code = 6
+
+
+class NoEngine(EngineError):
+    pass
+
+
+class EngineRefused(EngineError):
+    pass
+
+
+class RegistryError(EngineError):
+    pass
+
+
+class LimitExceeded(EngineError):
+    pass
+
+
+class LedgerError(StagekitError):
+    exit_code = 7
+
+
+class Cancelled(StagekitError):
+    exit_code = 130

@@ -1,0 +1,80 @@
+"""What happened, as frozen values. Stages emit them; the console, the journal and plugins listen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from time import monotonic
+
+
+@dataclass(frozen=True)
+class Started:
+    """A step begins. ``step`` is a verb (``build``, ``push``), ``subject`` what it works on."""
+
+    step: str
+    subject: str
+
+
+@dataclass(frozen=True)
+class Progress:
+    """A step says how far it is."""
+
+    step: str
+    subject: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Done:
+    """A step ended well, after ``seconds``."""
+
+    step: str
+    subject: str
+    text: str
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Warned:
+    """Something a person should know, which stops nothing."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Noted:
+    """A plain remark on what was decided."""
+
+    text: str
+
+
+Event = Started | Progress | Done | Warned | Noted
+Emit = Callable[[Event], None]
+
+
+def ignore(event: Event) -> None:
+    """The listener for callers who want none."""
+
+
+class Step:
+    """A step under way; set ``outcome`` to say in a few words how it ended."""
+
+    def __init__(self, emit: Emit, name: str, subject: str) -> None:
+        self._emit = emit
+        self._name = name
+        self._subject = subject
+        self.outcome = ""
+
+    def progress(self, text: str) -> None:
+        self._emit(Progress(self._name, self._subject, text))
+
+
+@contextmanager
+def step(emit: Emit, name: str, subject: str) -> Iterator[Step]:
+    """Emit ``Started``, then ``Done`` with the time taken unless the body raised."""
+    emit(Started(name, subject))
+    begun = monotonic()
+    under_way = Step(emit, name, subject)
+    yield under_way
+    emit(Done(name, subject, under_way.outcome, monotonic() - begun))

@@ -1,0 +1,118 @@
+"""Finds the variables that a Compose document asks for, each with its line.
+
+Compose replaces a variable without a value by nothing and warns; a release must not lose its
+configuration that way, so names are looked up before Compose sees the document. The syntax is
+the Compose Specification's, section "Interpolation": ``$NAME``, ``${NAME}``, ``${NAME:-default}``,
+``${NAME-default}``, ``${NAME:?error}``, ``${NAME?error}``, ``${NAME:+other}``, ``${NAME+other}``,
+``$$`` for a dollar; nested in defaults; values and list items are looked at, keys are not.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import yaml
+
+from stagekit.errors import InputError
+
+_START = re.compile(
+    r"\$(?:(?P<escaped>\$)|(?P<plain>[A-Za-z_]\w*)|\{(?P<braced>[A-Za-z_]\w*)(?P<rest>[:}?+-]))",
+    re.ASCII,
+)
+
+
+@dataclass(frozen=True)
+class Reference:
+    """One place that asks for a variable. ``required`` where no default stands in for it."""
+
+    name: str
+    line: int
+    required: bool
+
+
+def references(text: str, *, where: str) -> list[Reference]:
+    """Return every variable that ``text`` asks for, in the order of its lines.
+
+    Args:
+        text: a Compose document.
+        where: its path, for errors.
+
+    Raises:
+        InputError: it is not YAML; says the line.
+    """
+    try:
+        nodes = list(yaml.compose_all(text, Loader=_LOADER))
+    except yaml.MarkedYAMLError as error:
+        line = f":{error.problem_mark.line + 1}" if error.problem_mark else ""
+        raise InputError(f"not YAML: {error.problem}", where=f"{where}{line}") from error
+    except (yaml.YAMLError, RecursionError) as error:
+        raise InputError(f"not YAML: {error}", where=where) from error
+    found = [
+        Reference(name, node.start_mark.line + 1 + offset, required)
+        for document in nodes
+        if document is not None
+        for node in _value_nodes(document, set())
+        for name, required, offset in _names(node)
+    ]
+    return sorted(found, key=lambda reference: reference.line)
+
+
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+def _value_nodes(node: yaml.Node, seen: set[int]) -> Iterator[yaml.ScalarNode]:
+    if id(node) in seen:  # an alias: its anchor was looked at
+        return
+    seen.add(id(node))
+    if isinstance(node, yaml.ScalarNode):
+        yield node
+    elif isinstance(node, yaml.SequenceNode):
+        for item in node.value:
+            yield from _value_nodes(item, seen)
+    elif isinstance(node, yaml.MappingNode):
+        for _, value in node.value:
+            yield from _value_nodes(value, seen)
+
+
+def _names(node: yaml.ScalarNode) -> Iterator[tuple[str, bool, int]]:
+    block = node.style in ("|", ">")  # such a text starts on the line after its mark
+    for name, required, at in _scan(node.value, 0):
+        yield name, required, node.value.count("\n", 0, at) + (1 if block else 0)
+
+
+def _scan(text: str, base: int) -> Iterator[tuple[str, bool, int]]:
+    at = 0
+    while found := _START.search(text, at):
+        at = found.end()
+        if found["escaped"]:
+            continue
+        if found["plain"] or found["rest"] == "}":
+            yield found["plain"] or found["braced"], True, base + found.start()
+            continue
+        operator, argument_at = _operator(text, found.end("braced"))
+        end = _closing(text, argument_at)
+        yield found["braced"], operator == "?", base + found.start()
+        if operator != "?":
+            yield from _scan(text[argument_at:end], base + argument_at)
+        at = end
+
+
+def _operator(text: str, at: int) -> tuple[str, int]:
+    if text[at] == ":":
+        return text[at + 1 : at + 2], at + 2
+    return text[at], at + 1
+
+
+def _closing(text: str, at: int) -> int:
+    depth = 1
+    while at < len(text):
+        if text.startswith("${", at):
+            depth += 1
+        elif text[at] == "}":
+            depth -= 1
+            if depth == 0:
+                return at
+        at += 1
+    return at

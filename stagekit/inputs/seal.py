@@ -1,0 +1,259 @@
+"""From what Compose made of a template to a document that needs nothing from outside.
+
+Compose itself has validated, merged and filled in; here its normalised model is closed: images
+pinned, files taken in, labels set, and whatever would tie it to the machine that released is
+refused. Pure but for reading the files that the document names.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from stagekit import digest
+from stagekit.errors import InputError, ReleaseFailed
+from stagekit.inputs.interpolation import references
+from stagekit.inputs.merge import Tree
+from stagekit.records import Pin
+
+LABEL_PROJECT = "stagekit.project"
+LABEL_ENV = "stagekit.env"
+LABEL_FILES = "stagekit.files"
+
+_HEADER = "# Sealed by stagekit: needs no variable and no file from outside. Do not edit.\n"
+_PLAIN_KEY = re.compile(r"[A-Za-z][A-Za-z0-9_.-]*")
+_AMBIGUOUS = frozenset(["y", "n", "yes", "no", "on", "off", "true", "false", "null"])
+_MACHINE_ONLY = ("build", "develop")
+
+
+def model_of(output: str) -> Tree:
+    """Read what ``docker compose config --format json`` printed.
+
+    Raises:
+        ReleaseFailed: it is not a Compose model.
+    """
+    try:
+        model = json.loads(output)
+    except ValueError as error:
+        raise ReleaseFailed(f"Compose's own output is not JSON: {error}") from error
+    if not isinstance(model, dict) or not model.get("services"):
+        raise ReleaseFailed(
+            "the document has no service to run",
+            hint="services of an inactive profile do not count",
+        )
+    return model
+
+
+def asked_images(model: Tree, images: Mapping[str, str]) -> dict[str, str]:
+    """Return the image each service asks for, as the template says it.
+
+    Args:
+        model: Compose's model.
+        images: the build's pins by image name. A service with ``build:`` whose name is one of
+            them runs that image: a Compose file used for development works as it is.
+
+    Raises:
+        ReleaseFailed: a service has no image.
+    """
+    asked = {}
+    for name, service in model["services"].items():
+        if "build" in service and service.get("image") not in images.values():
+            if name not in images:
+                raise ReleaseFailed(
+                    f"service {name} is built by Compose, but a release builds nothing",
+                    where=f"services.{name}.build",
+                    hint=f"declare [tool.stagekit.images.{name}] in pyproject.toml, and inv build",
+                )
+            asked[name] = images[name]
+        elif service.get("image"):
+            asked[name] = service["image"]
+        else:
+            raise ReleaseFailed(f"service {name} has no image", where=f"services.{name}")
+    return asked
+
+
+def seal(model: Tree, *, pins: Mapping[str, Pin], project: str, env: str, root: Path) -> str:
+    """Close ``model`` and write it as the release's compose.yaml.
+
+    Args:
+        model: Compose's model; left as it is.
+        pins: the pinned image of each service.
+        project: the project's name.
+        env: the environment's name.
+        root: the folder the document's paths were resolved against; only files in it are taken in.
+
+    Returns:
+        YAML in which every string is quoted.
+
+    Raises:
+        ReleaseFailed, InputError: something cannot be sealed; says what, where and instead of what.
+    """
+    sealed: Tree = json.loads(json.dumps(model))
+    _take_in_files(sealed, root)
+    _refuse_clear_secrets(sealed)
+    for name, service in sealed["services"].items():
+        for key in _MACHINE_ONLY:
+            service.pop(key, None)
+        service["image"] = pins[name].pinned
+        _refuse_open_environment(name, service)
+        _refuse_source_mounts(name, service, root)
+        _label(service, _labels(sealed, service, project, env))
+    text = _HEADER + emit(sealed)
+    _prove(text, sealed, root)
+    return text
+
+
+def emit(document: Tree) -> str:
+    """Write a document as YAML: strings double-quoted, so that no reader takes one for another
+    type; keys plain where nothing could be taken for anything else."""
+    return yaml.dump(document, Dumper=_Emitter, sort_keys=True, width=2**31, allow_unicode=False)
+
+
+def secret_variables(document: Tree) -> tuple[str, ...]:
+    """Return the variables that hold the release's secrets while it is brought up."""
+    secrets = (document.get("secrets") or {}).values()
+    return tuple(sorted({item["environment"] for item in secrets if item.get("environment")}))
+
+
+def replicas(document: Tree) -> dict[str, int]:
+    """Return how many containers each service of a sealed document should have."""
+    return {
+        name: int((service.get("deploy") or {}).get("replicas", service.get("scale", 1)))
+        for name, service in document["services"].items()
+    }
+
+
+def published_ports(document: Tree) -> list[tuple[str, str, str, str]]:
+    """Return each port a sealed document publishes: service, host address, port, protocol.
+
+    A range stays a range (``8000-8010``): the engine picks one of it.
+    """
+    return [
+        (name, port.get("host_ip") or "0.0.0.0", str(port["published"]), port["protocol"])  # noqa: S104  # Docker's own default, read and not bound here
+        for name, service in document["services"].items()
+        for port in service.get("ports") or []
+        if port.get("published")
+    ]
+
+
+class _Emitter(yaml.SafeDumper):
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
+
+
+def _represent_string(dumper: _Emitter, text: str) -> yaml.Node:
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style='"')
+
+
+def _represent_mapping(dumper: _Emitter, mapping: Tree) -> yaml.Node:
+    node = dumper.represent_mapping("tag:yaml.org,2002:map", mapping)
+    for key, _ in node.value:
+        if _PLAIN_KEY.fullmatch(key.value) and key.value.lower() not in _AMBIGUOUS:
+            key.style = None
+    return node
+
+
+_Emitter.add_representer(str, _represent_string)
+_Emitter.add_representer(dict, _represent_mapping)
+
+
+def _take_in_files(document: Tree, root: Path) -> None:
+    for name, config in (document.get("configs") or {}).items():
+        if path := config.pop("file", None):
+            config["content"] = _text_of(Path(path), root, f"configs.{name}.file").replace(
+                "$", "$$"
+            )
+
+
+def _text_of(path: Path, root: Path, where: str) -> str:
+    if not path.resolve().is_relative_to(root.resolve()):
+        raise InputError(f"{path} lies outside the project", where=where)
+    try:
+        text = path.read_bytes().decode("utf-8")
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror}", where=where) from error
+    except UnicodeDecodeError as error:
+        raise InputError(
+            f"{path} is not a text file", where=where, hint="put binary files into an image"
+        ) from error
+    if "\0" in text:
+        raise InputError(f"{path} holds a NUL, which no config can", where=where)
+    return text
+
+
+def _refuse_clear_secrets(document: Tree) -> None:
+    for name, secret in (document.get("secrets") or {}).items():
+        if "file" in secret or "content" in secret:
+            raise ReleaseFailed(
+                f"secret {name} would stand in the release in clear",
+                where=f"secrets.{name}",
+                hint=f"write secrets.{name}.environment: NAME; run asks the environment's secret "
+                "provider for it",
+            )
+
+
+def _refuse_open_environment(name: str, service: Tree) -> None:
+    for key, value in (service.get("environment") or {}).items():
+        if value is None:
+            raise ReleaseFailed(
+                f"{key} has no value: it would come from the shell of whoever runs the release",
+                where=f"services.{name}.environment",
+                hint=f"set {key} in environments/<env>/config.toml [vars]",
+            )
+
+
+def _refuse_source_mounts(name: str, service: Tree, root: Path) -> None:
+    for mount in service.get("volumes") or []:
+        source = mount.get("source")
+        if mount.get("type") == "bind" and source and Path(source).is_relative_to(root):
+            raise ReleaseFailed(
+                f"{source} is a folder of the machine that releases",
+                where=f"services.{name}.volumes",
+                hint="COPY it into the image, hand it in as a config, or use a named volume",
+            )
+
+
+def _labels(document: Tree, service: Tree, project: str, env: str) -> dict[str, str]:
+    labels = {LABEL_PROJECT: project, LABEL_ENV: env}
+    used = {
+        item["source"]: (document.get("configs") or {}).get(item["source"], {}).get("content")
+        for item in service.get("configs") or []
+    }
+    if used:
+        text = json.dumps(used, sort_keys=True)
+        labels[LABEL_FILES] = digest.of_bytes(text.encode())
+    return labels
+
+
+def _label(service: Tree, labels: Mapping[str, str]) -> None:
+    service["labels"] = {**(service.get("labels") or {}), **labels}
+
+
+def _prove(text: str, sealed: Tree, root: Path) -> None:
+    if yaml.load(text, Loader=yaml.SafeLoader) != sealed:  # SafeLoader is safe_load
+        raise ReleaseFailed("the sealed document does not read back as what was sealed")
+    for reference in references(text, where="compose.yaml"):
+        raise ReleaseFailed(f"${{{reference.name}}} is still open", where="the sealed document")
+    for where, value in _strings(sealed, ""):
+        if str(root) != "/" and re.search(rf"{re.escape(str(root))}(?:/|$)", value):
+            raise ReleaseFailed(
+                f"{value!r} is a path of the machine that releases",
+                where=where,
+                hint="a release may run elsewhere: name no path of the project in it",
+            )
+
+
+def _strings(value: Any, where: str) -> Iterator[tuple[str, str]]:
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield from _strings(item, f"{where}.{key}" if where else key)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _strings(item, where)
+    elif isinstance(value, str):
+        yield where, value

@@ -1,0 +1,224 @@
+"""From a template and variables to a Compose document.
+
+A template is a Compose file. ``.j2`` adds Jinja; both forms may ask for variables as ``${NAME}``,
+which Compose fills in. Jinja and Compose see the same variables:
+
+    [vars] of the environment     {{ web.port }}, {{ DEBUG }}     ${DEBUG} (top level only)
+    the images of the build       {{ images.web }}                ${IMAGE_WEB}
+    which environment this is     {{ stagekit.env }}              ${STAGEKIT_ENV}
+    which project                 {{ stagekit.project }}          ${STAGEKIT_PROJECT}
+
+In Jinja, write ``{{ value | yaml }}``: it quotes the value, so that it arrives as it was.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from stagekit.errors import InputError
+from stagekit.inputs.interpolation import references
+from stagekit.inputs.merge import Tree
+
+RESERVED = ("images", "stagekit")
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """A Compose document, and the flat variables that Compose may fill in."""
+
+    text: str
+    where: str
+    variables: Mapping[str, str]
+
+
+def render(
+    template: Path,
+    *,
+    root: Path,
+    variables: Tree,
+    images: Mapping[str, str],
+    env: str,
+    project: str,
+) -> Rendered:
+    """Render ``template`` and check that every variable it asks for has a value.
+
+    Args:
+        template: the Compose file, ``.j2`` for Jinja. Includes are looked up in its folder.
+        root: the project's folder, for the paths in errors.
+        variables: the environment's merged variables.
+        images: the build's pinned references by image name.
+        env: the environment's name.
+        project: the project's name.
+
+    Raises:
+        InputError: the template is missing, wrong, or asks for what has no value: file and line.
+    """
+    where = str(template.relative_to(root)) if template.is_relative_to(root) else str(template)
+    seen = _everything(variables, images, env, project)
+    source = _read(template, where)
+    text = _jinja(template, source, seen, where) if template.suffix == ".j2" else source
+    flat = {name: plain_text(value) for name, value in _flat(seen).items()}
+    _check_references(text, source, flat, where)
+    return Rendered(text=text, where=where, variables=flat)
+
+
+def plain_text(value: Any) -> str:
+    """Write a scalar as an environment variable holds it: booleans as ``true`` and ``false``."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def quote(value: Any) -> str:
+    """Write a value so that YAML reads back exactly that: strings always double-quoted.
+
+    JSON's quoting is YAML's, but for what lies outside the Basic Multilingual Plane (must stay
+    as it is) and for a few invisible characters (must be escaped).
+    """
+    if isinstance(value, dict):
+        items = ", ".join(f"{quote(str(key))}: {quote(item)}" for key, item in value.items())
+        return "{" + items + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(map(quote, value)) + "]"
+    if isinstance(value, str):
+        text = json.dumps(value, ensure_ascii=False)
+        return "".join(_escaped(character) for character in text)
+    return plain_text(value)
+
+
+def dollar(value: Any) -> str:
+    """Double each dollar, so that Compose takes it as one and not as the start of a variable."""
+    return plain_text(value).replace("$", "$$")
+
+
+def as_yaml(value: Any) -> str:
+    """Quote a value for YAML and for Compose: what arrives is what it was."""
+    return quote(value).replace("$", "$$")
+
+
+def _escaped(character: str) -> str:
+    code = ord(character)
+    invisible = 0x7F <= code <= 0xA0 or code in (0x2028, 0x2029, 0xFEFF) or 0xD800 <= code <= 0xDFFF
+    return f"\\u{code:04x}" if invisible else character
+
+
+def _everything(
+    variables: Tree, images: Mapping[str, str], env: str, project: str
+) -> dict[str, Any]:
+    for name in RESERVED:
+        if name in variables:
+            raise InputError(
+                f"the name {name!r} is taken: it holds what stagekit itself tells templates",
+                where=f"environments/{env} [vars]",
+                hint="rename the variable",
+            )
+    return {**variables, "images": dict(images), "stagekit": {"env": env, "project": project}}
+
+
+def _flat(seen: Tree) -> dict[str, Any]:
+    given = {name: value for name, value in seen.items() if not isinstance(value, dict | list)}
+    images = {f"IMAGE_{_upper(name)}": pin for name, pin in seen["images"].items()}
+    facts = {f"STAGEKIT_{_upper(name)}": value for name, value in seen["stagekit"].items()}
+    return {**given, **images, **facts}
+
+
+def _upper(name: str) -> str:
+    return name.upper().replace("-", "_")
+
+
+def _read(template: Path, where: str) -> str:
+    try:
+        return template.read_text("utf-8")
+    except FileNotFoundError as error:
+        raise InputError(
+            "there is no template", where=where, hint="a Compose file; move yours there"
+        ) from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"cannot read: {error}", where=where) from error
+
+
+def _jinja(template: Path, source: str, variables: Tree, where: str) -> str:
+    import jinja2
+    from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+    environment = ImmutableSandboxedEnvironment(
+        loader=_ConfinedLoader(template.parent),
+        undefined=jinja2.StrictUndefined,
+        keep_trailing_newline=True,
+        finalize=lambda value: plain_text(value) if isinstance(value, bool) else value,
+        autoescape=False,
+    )
+    environment.filters.update(yaml=as_yaml, quote=quote, dollar=dollar)
+    folder = where.removesuffix(template.name)
+    try:
+        return environment.get_template(template.name).render(variables)
+    except jinja2.TemplateSyntaxError as error:
+        at = f"{folder}{error.name or template.name}:{error.lineno}"
+        raise InputError(error.message or "wrong syntax", where=at) from error
+    except jinja2.TemplateNotFound as error:
+        raise InputError(f"no template {error.name!r} in {folder}", where=where) from error
+    except Exception as error:  # whatever an expression of the template raises is the template's
+        line = _line_in_template(error, template.name)
+        raise InputError(
+            f"{error}", where=f"{folder}{line}", hint=_line_hint(source, line, template.name)
+        ) from error
+
+
+def _line_in_template(error: Exception, default: str) -> str:
+    """Jinja compiles with the template's own names and line numbers: the innermost one counts."""
+    found, traceback = default, error.__traceback__
+    while traceback:
+        code = traceback.tb_frame.f_code
+        if (
+            code.co_name in ("root", "macro", "top-level template code")
+            or "template" in code.co_name
+        ):
+            found = f"{Path(code.co_filename).name}:{traceback.tb_lineno}"
+        traceback = traceback.tb_next
+    return found
+
+
+def _line_hint(source: str, line: str, name: str) -> str:
+    file, _, number = line.partition(":")
+    lines = source.splitlines()
+    shown = (
+        f"{lines[int(number) - 1].strip()!r}: "
+        if file == name and number.isdigit() and int(number) <= len(lines)
+        else ""
+    )
+    return f"{shown}set what it asks for in environments/<env>/config.toml [vars]"
+
+
+def _ConfinedLoader(folder: Path) -> Any:  # noqa: N802  # a class, made once jinja2 is needed
+    import jinja2
+
+    class Loader(jinja2.FileSystemLoader):
+        def get_source(self, environment: Any, template: str) -> Any:
+            source, path, fresh = super().get_source(environment, template)
+            if not Path(path).resolve().is_relative_to(folder.resolve()):
+                raise jinja2.TemplateNotFound(template)  # a link that leads out of the folder
+            return source, path, fresh
+
+    return Loader(folder)
+
+
+def _check_references(text: str, source: str, values: Mapping[str, str], where: str) -> None:
+    for reference in references(text, where=where):
+        if reference.required and reference.name not in values:
+            line = reference.line if text == source else _line_of(source, reference.name)
+            raise InputError(
+                f"${{{reference.name}}} has no value",
+                where=f"{where}:{line}" if line else where,
+                hint=f"set {reference.name} in environments/<env>/config.toml [vars], "
+                f"or write ${{{reference.name}:-default}}",
+            )
+
+
+def _line_of(source: str, name: str) -> int | None:
+    """Find a reference in the template: rendering has moved the document's lines."""
+    for number, line in enumerate(source.splitlines(), 1):
+        if f"${{{name}" in line or f"${name}" in line:
+            return number
+    return None

@@ -1,0 +1,246 @@
+"""Running a program: with a time limit, a memory limit, captured output, and nothing left behind."""
+
+from __future__ import annotations
+
+import os
+import selectors
+import signal
+import subprocess
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Event
+from time import monotonic
+from typing import IO
+
+from stagekit.errors import Cancelled, EngineError, LimitExceeded
+
+OUTPUT_LIMIT = 256 * 2**20
+"""Bytes kept of one stream; a program that prints more is stopped."""
+
+_POLL = 0.1
+_GRACE = 5.0
+
+
+class Cancel:
+    """The one token by which a person or a signal stops what is under way.
+
+    Stages look at it between steps, `run` while a program works.
+    """
+
+    def __init__(self) -> None:
+        self._event = Event()
+
+    def request(self) -> None:
+        """Ask for a stop at the next safe place."""
+        self._event.set()
+
+    @property
+    def requested(self) -> bool:
+        return self._event.is_set()
+
+    def check(self) -> None:
+        """Raise `Cancelled` if a stop was asked for."""
+        if self.requested:
+            raise Cancelled("stopped on request", hint="what was finished before stays recorded")
+
+
+@dataclass(frozen=True)
+class Result:
+    """How a program ended: its exit code (negative for a signal) and what it printed."""
+
+    argv: tuple[str, ...]
+    code: int
+    stdout: str
+    stderr: str
+
+    @property
+    def ok(self) -> bool:
+        return self.code == 0
+
+    def tail(self, lines: int = 20) -> tuple[str, ...]:
+        """Return the last lines it printed, stderr first in line."""
+        text = self.stderr.strip() or self.stdout.strip()
+        return tuple(text.splitlines()[-lines:])
+
+
+def run(
+    argv: Sequence[str],
+    *,
+    env: Mapping[str, str],
+    limit: float,
+    cancel: Cancel,
+    cwd: Path | None = None,
+    stdin: bytes = b"",
+    memory: int | None = None,
+    on_line: Callable[[str], None] | None = None,
+    mask: Sequence[str] = (),
+) -> Result:
+    """Run ``argv`` in a process group of its own and wait for its end.
+
+    Args:
+        argv: the program and its arguments; no shell is involved.
+        env: the whole environment of the program; nothing is inherited.
+        limit: seconds after which the group is killed.
+        cancel: asks for the same at any time.
+        cwd: the folder to run in.
+        stdin: what the program reads; closed after it.
+        memory: bytes of address space the program may use (Linux). Go programs need 2 GiB.
+        on_line: called with each line of stderr as it comes, masked.
+        mask: secret values that are replaced by ``***`` in all that is returned or passed on.
+
+    Returns:
+        The exit code and the output, decoded as UTF-8 with replacement characters.
+
+    Raises:
+        EngineError: the program is not there or cannot be started.
+        LimitExceeded: it ran over ``limit`` seconds or printed more than OUTPUT_LIMIT.
+        Cancelled: ``cancel`` was requested.
+    """
+    try:
+        child = subprocess.Popen(
+            list(argv),
+            env=dict(env),
+            cwd=cwd,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+        )
+    except OSError as error:
+        raise EngineError(
+            f"cannot start {argv[0]}: {(error.strerror or str(error)).lower()}",
+            hint="inv doctor shows what was found where",
+        ) from error
+    try:
+        if memory is not None:
+            _limit_memory(child.pid, memory)
+        exchange = _Exchange(child, stdin, on_line, mask)
+        exchange.until_closed(deadline=monotonic() + limit, limit=limit, cancel=cancel)
+        code = child.wait(timeout=_GRACE)
+    finally:
+        kill_group(child)
+        for stream in (child.stdin, child.stdout, child.stderr):
+            if stream is not None:
+                with suppress(OSError):
+                    stream.close()
+    return Result(
+        argv=tuple(argv), code=code, stdout=exchange.text("stdout"), stderr=exchange.text("stderr")
+    )
+
+
+def kill_group(child: subprocess.Popen[bytes]) -> None:
+    """Stop a child and everything it started: TERM, then KILL after a moment of grace."""
+    if child.poll() is not None:
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(child.pid, signal.SIGKILL)
+        return
+    for name in (signal.SIGTERM, signal.SIGKILL):
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(child.pid, name)
+        with suppress(subprocess.TimeoutExpired):
+            child.wait(timeout=_GRACE)
+            return
+
+
+def hide(text: str, mask: Sequence[str]) -> str:
+    """Replace each secret value in ``text`` by ``***``, the longest first."""
+    for secret in sorted(filter(None, mask), key=len, reverse=True):
+        text = text.replace(secret, "***")
+    return text
+
+
+def _limit_memory(pid: int, size: int) -> None:
+    import resource
+
+    if hasattr(resource, "prlimit"):  # Linux only; elsewhere the time limit has to do
+        with suppress(ProcessLookupError, PermissionError):
+            resource.prlimit(pid, resource.RLIMIT_AS, (size, size))
+
+
+class _Exchange:
+    """Feeds stdin and drains both outputs at once, so that no pipe fills up."""
+
+    def __init__(
+        self,
+        child: subprocess.Popen[bytes],
+        stdin: bytes,
+        on_line: Callable[[str], None] | None,
+        mask: Sequence[str],
+    ) -> None:
+        self._child = child
+        self._pending = memoryview(stdin)
+        self._on_line = on_line
+        self._mask = mask
+        self._output = {"stdout": bytearray(), "stderr": bytearray()}
+        self._reported = 0
+
+    def until_closed(self, *, deadline: float, limit: float, cancel: Cancel) -> None:
+        with selectors.DefaultSelector() as selector:
+            self._register(selector)
+            while selector.get_map() or self._child.poll() is None:
+                cancel.check()
+                if monotonic() > deadline:
+                    raise LimitExceeded(
+                        f"{self._name} did not end within {limit:g} s and was stopped",
+                        output=tuple(self.text("stderr").splitlines()[-20:]),
+                    )
+                self._exchange_once(selector)
+
+    @property
+    def _name(self) -> str:
+        arguments = self._child.args
+        return Path(str(arguments[0] if isinstance(arguments, list) else arguments)).name
+
+    def text(self, stream: str) -> str:
+        return hide(self._output[stream].decode("utf-8", "replace"), self._mask)
+
+    def _register(self, selector: selectors.BaseSelector) -> None:
+        assert self._child.stdin and self._child.stdout and self._child.stderr
+        selector.register(self._child.stdout, selectors.EVENT_READ, "stdout")
+        selector.register(self._child.stderr, selectors.EVENT_READ, "stderr")
+        if self._pending:
+            os.set_blocking(self._child.stdin.fileno(), False)
+            selector.register(self._child.stdin, selectors.EVENT_WRITE, "stdin")
+        else:
+            self._child.stdin.close()
+
+    def _exchange_once(self, selector: selectors.BaseSelector) -> None:
+        for key, _ in selector.select(_POLL):
+            stream = key.fileobj
+            assert not isinstance(stream, int)
+            finished = self._feed(key.fd) if key.data == "stdin" else self._drain(key.fd, key.data)
+            if finished:
+                selector.unregister(stream)
+                with suppress(OSError):
+                    _close(stream)
+
+    def _feed(self, descriptor: int) -> bool:
+        try:
+            self._pending = self._pending[os.write(descriptor, self._pending) :]
+        except BrokenPipeError:
+            return True  # it stopped reading: its exit code and output tell why
+        return not self._pending
+
+    def _drain(self, descriptor: int, name: str) -> bool:
+        chunk = os.read(descriptor, 65536)
+        kept = self._output[name]
+        kept += chunk
+        if len(kept) > OUTPUT_LIMIT:
+            raise LimitExceeded(f"{self._name} printed over {OUTPUT_LIMIT} bytes and was stopped")
+        if name == "stderr" and self._on_line:
+            self._report(kept, final=not chunk)
+        return not chunk
+
+    def _report(self, kept: bytearray, *, final: bool) -> None:
+        assert self._on_line
+        end = len(kept) if final else kept.rfind(b"\n") + 1
+        for line in kept[self._reported : end].decode("utf-8", "replace").splitlines():
+            self._on_line(hide(line, self._mask))
+        self._reported = max(self._reported, end)
+
+
+def _close(stream: object) -> None:
+    closing: IO[bytes] = stream  # type: ignore[assignment]  # selectors know it as HasFileno
+    closing.close()

@@ -1,0 +1,291 @@
+"""Release: one build + one environment's configuration → one sealed directory."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from stagekit import digest
+from stagekit.engine.compose import Compose
+from stagekit.errors import InputError, LedgerError, RegistryError, StagekitError
+from stagekit.events import Emit, Noted, Warned, step
+from stagekit.inputs import seal
+from stagekit.inputs.environment import Environment, load_environment
+from stagekit.inputs.merge import Merged, Tree, dotted, leaves
+from stagekit.inputs.project import Project
+from stagekit.inputs.source import commits_between
+from stagekit.inputs.templates import render
+from stagekit.process import Cancel
+from stagekit.protocols import Engine, Ledger
+from stagekit.records import CI, Build, Part, Pin, Release, Stored, Versions
+from stagekit.version import __version__
+
+
+class Facts(Part, frozen=True):
+    """What a release is decided from.
+
+    Attributes:
+        model: the rendered template as Compose normalised it.
+        asked: the image each service asks for.
+        pins: what each of those images is pinned as.
+        previous: the environment's last release, if there is one that can be read.
+    """
+
+    project: Project
+    environment: Environment
+    build: Stored[Build]
+    model: Tree
+    asked: dict[str, str]
+    pins: dict[str, Pin]
+    compose_version: str
+    commits: tuple[str, ...]
+    actor: str
+    previous: Release | None = None
+    ci: CI | None = None
+    message: str | None = None
+
+
+class Plan(Part, frozen=True):
+    """The release, but for its number: its record and every other file."""
+
+    release: Release
+    files: dict[str, bytes]
+    same_as: str | None
+
+
+def gather(
+    project: Project,
+    env: str,
+    *,
+    ledger: Ledger,
+    engine: Engine,
+    compose: Compose,
+    actor: str,
+    build_id: str | None = None,
+    given: Sequence[str] = (),
+    ci: CI | None = None,
+    message: str | None = None,
+    emit: Emit,
+    cancel: Cancel,
+) -> Facts:
+    """Read what a release is decided from; change nothing.
+
+    Args:
+        project: the project.
+        env: the environment's name.
+        ledger: where the build and the last release are.
+        engine: asked for the digests of images that are not ours.
+        compose: normalises the rendered template.
+        actor: who releases.
+        build_id: a build; by default the newest, which must have succeeded.
+        given: ``KEY=VALUE`` texts that beat every layer.
+        ci: the CI job this runs in.
+        message: why.
+        emit: told of steps and warnings.
+        cancel: stops it.
+
+    Raises:
+        InputError: an environment, variable, build or template is wrong.
+        ReleaseFailed: Compose refuses the result.
+        RegistryError: an image can be pinned neither by the registry nor by the engine.
+    """
+    environment = load_environment(project, env, given)
+    build = find_build(ledger, build_id)
+    images = {name: image.pin for name, image in build.record.images.items()}
+    with step(emit, "render", project.relative(project.template)):
+        rendered = render(
+            project.template,
+            root=project.root,
+            variables=environment.variables.values,
+            images=images,
+            env=env,
+            project=project.name,
+        )
+        output = compose.config(
+            rendered.text,
+            name=f"{project.name}-{env}",
+            folder=project.root,
+            variables=rendered.variables,
+            where=rendered.where,
+            cancel=cancel,
+            warn=lambda text: emit(Warned(text)),
+        )
+    model = seal.model_of(output)
+    asked = seal.asked_images(model, images)
+    previous = _previous(ledger, env, emit)
+    return Facts(
+        project=project,
+        environment=environment,
+        build=build,
+        model=model,
+        asked=asked,
+        pins=_pins(asked, build.record, previous, engine, emit),
+        compose_version=compose.version,
+        commits=_commits(project, ledger, build.record, previous),
+        actor=actor,
+        previous=previous,
+        ci=ci,
+        message=message,
+    )
+
+
+def decide(facts: Facts) -> Plan:
+    """Seal the release.
+
+    Raises:
+        ReleaseFailed, InputError: something in it cannot be sealed.
+    """
+    env, project = facts.environment, facts.project
+    compose_file = seal.seal(
+        facts.model, pins=facts.pins, project=project.name, env=env.name, root=project.root
+    )
+    files = {
+        "compose.yaml": compose_file.encode(),
+        "variables.toml": _variables_file(env.variables),
+    }
+    release = Release(
+        id="",
+        env=env.name,
+        project=project.name,
+        created=datetime.now(UTC),
+        actor=facts.actor,
+        message=facts.message,
+        content=digest.of_tree(files),
+        engine_local=any(pin.kind == "image id" for pin in facts.pins.values()),
+        build=facts.build.link,
+        ci=facts.ci,
+        commits=facts.commits,
+        deploy=env.deploy,
+        secrets=seal.secret_variables(facts.model),
+        versions=Versions(stagekit=__version__, compose=facts.compose_version),
+        pins=facts.pins,
+    )
+    previous = facts.previous
+    same = previous is not None and previous.content == release.content
+    return Plan(release=release, files=files, same_as=previous.name if previous and same else None)
+
+
+def apply(plan: Plan, *, ledger: Ledger, emit: Emit) -> Stored[Release]:
+    """Write the release under its environment's next id."""
+    if plan.same_as:
+        emit(Noted(f"the content is the same as {plan.same_as}'s"))
+    if plan.release.engine_local:
+        emit(Warned("engine-local: this release runs only on the engine that has its images"))
+    with step(emit, "seal", plan.release.env) as under_way:
+        stored = ledger.add_release(plan.release, plan.files)
+        under_way.outcome = stored.record.name
+    return stored
+
+
+def find_build(ledger: Ledger, id: str | None) -> Stored[Build]:
+    """Return a build that may be released: the one named, or the newest.
+
+    Raises:
+        InputError: there is none, or it failed.
+    """
+    ids = ledger.builds()
+    if not ids:
+        raise InputError("there is no build yet", where="artifacts/builds/", hint="inv build")
+    build = ledger.build(id or ids[0])
+    if not build.record.succeeded:
+        reason = f": {build.record.failure.message}" if build.record.failure else ""
+        raise InputError(
+            f"{'build' if id else 'the newest build,'} {build.record.id} {build.record.status}{reason}",
+            where="artifacts/builds/",
+            hint="mend it and inv build, or name an earlier one with --build (inv build.list)",
+        )
+    return build
+
+
+def check_content(release: Release, files: Mapping[str, bytes], where: str) -> None:
+    """Raise LedgerError unless a release's files are the ones it was sealed with."""
+    if digest.of_tree(files) != release.content:
+        raise LedgerError(
+            f"release {release.name} was changed after it was sealed",
+            where=where,
+            hint=f"make a new one: inv release --env {release.env} (a sealed release is never edited)",
+        )
+
+
+def _previous(ledger: Ledger, env: str, emit: Emit) -> Release | None:
+    """Return the last release that can be read: a damaged one must not stop the next."""
+    for id in ledger.releases(env):
+        try:
+            return ledger.release(env, id).record
+        except StagekitError as error:
+            emit(Warned(f"{env}/{id} is passed over: {error}"))
+    return None
+
+
+def _pins(
+    asked: Mapping[str, str],
+    build: Build,
+    previous: Release | None,
+    engine: Engine,
+    emit: Emit,
+) -> dict[str, Pin]:
+    own = {image.pin: image for image in build.images.values()}
+    known = {pin.asked: pin for pin in previous.pins.values()} if previous else {}
+    found: dict[str, Pin] = {}
+    for text in sorted(set(asked.values())):
+        if text in own:
+            kind = "digest" if own[text].digest else "image id"
+            found[text] = Pin(asked=text, pinned=text, kind=kind)
+        elif text in known and known[text].kind == "digest":
+            found[text] = known[text]  # a release of configuration alone moves no database
+        else:
+            with step(emit, "pin", text) as under_way:
+                found[text] = _pin(text, engine)
+                under_way.outcome = found[text].pinned
+    return {service: found[text] for service, text in asked.items()}
+
+
+def _pin(text: str, engine: Engine) -> Pin:
+    """Ask the registry which bytes a reference means; else the engine which ones it has."""
+    repository = _repository(text)
+    if "@" in text:
+        return Pin(asked=text, pinned=text, kind="digest")
+    try:
+        answered = engine.registry_digest(text)
+    except RegistryError as error:
+        image = engine.image(text)
+        if image is None:
+            raise RegistryError(
+                f"cannot be pinned: the registry does not tell its digest ({error.what}), "
+                "and the engine does not have it",
+                where=f"image {text}",
+                hint=error.hint,
+            ) from error
+        for reference in image.digests:
+            if reference.partition("@")[0] == repository:
+                return Pin(asked=text, pinned=reference, kind="digest")
+        return Pin(asked=text, pinned=image.id, kind="image id")
+    return Pin(asked=text, pinned=f"{repository}@{answered}", kind="digest")
+
+
+def _repository(reference: str) -> str:
+    head, slash, last = reference.partition("@")[0].rpartition("/")
+    return f"{head}{slash}{last.partition(':')[0]}"
+
+
+def _commits(
+    project: Project, ledger: Ledger, build: Build, previous: Release | None
+) -> tuple[str, ...]:
+    if previous is None or previous.build.id == build.id:
+        return ()
+    try:
+        old = ledger.build(previous.build.id).record.source.commit
+    except StagekitError:
+        return ()  # that build's record is not on this machine
+    return commits_between(project.root, old, build.source.commit)
+
+
+def _variables_file(variables: Merged) -> bytes:
+    import tomli_w
+
+    table: dict[str, Any] = {
+        dotted(key): {"value": value, "origin": variables.origins[key]}
+        for key, value in sorted(leaves(variables.values))
+    }
+    return tomli_w.dumps(table).encode()

@@ -1,0 +1,30 @@
+"""This repository's tasks: stagekit's own, and two more written with plain Invoke.
+
+Your tasks.py starts with these two lines:
+
+    import stagekit
+    ns = stagekit.collection()
+"""
+
+import sys
+
+from invoke import Context, task
+
+import stagekit
+from examples.demo import demo
+
+
+@task(
+    auto_shortflags=False,
+    help={
+        "install-engine": "consent to install the distribution's docker.io where dockerd is missing",
+        "pytest": "arguments for pytest, for example --pytest='-k merge -x'",
+    },
+)
+def test(c: Context, install_engine: bool = False, pytest: str = "") -> None:
+    """Run the test suite against a real engine: one that answers, or a private one."""
+    consent = {"STAGEKIT_TEST_INSTALL": "1"} if install_engine else {}
+    c.run(f"{sys.executable} -m pytest {pytest}", env=consent, in_stream=False)
+
+
+ns = stagekit.collection(demo, test)
