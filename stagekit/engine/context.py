@@ -11,10 +11,13 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import Any, BinaryIO, cast
 
 from stagekit.errors import InputError
 from stagekit.protocols import ImageSpec
+
+_OUTSIDE = ".dockerfile.stagekit"
+"""The name a Dockerfile from outside the context has in the archive."""
 
 
 def ignore_patterns(spec: ImageSpec) -> tuple[str, ...]:
@@ -48,15 +51,19 @@ def archive(spec: ImageSpec) -> Iterator[tuple[BinaryIO, str]]:
     Yields:
         The archive, and the name the Dockerfile has in it.
     """
-    from docker.utils.build import process_dockerfile, tar
+    from docker.utils.build import tar
 
-    dockerfile = process_dockerfile(str(spec.dockerfile), str(spec.context))
+    if spec.dockerfile.is_relative_to(spec.context):
+        name, text = str(spec.dockerfile.relative_to(spec.context)), None
+    else:
+        name, text = _OUTSIDE, spec.dockerfile.read_text("utf-8")
+    # types-docker asks for a PathLike, the SDK for a str.
+    folder: Any = str(spec.context)
     packed = cast(
-        BinaryIO,
-        tar(str(spec.context), exclude=list(ignore_patterns(spec)), dockerfile=dockerfile),
+        "BinaryIO", tar(folder, exclude=list(ignore_patterns(spec)), dockerfile=(name, text))
     )
     with packed:
-        yield packed, dockerfile[0]
+        yield packed, name
 
 
 @contextmanager

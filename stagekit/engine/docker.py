@@ -147,7 +147,7 @@ class DockerEngine:
         """Make an image of one layer from a tar archive of a root file system."""
         repository, tag = split_reference(reference)
         with self._asking(f"import {reference}"):
-            self._client.api.import_image_from_stream(
+            self._client.api.import_image_from_data(
                 archive, repository=repository, tag=tag, changes=list(changes)
             )
 
