@@ -17,7 +17,7 @@ from examples.demo import demo
 @task(
     auto_shortflags=False,
     help={
-        "install-engine": "consent to install the distribution's docker.io where dockerd is missing",
+        "install-engine": "consent to install docker.io where dockerd is missing",
         "pytest": "arguments for pytest, for example --pytest='-k merge -x'",
     },
 )

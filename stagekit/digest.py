@@ -28,8 +28,7 @@ def of_tree(files: Mapping[str, bytes]) -> str:
     """Return one digest for several files.
 
     It is the digest of what ``sha256sum`` prints for them in the order of their paths, so that
-    ``find . -type f ! -name release.toml -printf '%P\\n' | LC_ALL=C sort | xargs sha256sum | sha256sum``
-    checks a release without stagekit.
+    ``sha256sum compose.yaml variables.toml | sha256sum`` checks a release without stagekit.
     """
     listing = "".join(
         f"{hashlib.sha256(files[path]).hexdigest()}  {path}\n"

@@ -66,7 +66,7 @@ def write_file(path: Path, data: bytes, *, mode: int = 0o644) -> None:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             _write(temporary, data, mode)
-            os.replace(temporary, path)
+            temporary.replace(path)
             sync_folder(path.parent)
         finally:
             with suppress(OSError):
@@ -93,7 +93,7 @@ def write_folder(folder: Path, files: Mapping[str, bytes]) -> bool:
             for parent, _, _ in os.walk(temporary):
                 sync_folder(Path(parent))
             try:
-                os.rename(temporary, folder)
+                temporary.rename(folder)
             except OSError as error:
                 if error.errno in (errno.ENOTEMPTY, errno.EEXIST):
                     return False

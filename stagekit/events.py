@@ -1,4 +1,4 @@
-"""What happened, as frozen values. Stages emit them; the console, the journal and plugins listen."""
+"""What happened, as frozen values. Stages emit them; the console and plugins listen."""
 
 from __future__ import annotations
 

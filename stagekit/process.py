@@ -1,4 +1,4 @@
-"""Running a program: with a time limit, a memory limit, captured output, and nothing left behind."""
+"""Running a program: bounded in time and memory, its output captured, nothing left behind."""
 
 from __future__ import annotations
 
@@ -197,7 +197,9 @@ class _Exchange:
         return hide(self._output[stream].decode("utf-8", "replace"), self._mask)
 
     def _register(self, selector: selectors.BaseSelector) -> None:
-        assert self._child.stdin and self._child.stdout and self._child.stderr
+        assert self._child.stdin
+        assert self._child.stdout
+        assert self._child.stderr
         selector.register(self._child.stdout, selectors.EVENT_READ, "stdout")
         selector.register(self._child.stderr, selectors.EVENT_READ, "stderr")
         if self._pending:

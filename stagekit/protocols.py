@@ -21,6 +21,8 @@ from stagekit.records import (
     Stored,
 )
 
+ANY_ADDRESS = "0.0.0.0"  # noqa: S104  # what Docker publishes on by default; nothing is bound here
+
 
 class ImageSpec(Part, frozen=True):
     """One image to build: all that a builder needs to know, and nothing of any environment.

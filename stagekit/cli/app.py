@@ -6,12 +6,12 @@ import getpass
 import os
 import signal
 import socket
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from stagekit.cli.console import Console
 from stagekit.process import Cancel
@@ -106,18 +106,15 @@ class App:
         """Turn SIGINT and SIGTERM into the cancel token; a second one ends at once."""
         previous = {name: signal.getsignal(name) for name in (signal.SIGINT, signal.SIGTERM)}
         for name in previous:
-            signal.signal(name, self._interrupt(previous[name]))
+            signal.signal(name, self._interrupt)
         try:
             yield
         finally:
             for name, handler in previous.items():
                 signal.signal(name, handler)
 
-    def _interrupt(self, previous: Any) -> Callable[[int, FrameType | None], None]:
-        def handle(number: int, frame: FrameType | None) -> None:
-            if self.cancel.requested:
-                raise KeyboardInterrupt
-            self.cancel.request()
-            self.console.note("stopping; once more ends at once")
-
-        return handle
+    def _interrupt(self, _number: int, _frame: FrameType | None) -> None:
+        if self.cancel.requested:
+            raise KeyboardInterrupt
+        self.cancel.request()
+        self.console.note("stopping; once more ends at once")

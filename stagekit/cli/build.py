@@ -62,8 +62,8 @@ def new(app: App, *, plan: bool = False, json: bool = False) -> None:
 )
 def list_(app: App, *, last: str | int = "20", json: bool = False) -> None:
     """List builds, newest first."""
+    from stagekit.envelope import plain
     from stagekit.errors import StagekitError
-    from stagekit.records import plain
 
     rows, records = [], []
     for id in app.ledger.builds()[: int(last)]:
@@ -85,7 +85,7 @@ def list_(app: App, *, last: str | int = "20", json: bool = False) -> None:
 
 
 def _show(app: App, stored: Stored[Build], json: bool) -> None:
-    from stagekit.records import plain
+    from stagekit.envelope import plain
 
     build = stored.record
     if json:

@@ -17,9 +17,9 @@ def doctor(app: App, *, json: bool = False) -> None:
     Exit code 1 if a part is missing that no stage can do without.
     """
     from stagekit.engine.parts import Part, parts
+    from stagekit.envelope import plain
     from stagekit.errors import StagekitError
     from stagekit.inputs.environment import environment_names
-    from stagekit.records import plain
 
     found = parts(os.environ, app.root)
     try:

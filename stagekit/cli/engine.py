@@ -12,7 +12,7 @@ from stagekit.cli.task import stage_task
 @stage_task(
     name="start",
     help={
-        "install_engine": "consent to install the distribution's docker.io where dockerd is missing",
+        "install_engine": "consent to install docker.io where dockerd is missing",
         "json": "print what runs as JSON",
     },
 )
@@ -74,5 +74,5 @@ def _show(app: App, json: bool) -> None:
         if engine
         else "engine    none answers: inv engine.start"
     )
-    app.console.result(f"registry  {found['registry'] or 'none of stagekit’s own'}")
+    app.console.result(f"registry  {found['registry'] or 'none of its own runs'}")
     app.console.result(f"home      {found['home']}")

@@ -44,7 +44,7 @@ def new(
     pinned and every variable filled in. Nothing is built and nothing is started.
     """
     from stagekit.engine.compose import find_compose
-    from stagekit.records import plain
+    from stagekit.envelope import plain
     from stagekit.stages import release as stage
 
     app.environment(env)
@@ -86,9 +86,9 @@ def new(
 )
 def list_(app: App, *, env: str = "", last: str | int = "20", json: bool = False) -> None:
     """List an environment's releases, newest first; ``*`` marks the one that was run last."""
+    from stagekit.envelope import plain
     from stagekit.errors import StagekitError
-    from stagekit.records import plain
-    from stagekit.stages.run import last_run
+    from stagekit.stages.history import last_run
 
     app.environment(env)
     current = last_run(app.ledger, env)
@@ -122,9 +122,9 @@ def show(app: App, name: str, *, json: bool = False) -> None:
 
     Checks first that it is byte for byte what was sealed.
     """
-    from stagekit.records import plain
-    from stagekit.stages.naming import named
-    from stagekit.stages.run import verified
+    from stagekit.envelope import plain
+    from stagekit.stages.history import named
+    from stagekit.stages.verify import verified
 
     env, id = named(name, app.ledger)
     app.environment(env)
@@ -138,7 +138,8 @@ def show(app: App, name: str, *, json: bool = False) -> None:
     app.console.result(f"content {release.content}")
     app.console.result(f"record  {stored.digest}")
     for service, pin in sorted(release.pins.items()):
-        app.console.result(f"image   {service}: {pin.asked} → {pin.pinned}")
+        asked = f"{pin.asked} → " if pin.asked != pin.pinned else ""
+        app.console.result(f"image   {service}: {asked}{pin.pinned}")
     for commit in release.commits:
         app.console.result(f"commit  {commit}")
     for part in ("variables.toml", "compose.yaml"):
@@ -146,7 +147,7 @@ def show(app: App, name: str, *, json: bool = False) -> None:
 
 
 def _show(app: App, stored: Stored[Release], json: bool) -> None:
-    from stagekit.records import plain
+    from stagekit.envelope import plain
 
     release = stored.record
     if json:

@@ -48,7 +48,7 @@ def rollback(
     app: App, *, env: str = "", to: str = "", plan: bool = False, json: bool = False
 ) -> None:
     """Run an earlier release again. Nothing is rendered and nothing is built."""
-    from stagekit.stages.run import rollback_target
+    from stagekit.stages.history import rollback_target
 
     target = to or rollback_target(app.ledger, app.environment(env))
     _bring_up(app, app.environment(env), target, "rollback", plan, json)
@@ -63,8 +63,9 @@ def stop(app: App, *, env: str = "", json: bool = False) -> None:
     """Take an environment's containers and networks down. Volumes stay."""
     from stagekit.errors import InputError
     from stagekit.stages import run as stage
+    from stagekit.stages.history import last_run
 
-    last = stage.last_run(app.ledger, app.environment(env))
+    last = last_run(app.ledger, app.environment(env))
     if last is None:
         raise InputError(f"nothing was ever run in {env}", hint=f"inv run --env {env}")
     release = app.ledger.release(env, last.record.release.id).record
@@ -88,10 +89,10 @@ def stop(app: App, *, env: str = "", json: bool = False) -> None:
 )
 def status(app: App, *, env: str = "", json: bool = False) -> None:
     """Show what runs in an environment now, and whether it is what was released."""
+    from stagekit.envelope import plain
     from stagekit.inputs.environment import environment_names
-    from stagekit.records import plain
     from stagekit.stages import status as stage
-    from stagekit.stages.run import last_run
+    from stagekit.stages.history import last_run
 
     names = [app.environment(env)] if env else environment_names(app.project)
     found = []
@@ -171,7 +172,7 @@ def _bring_up(
 
 
 def _show(app: App, stored: Stored[Run], json: bool) -> None:
-    from stagekit.records import plain
+    from stagekit.envelope import plain
 
     run = stored.record
     if json:

@@ -70,7 +70,7 @@ class StageTask(Task):  # type: ignore[type-arg]  # Invoke's own annotation has 
                 argument.names = (*argument.names, letter)
         return arguments
 
-    def __call__(self, context: Context, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, _context: Context, *args: Any, **kwargs: Any) -> Any:
         return bounded(self.app, lambda: self.body(self.app, *args, **self._parsed(kwargs)))
 
     def _parsed(self, given: Mapping[str, Any]) -> dict[str, Any]:

@@ -5,8 +5,8 @@ Two dockerds on one machine would share ``docker0``, and the second changes it u
 
 from __future__ import annotations
 
-import os
 import shutil
+from pathlib import Path
 
 from stagekit import process
 from stagekit.errors import EngineError
@@ -21,7 +21,7 @@ def add(name: str, address: str) -> None:
     Raises:
         EngineError: iproute2 is missing, or the kernel refuses.
     """
-    if os.path.exists(f"/sys/class/net/{name}"):
+    if Path("/sys/class/net", name).exists():
         return
     _ip("link", "add", "name", name, "type", "bridge")
     try:
@@ -34,7 +34,7 @@ def add(name: str, address: str) -> None:
 
 def remove(name: str) -> None:
     """Remove bridge ``name`` if it is there."""
-    if os.path.exists(f"/sys/class/net/{name}"):
+    if Path("/sys/class/net", name).exists():
         _ip("link", "delete", name)
 
 

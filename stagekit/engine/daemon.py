@@ -72,15 +72,21 @@ def launch(argv: Sequence[str], *, log: Path, ready: Callable[[], bool], limit: 
     deadline = time.monotonic() + limit
     try:
         while not ready():
-            if child.poll() is not None:
-                raise _failed(f"{Path(argv[0]).name} ended with {child.returncode}", log)
-            if time.monotonic() > deadline:
-                raise _failed(f"{Path(argv[0]).name} was not ready within {limit:g} s", log)
+            _check(child, Path(argv[0]).name, log, deadline, limit)
             time.sleep(_POLL)
     except BaseException:
         daemon.stop()
         raise
     return daemon
+
+
+def _check(
+    child: subprocess.Popen[bytes], name: str, log: Path, deadline: float, limit: float
+) -> None:
+    if child.poll() is not None:
+        raise _failed(f"{name} ended with {child.returncode}", log)
+    if time.monotonic() > deadline:
+        raise _failed(f"{name} was not ready within {limit:g} s", log)
 
 
 def _failed(what: str, log: Path) -> EngineError:

@@ -6,17 +6,18 @@ engine was asked for what.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
 from typing import Any, BinaryIO
 
 from stagekit.engine.endpoint import Endpoint
+from stagekit.engine.reference import split_reference
+from stagekit.engine.refusals import first_line, raise_registry_error, reason, registry_hint
 from stagekit.errors import EngineError, EngineRefused, LimitExceeded, RegistryError, StagekitError
 from stagekit.events import Emit, Progress
 from stagekit.process import Cancel
-from stagekit.protocols import Container, ImageFacts
+from stagekit.protocols import ANY_ADDRESS, Container, ImageFacts
 from stagekit.records import EngineFacts
 
 _ANSWER_LIMIT = 60
@@ -107,7 +108,7 @@ class DockerEngine:
         with self._asking(f"pull {reference}", failure=RegistryError):
             stream = self._client.api.pull(repository, tag=tag, stream=True, decode=True)
             for entry in self._follow(stream, "pull", reference, emit, cancel):
-                _raise_registry_error(entry, reference)
+                raise_registry_error(entry, reference)
 
     def push(self, reference: str, *, emit: Emit, cancel: Cancel) -> str:
         repository, tag = split_reference(reference)
@@ -115,7 +116,7 @@ class DockerEngine:
         with self._asking(f"push {reference}", failure=RegistryError):
             stream = self._client.api.push(repository, tag=tag, stream=True, decode=True)
             for entry in self._follow(stream, "push", reference, emit, cancel):
-                _raise_registry_error(entry, reference)
+                raise_registry_error(entry, reference)
                 stated = (entry.get("aux") or {}).get("Digest") or stated
         answered = self.registry_digest(reference)
         if stated and stated != answered:
@@ -164,7 +165,7 @@ class DockerEngine:
             )
 
     def run_container(self, image: str, name: str, *, port: str, published: str) -> None:
-        """Start a container of stagekit's own that publishes one port; it restarts with the engine."""
+        """Start a container that publishes one port, and starts again with the engine."""
         host, _, number = published.rpartition(":")
         with self._asking(f"start {name}"):
             self._client.containers.run(
@@ -204,7 +205,7 @@ class DockerEngine:
         if folder := self.endpoint.certificates:
             pair = (str(folder / "cert.pem"), str(folder / "key.pem"))
             tls = TLSConfig(
-                client_cert=pair if os.path.exists(pair[0]) else None,
+                client_cert=pair if (folder / "cert.pem").exists() else None,
                 ca_cert=str(folder / "ca.pem") if (folder / "ca.pem").exists() else None,
                 verify=self.endpoint.verify,
             )
@@ -222,15 +223,15 @@ class DockerEngine:
         except StagekitError:
             raise
         except APIError as error:
-            hint = _registry_hint(str(error)) if failure is RegistryError else None
-            raise failure(_first_line(error.explanation or error), where=what, hint=hint) from error
+            hint = registry_hint(str(error)) if failure is RegistryError else None
+            raise failure(first_line(error.explanation or error), where=what, hint=hint) from error
         except (requests.Timeout, TimeoutError) as error:
             raise LimitExceeded(
                 f"the engine at {self.url} does not answer", where=what, hint=_HINT
             ) from error
         except (requests.RequestException, DockerException, OSError) as error:
             raise EngineError(
-                f"the engine at {self.url} cannot be reached: {_reason(error)}",
+                f"the engine at {self.url} cannot be reached: {reason(error)}",
                 where=what,
                 hint=_HINT,
             ) from error
@@ -276,58 +277,14 @@ class DockerEngine:
         )
 
 
-def split_reference(reference: str) -> tuple[str, str | None]:
-    """Split ``repository:tag`` or ``repository@digest``; a port belongs to the repository."""
-    if "@" in reference:
-        repository, _, found = reference.partition("@")
-        return repository, found
-    head, slash, last = reference.rpartition("/")
-    name, colon, tag = last.partition(":")
-    return f"{head}{slash}{name}", tag if colon else None
-
-
 def _bindings(found: Mapping[str, Any]) -> tuple[str, ...]:
-    ports = (found["HostConfig"].get("PortBindings") or {}) | (
-        found["NetworkSettings"].get("Ports") or {}
-    )
-    return tuple(
-        sorted(
-            {
-                f"{binding.get('HostIp') or '0.0.0.0'}:{binding['HostPort']}/{port.partition('/')[2]}"  # noqa: S104  # read, not bound
-                for port, bindings in ports.items()
-                for binding in bindings or []
-                if binding.get("HostPort")
-            }
-        )
-    )
-
-
-def _raise_registry_error(entry: Mapping[str, Any], reference: str) -> None:
-    if message := entry.get("error"):
-        raise RegistryError(_first_line(message), where=reference, hint=_registry_hint(message))
-
-
-def _registry_hint(message: str) -> str:
-    text = message.lower()
-    if any(word in text for word in ("denied", "unauthorized", "authentication", "no basic auth")):
-        return "docker login to that registry; stagekit uses Docker's own credentials"
-    if any(word in text for word in ("not found", "unknown", "does not exist")):
-        return "check the name and the tag"
-    return "check that the registry runs and can be reached from the engine"
-
-
-def _first_line(message: object) -> str:
-    return (str(message).strip().splitlines() or ["no reason given"])[0]
-
-
-def _reason(error: BaseException) -> str:
-    """Find the plain reason in the depths of what requests and urllib3 wrap around it."""
-    seen: list[BaseException] = []
-    at: BaseException | None = error
-    while at is not None and at not in seen:
-        if isinstance(at, OSError) and at.strerror:
-            return at.strerror.lower()
-        seen.append(at)
-        inner = [item for item in getattr(at, "args", ()) if isinstance(item, BaseException)]
-        at = inner[0] if inner else at.__cause__ or at.__context__
-    return _first_line(error)
+    """Return what a container publishes, as ``address:port/protocol``."""
+    asked = found["HostConfig"].get("PortBindings") or {}
+    given = found["NetworkSettings"].get("Ports") or {}
+    published = {
+        f"{binding.get('HostIp') or ANY_ADDRESS}:{binding['HostPort']}/{port.partition('/')[2]}"
+        for port, bindings in {**asked, **given}.items()
+        for binding in bindings or []
+        if binding.get("HostPort")
+    }
+    return tuple(sorted(published))

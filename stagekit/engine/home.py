@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -21,4 +20,4 @@ def make_home(folder: Path) -> None:
     """Make the folder, for its owner only: who reaches the engine's socket is root."""
     with durable.writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        os.chmod(folder, 0o700)
+        folder.chmod(0o700)

@@ -20,6 +20,7 @@ BASE = "base"
 CONFIG = "config.toml"
 
 _TABLES = ("stagekit", "vars")
+_HOUR, _DAY = 3_600, 86_400
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
@@ -153,8 +154,9 @@ def _deploy(settings: Merged, where: str) -> Deploy:
         deploy = msgspec.convert(settings.values, Deploy)
     except msgspec.ValidationError as error:
         raise InputError(str(error), where=f"{where} [stagekit]") from error
-    if not (0 < deploy.timeout <= 86_400 and 0 <= deploy.settle <= 3_600):
+    if not (0 < deploy.timeout <= _DAY and 0 <= deploy.settle <= _HOUR):
         raise InputError(
-            "timeout is from 0 to 86400 seconds, settle from 0 to 3600", where=f"{where} [stagekit]"
+            f"timeout is from 0 to {_DAY} seconds, settle from 0 to {_HOUR}",
+            where=f"{where} [stagekit]",
         )
     return deploy

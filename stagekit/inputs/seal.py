@@ -19,6 +19,7 @@ from stagekit import digest
 from stagekit.errors import InputError, ReleaseFailed
 from stagekit.inputs.interpolation import references
 from stagekit.inputs.merge import Tree
+from stagekit.protocols import ANY_ADDRESS
 from stagekit.records import Pin
 
 LABEL_PROJECT = "stagekit.project"
@@ -134,7 +135,7 @@ def published_ports(document: Tree) -> list[tuple[str, str, str, str]]:
     A range stays a range (``8000-8010``): the engine picks one of it.
     """
     return [
-        (name, port.get("host_ip") or "0.0.0.0", str(port["published"]), port["protocol"])  # noqa: S104  # Docker's own default, read and not bound here
+        (name, port.get("host_ip") or ANY_ADDRESS, str(port["published"]), port["protocol"])
         for name, service in document["services"].items()
         for port in service.get("ports") or []
         if port.get("published")
@@ -142,7 +143,7 @@ def published_ports(document: Tree) -> list[tuple[str, str, str, str]]:
 
 
 class _Emitter(yaml.SafeDumper):
-    def ignore_aliases(self, data: Any) -> bool:
+    def ignore_aliases(self, _data: Any) -> bool:
         return True
 
 

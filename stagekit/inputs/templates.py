@@ -14,6 +14,7 @@ In Jinja, write ``{{ value | yaml }}``: it quotes the value, so that it arrives 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,8 @@ from stagekit.inputs.interpolation import references
 from stagekit.inputs.merge import Tree
 
 RESERVED = ("images", "stagekit")
+
+_INVISIBLE = re.compile("[\x7f-\xa0\u2028\u2029\ufeff\ud800-\udfff]")
 
 
 @dataclass(frozen=True)
@@ -83,8 +86,7 @@ def quote(value: Any) -> str:
     if isinstance(value, list | tuple):
         return "[" + ", ".join(map(quote, value)) + "]"
     if isinstance(value, str):
-        text = json.dumps(value, ensure_ascii=False)
-        return "".join(_escaped(character) for character in text)
+        return _INVISIBLE.sub(_escape, json.dumps(value, ensure_ascii=False))
     return plain_text(value)
 
 
@@ -98,10 +100,8 @@ def as_yaml(value: Any) -> str:
     return quote(value).replace("$", "$$")
 
 
-def _escaped(character: str) -> str:
-    code = ord(character)
-    invisible = 0x7F <= code <= 0xA0 or code in (0x2028, 0x2029, 0xFEFF) or 0xD800 <= code <= 0xDFFF
-    return f"\\u{code:04x}" if invisible else character
+def _escape(found: re.Match[str]) -> str:
+    return f"\\u{ord(found[0]):04x}"
 
 
 def _everything(
@@ -183,12 +183,9 @@ def _line_in_template(error: Exception, default: str) -> str:
 def _line_hint(source: str, line: str, name: str) -> str:
     file, _, number = line.partition(":")
     lines = source.splitlines()
-    shown = (
-        f"{lines[int(number) - 1].strip()!r}: "
-        if file == name and number.isdigit() and int(number) <= len(lines)
-        else ""
-    )
-    return f"{shown}set what it asks for in environments/<env>/config.toml [vars]"
+    known = file == name and number.isdigit() and int(number) <= len(lines)
+    shown = f" (the line is: {lines[int(number) - 1].strip()})" if known else ""
+    return f"set what it asks for in environments/<env>/config.toml [vars]{shown}"
 
 
 def _ConfinedLoader(folder: Path) -> Any:  # noqa: N802  # a class, made once jinja2 is needed

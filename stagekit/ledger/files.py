@@ -17,9 +17,10 @@ from pathlib import Path
 import msgspec
 
 from stagekit import durable
+from stagekit.envelope import decode, encode
 from stagekit.errors import InputError, LedgerError
 from stagekit.ledger.journal import Journal, interrupted_run, take_lock
-from stagekit.records import Build, Record, Release, Run, Stored, decode, encode
+from stagekit.records import Build, Record, Release, Run, Stored
 
 RELEASE_RECORD = "release.toml"
 

@@ -6,6 +6,8 @@ import re
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
+import msgspec
+
 from stagekit.engine.context import check_dockerfile
 from stagekit.errors import BuildFailed, Cancelled, InputError, RegistryError, StagekitError
 from stagekit.events import Emit, Noted, Warned, step
@@ -235,9 +237,7 @@ def _spec(project: Project, name: str, id: str) -> ImageSpec:
 
 
 def _renamed(spec: ImageSpec, plan: Plan, id: str) -> ImageSpec:
-    from msgspec.structs import replace
-
-    return replace(spec, references=_references(plan.repositories[spec.name], id))
+    return msgspec.structs.replace(spec, references=_references(plan.repositories[spec.name], id))
 
 
 def _references(repository: str, id: str) -> tuple[str, ...]:

@@ -6,9 +6,9 @@ import errno
 import socket
 from collections.abc import Iterable, Sequence
 
-from stagekit.protocols import Container, Engine
+from stagekit.protocols import ANY_ADDRESS, Container, Engine
 
-_ANY = ("0.0.0.0", "::", "")  # noqa: S104  # addresses that are read, not bound
+_ANY = (ANY_ADDRESS, "::", "")
 
 
 def conflicts(

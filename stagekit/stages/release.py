@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from stagekit import digest
 from stagekit.engine.compose import Compose
-from stagekit.errors import InputError, LedgerError, RegistryError, StagekitError
+from stagekit.errors import InputError, StagekitError
 from stagekit.events import Emit, Noted, Warned, step
 from stagekit.inputs import seal
 from stagekit.inputs.environment import Environment, load_environment
@@ -19,6 +19,7 @@ from stagekit.inputs.templates import render
 from stagekit.process import Cancel
 from stagekit.protocols import Engine, Ledger
 from stagekit.records import CI, Build, Part, Pin, Release, Stored, Versions
+from stagekit.stages.pins import pin_images
 from stagekit.version import __version__
 
 
@@ -120,7 +121,7 @@ def gather(
         build=build,
         model=model,
         asked=asked,
-        pins=_pins(asked, build.record, previous, engine, emit),
+        pins=pin_images(asked, build.record, previous, engine, emit),
         compose_version=compose.version,
         commits=_commits(project, ledger, build.record, previous),
         actor=actor,
@@ -189,23 +190,14 @@ def find_build(ledger: Ledger, id: str | None) -> Stored[Build]:
         raise InputError("there is no build yet", where="artifacts/builds/", hint="inv build")
     build = ledger.build(id or ids[0])
     if not build.record.succeeded:
+        which = "build" if id else "the newest build,"
         reason = f": {build.record.failure.message}" if build.record.failure else ""
         raise InputError(
-            f"{'build' if id else 'the newest build,'} {build.record.id} {build.record.status}{reason}",
+            f"{which} {build.record.id} {build.record.status}{reason}",
             where="artifacts/builds/",
             hint="mend it and inv build, or name an earlier one with --build (inv build.list)",
         )
     return build
-
-
-def check_content(release: Release, files: Mapping[str, bytes], where: str) -> None:
-    """Raise LedgerError unless a release's files are the ones it was sealed with."""
-    if digest.of_tree(files) != release.content:
-        raise LedgerError(
-            f"release {release.name} was changed after it was sealed",
-            where=where,
-            hint=f"make a new one: inv release --env {release.env} (a sealed release is never edited)",
-        )
 
 
 def _previous(ledger: Ledger, env: str, emit: Emit) -> Release | None:
@@ -216,57 +208,6 @@ def _previous(ledger: Ledger, env: str, emit: Emit) -> Release | None:
         except StagekitError as error:
             emit(Warned(f"{env}/{id} is passed over: {error}"))
     return None
-
-
-def _pins(
-    asked: Mapping[str, str],
-    build: Build,
-    previous: Release | None,
-    engine: Engine,
-    emit: Emit,
-) -> dict[str, Pin]:
-    own = {image.pin: image for image in build.images.values()}
-    known = {pin.asked: pin for pin in previous.pins.values()} if previous else {}
-    found: dict[str, Pin] = {}
-    for text in sorted(set(asked.values())):
-        if text in own:
-            kind = "digest" if own[text].digest else "image id"
-            found[text] = Pin(asked=text, pinned=text, kind=kind)
-        elif text in known and known[text].kind == "digest":
-            found[text] = known[text]  # a release of configuration alone moves no database
-        else:
-            with step(emit, "pin", text) as under_way:
-                found[text] = _pin(text, engine)
-                under_way.outcome = found[text].pinned
-    return {service: found[text] for service, text in asked.items()}
-
-
-def _pin(text: str, engine: Engine) -> Pin:
-    """Ask the registry which bytes a reference means; else the engine which ones it has."""
-    repository = _repository(text)
-    if "@" in text:
-        return Pin(asked=text, pinned=text, kind="digest")
-    try:
-        answered = engine.registry_digest(text)
-    except RegistryError as error:
-        image = engine.image(text)
-        if image is None:
-            raise RegistryError(
-                f"cannot be pinned: the registry does not tell its digest ({error.what}), "
-                "and the engine does not have it",
-                where=f"image {text}",
-                hint=error.hint,
-            ) from error
-        for reference in image.digests:
-            if reference.partition("@")[0] == repository:
-                return Pin(asked=text, pinned=reference, kind="digest")
-        return Pin(asked=text, pinned=image.id, kind="image id")
-    return Pin(asked=text, pinned=f"{repository}@{answered}", kind="digest")
-
-
-def _repository(reference: str) -> str:
-    head, slash, last = reference.partition("@")[0].rpartition("/")
-    return f"{head}{slash}{last.partition(':')[0]}"
 
 
 def _commits(

@@ -6,7 +6,8 @@ from stagekit.inputs.seal import replicas
 from stagekit.protocols import Container, Engine, Ledger, Runner
 from stagekit.records import Part, Pin, Release, Run
 from stagekit.stages import proof
-from stagekit.stages.run import last_run, verified
+from stagekit.stages.history import last_run
+from stagekit.stages.verify import verified
 
 
 class ServiceStatus(Part, frozen=True):
