@@ -40,7 +40,7 @@ def demo(app: App, *, install_engine: bool = False) -> None:
     machine = prepare(os.environ, install=install_engine, emit=app.console.emit, cancel=app.cancel)
     app.forget()
     ensure_base_images(
-        tuple(STANDINS),
+        STANDINS,
         engine=machine.engine,
         registry=machine.registry.address,
         state=home(os.environ) / "apt",

@@ -10,7 +10,7 @@ import shutil
 import subprocess
 import tarfile
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 from stagekit.engine import debian
@@ -56,7 +56,7 @@ STANDINS = {
 
 
 def ensure_base_images(
-    names: Sequence[str],
+    standins: Mapping[str, StandIn],
     *,
     engine: DockerEngine,
     registry: str | None,
@@ -67,7 +67,7 @@ def ensure_base_images(
     """Have each base image on the engine: pulled, or a stand-in for it.
 
     Args:
-        names: Docker Hub's names, keys of STANDINS.
+        standins: what can stand in for each image, by Docker Hub's name.
         engine: gets them.
         registry: gets the stand-ins too, where an engine that mirrors it finds them with a digest.
         state: a folder for apt's lists and archives.
@@ -81,7 +81,7 @@ def ensure_base_images(
         EngineError: an image can neither be pulled nor stood in for.
     """
     made = []
-    for name in names:
+    for name, standin in standins.items():
         if engine.image(name) is not None:
             continue
         try:
@@ -90,19 +90,20 @@ def ensure_base_images(
         except RegistryError as error:
             emit(Warned(f"{name} cannot be pulled ({error.what}): making a stand-in"))
             with step(emit, "unpack", f"a stand-in for {name}"):
-                _make(name, engine=engine, state=state, emit=emit, cancel=cancel)
+                _make(name, standin, engine=engine, state=state, cancel=cancel)
             if registry:
                 _publish(name, engine, registry, emit, cancel)
             made.append(name)
     return tuple(made)
 
 
-def _make(name: str, *, engine: DockerEngine, state: Path, emit: Emit, cancel: Cancel) -> None:
-    standin = STANDINS[name]
+def _make(
+    name: str, standin: StandIn, *, engine: DockerEngine, state: Path, cancel: Cancel
+) -> None:
     with tempfile.TemporaryDirectory(prefix="stagekit-") as temporary:
         root = Path(temporary) / "root"
         debian.unpack(
-            [*standin.packages, "busybox-static"],
+            (*standin.packages, "busybox-static"),
             root,
             state=state,
             skip=_SKIPPED,

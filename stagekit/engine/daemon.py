@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -57,22 +56,26 @@ def launch(argv: Sequence[str], *, log: Path, ready: Callable[[], bool], limit: 
         EngineError: it ended or was not ready in time; with its last lines. It is stopped then.
     """
     with log.open("ab") as output:
+        # No Popen: such an object is meant to outlive its process, not the other way round.
         try:
-            child = subprocess.Popen(
+            pid = os.posix_spawn(
+                argv[0],
                 list(argv),
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                start_new_session=True,
-                cwd="/",
+                os.environ,
+                file_actions=[
+                    (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+                    (os.POSIX_SPAWN_DUP2, output.fileno(), 1),
+                    (os.POSIX_SPAWN_DUP2, output.fileno(), 2),
+                ],
+                setsid=True,
             )
         except OSError as error:
             raise EngineError(f"cannot start {argv[0]}: {error.strerror}") from error
-    daemon = Daemon(pid=child.pid, started=_start_time(child.pid) or "")
+    daemon = Daemon(pid=pid, started=_start_time(pid) or "")
     deadline = time.monotonic() + limit
     try:
         while not ready():
-            _check(child, Path(argv[0]).name, log, deadline, limit)
+            _check(daemon, Path(argv[0]).name, log, deadline, limit)
             time.sleep(_POLL)
     except BaseException:
         daemon.stop()
@@ -80,11 +83,10 @@ def launch(argv: Sequence[str], *, log: Path, ready: Callable[[], bool], limit: 
     return daemon
 
 
-def _check(
-    child: subprocess.Popen[bytes], name: str, log: Path, deadline: float, limit: float
-) -> None:
-    if child.poll() is not None:
-        raise _failed(f"{name} ended with {child.returncode}", log)
+def _check(daemon: Daemon, name: str, log: Path, deadline: float, limit: float) -> None:
+    if not daemon.alive:
+        _reap(daemon.pid)
+        raise _failed(f"{name} ended instead of starting", log)
     if time.monotonic() > deadline:
         raise _failed(f"{name} was not ready within {limit:g} s", log)
 

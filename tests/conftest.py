@@ -1,0 +1,126 @@
+"""What every test may ask for: a real engine and registry, and repositories to work in.
+
+The engine is one that answers on this machine, or a private one in a folder, bridge and address
+range of the tests' own. Everything a test makes on it has the test's own project name and is
+removed after it.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+import docker
+import pytest
+
+from examples.standins import StandIn, ensure_base_images
+from stagekit.engine.docker import DockerEngine
+from stagekit.engine.embedded import Settings
+from stagekit.engine.machine import halt, prepare
+from stagekit.events import ignore
+from stagekit.process import Cancel
+from tests.repository import Repository, clean_environment
+
+BUSYBOX = {"busybox:1": StandIn(packages=(), changes=('CMD ["sh"]',))}
+
+
+@dataclass(frozen=True)
+class Machine:
+    """The engine and registry of the test session, and the environment that leads to them."""
+
+    engine: DockerEngine
+    registry: str
+    environ: dict[str, str]
+
+    def client(self) -> docker.DockerClient:
+        """A client of the tests' own, to look at the engine from outside stagekit."""
+        return docker.DockerClient(base_url=self.engine.url)
+
+    def volume_exists(self, name: str) -> bool:
+        with closing(self.client()) as client:
+            return any(volume.name == name for volume in client.volumes.list())
+
+    def remove_image(self, *parts: str) -> None:
+        """Take every image with one of ``parts`` in a name of its own off the engine."""
+        with closing(self.client()) as client:
+            for image in client.images.list():
+                names = [*image.tags, *(image.attrs.get("RepoDigests") or [])]
+                if any(part in name for part in parts for name in names):
+                    client.images.remove(image.id, force=True)
+
+
+@pytest.fixture(scope="session")
+def machine() -> Iterator[Machine]:
+    """A machine that can build, push and run; `busybox:1` is on its engine."""
+    home = Path(tempfile.mkdtemp(prefix="sk-"))  # short: a socket's path has a limit
+    environ = {**clean_environment(), "STAGEKIT_HOME": str(home)}
+    consent = os.environ.get("STAGEKIT_TEST_INSTALL") == "1"
+    try:
+        found = prepare(
+            environ,
+            install=consent,
+            settings=Settings(bridge="sktest0", network="10.214"),
+            emit=ignore,
+            cancel=Cancel(),
+        )
+        environ["DOCKER_HOST"] = found.engine.url
+        ensure_base_images(
+            BUSYBOX,
+            engine=found.engine,
+            registry=found.registry.address,
+            state=home / "apt",
+            emit=ignore,
+            cancel=Cancel(),
+        )
+        yield Machine(found.engine, found.registry.address, environ)
+    finally:
+        environ.pop("DOCKER_HOST", None)
+        halt(environ)
+        shutil.rmtree(home, ignore_errors=True)
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Repository:
+    """A repository with one image and the environments dev and prod, on no engine."""
+    return Repository.create(tmp_path / "repository", clean_environment())
+
+
+@pytest.fixture
+def deployed(machine: Machine, tmp_path: Path) -> Iterator[Repository]:
+    """The same, on the session's engine and registry; what it leaves running is removed."""
+    repository = Repository.create(
+        tmp_path / "repository", {**machine.environ, "STAGEKIT_REGISTRY": machine.registry}
+    )
+    yield repository
+    _remove(repository.name, machine.engine)
+
+
+@pytest.fixture
+def free_port() -> Callable[[], int]:
+    """Gives ports of 127.0.0.1 that are free now."""
+
+    def find() -> int:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            return int(probe.getsockname()[1])
+
+    return find
+
+
+def _remove(name: str, engine: DockerEngine) -> None:
+    """Remove every container, network and volume of the Compose projects of one repository."""
+    label = "com.docker.compose.project"
+    with closing(docker.DockerClient(base_url=engine.url)) as client:
+        for container in client.containers.list(all=True, filters={"label": label}):
+            if container.labels[label].startswith(f"{name}-"):
+                container.remove(force=True, v=True)
+        for kind in (client.networks, client.volumes):
+            for item in kind.list(filters={"label": label}):
+                if item.attrs["Labels"][label].startswith(f"{name}-"):
+                    item.remove()
