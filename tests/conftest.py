@@ -8,8 +8,10 @@ removed after it.
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
 import socket
+import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -65,7 +67,7 @@ def machine() -> Iterator[Machine]:
         found = prepare(
             environ,
             install=consent,
-            settings=Settings(bridge="sktest0", network="10.214"),
+            settings=Settings(bridge=f"sk{secrets.token_hex(3)}", network=f"10.{_network()}"),
             emit=ignore,
             cancel=Cancel(),
         )
@@ -83,6 +85,13 @@ def machine() -> Iterator[Machine]:
         environ.pop("DOCKER_HOST", None)
         halt(environ)
         shutil.rmtree(home, ignore_errors=True)
+
+
+def _network() -> int:
+    """A range that no interface of this machine has, so that test sessions run side by side."""
+    taken = subprocess.run(["ip", "-4", "address"], capture_output=True, text=True, check=False)
+    free = [number for number in range(130, 250) if f"10.{number}." not in taken.stdout]
+    return secrets.choice(free)
 
 
 @pytest.fixture
