@@ -98,7 +98,7 @@ def list_(app: App, *, env: str = "", last: str | int = "20", json: bool = False
             release = app.ledger.release(env, id).record
         except StagekitError as error:
             app.console.warn(str(error))
-            rows.append(damaged_row(id, 5))
+            rows.append(damaged_row(id, 4))
             continue
         records.append(plain(release))
         mark = "*" if current and current.record.release.id == id else ""

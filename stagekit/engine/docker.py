@@ -13,7 +13,13 @@ from typing import Any, BinaryIO
 
 from stagekit.engine.endpoint import Endpoint
 from stagekit.engine.reference import split_reference
-from stagekit.engine.refusals import first_line, raise_registry_error, reason, registry_hint
+from stagekit.engine.refusals import (
+    first_line,
+    raise_registry_error,
+    reason,
+    registry_hint,
+    timed_out,
+)
 from stagekit.errors import EngineError, EngineRefused, LimitExceeded, RegistryError, StagekitError
 from stagekit.events import Emit, Progress
 from stagekit.process import Cancel
@@ -225,11 +231,11 @@ class DockerEngine:
         except APIError as error:
             hint = registry_hint(str(error)) if failure is RegistryError else None
             raise failure(first_line(error.explanation or error), where=what, hint=hint) from error
-        except (requests.Timeout, TimeoutError) as error:
-            raise LimitExceeded(
-                f"the engine at {self.url} does not answer", where=what, hint=_HINT
-            ) from error
         except (requests.RequestException, DockerException, OSError) as error:
+            if timed_out(error):
+                raise LimitExceeded(
+                    f"the engine at {self.url} does not answer", where=what, hint=_HINT
+                ) from error
             raise EngineError(
                 f"the engine at {self.url} cannot be reached: {reason(error)}",
                 where=what,

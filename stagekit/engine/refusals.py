@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from stagekit.errors import RegistryError
@@ -31,12 +31,22 @@ def first_line(message: object) -> str:
 
 def reason(error: BaseException) -> str:
     """Find the plain reason in the depths of what requests and urllib3 wrap around it."""
+    for inner in _causes(error):
+        if isinstance(inner, OSError) and inner.strerror:
+            return inner.strerror.lower()
+    return first_line(error)
+
+
+def timed_out(error: BaseException) -> bool:
+    """Tell whether no answer came in time; the SDK wraps some of these in errors of its own."""
+    return any("timed out" in str(inner).lower() for inner in _causes(error))
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
     seen: list[BaseException] = []
     at: BaseException | None = error
     while at is not None and at not in seen:
-        if isinstance(at, OSError) and at.strerror:
-            return at.strerror.lower()
+        yield at
         seen.append(at)
         inner = [item for item in getattr(at, "args", ()) if isinstance(item, BaseException)]
         at = inner[0] if inner else at.__cause__ or at.__context__
-    return first_line(error)

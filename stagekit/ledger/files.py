@@ -25,7 +25,7 @@ from stagekit.records import Build, Record, Release, Run, Stored
 RELEASE_RECORD = "release.toml"
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
-_CREATED = re.compile(rb"^created = (\S+)$", re.MULTILINE)
+_CREATED = re.compile(rb"^created = (.+)$", re.MULTILINE)
 _RECORD_LIMIT = 64 * 2**20
 
 
@@ -148,15 +148,22 @@ class _BuildSlot:
         with durable.writing(self._reservation):
             self._reservation.parent.mkdir(parents=True, exist_ok=True)
             try:
-                os.close(os.open(self._reservation, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644))
+                file = self._reservation.open("xb", buffering=0)
             except FileExistsError:
                 return False
+            try:
+                with file:  # with content: a full disk is noticed before anything is built
+                    file.write(f"taken by process {os.getpid()}\n".encode())
+            except OSError:
+                self._reservation.unlink()
+                raise
         return True
 
     def finish(self, build: Build) -> Stored[Build]:
         data = encode(build)
-        durable.write_file(self.path, data)
-        with durable.writing(self._reservation):
+        try:
+            durable.write_file(self.path, data)
+        finally:
             self._reservation.unlink(missing_ok=True)
         return decode(Build, data, where=str(self.path))
 
