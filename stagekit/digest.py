@@ -30,8 +30,12 @@ def of_tree(files: Mapping[str, bytes]) -> str:
     It is the digest of what ``sha256sum`` prints for them in the order of their paths, so that
     ``sha256sum compose.yaml variables.toml | sha256sum`` checks a release without stagekit.
     """
-    listing = "".join(
-        f"{hashlib.sha256(files[path]).hexdigest()}  {path}\n"
-        for path in sorted(files, key=str.encode)
-    )
+    listing = "".join(_line(path, files[path]) for path in sorted(files, key=str.encode))
     return of_bytes(listing.encode())
+
+
+def _line(path: str, data: bytes) -> str:
+    """Write a line of ``sha256sum``: one with a backslash or a line's end in its name is marked."""
+    escaped = path.replace("\\", "\\\\").replace("\n", "\\n").replace("\r", "\\r")
+    mark = "\\" if escaped != path else ""
+    return f"{mark}{hashlib.sha256(data).hexdigest()}  {escaped}\n"

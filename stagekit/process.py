@@ -136,17 +136,18 @@ def kill_group(child: subprocess.Popen[bytes]) -> None:
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(child.pid, signal.SIGKILL)
         return
-    for name in (signal.SIGTERM, signal.SIGKILL):
+    for name in (signal.SIGTERM, signal.SIGKILL):  # KILL also where TERM ended the child alone
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(child.pid, name)
         with suppress(subprocess.TimeoutExpired):
             child.wait(timeout=_GRACE)
-            return
 
 
 def hide(text: str, mask: Sequence[str]) -> str:
-    """Replace each secret value in ``text`` by ``***``, the longest first."""
-    for secret in sorted(filter(None, mask), key=len, reverse=True):
+    """Replace each secret value in ``text`` by ``***``, and each line of one that has several:
+    programs' output is passed on by the line. The longest goes first."""
+    parts = {part for secret in mask for part in (secret, *secret.splitlines()) if part.strip()}
+    for secret in sorted(parts, key=len, reverse=True):
         text = text.replace(secret, "***")
     return text
 

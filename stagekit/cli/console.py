@@ -41,7 +41,7 @@ class Console:
             case Done(step, subject, outcome, seconds):
                 self._hide()
                 shown = f"  {outcome}" if outcome else ""
-                self._line(f"{self._paint('done', step):<7} {subject}{shown}  ({seconds:.1f} s)")
+                self._line(f"{subject}{shown}  ({seconds:.1f} s)", "done", f"{step:<7}")
             case Warned(text):
                 self.warn(text)
             case Noted(text):
@@ -72,14 +72,14 @@ class Console:
 
     def warn(self, text: str) -> None:
         self._hide()
-        self._line(f"{self._paint('warning', 'warning:')} {text}")
+        self._line(text, "warning", "warning:")
 
     def error(self, error: StagekitError) -> None:
         """Say what happened, where, the last lines that tell why, and what to type next."""
         self._hide()
         for line in error.output:
             self._line(f"  | {line}")
-        self._line(f"{self._paint('error', 'error:')} {error}")
+        self._line(str(error), "error", "error:")
         if error.hint:
             self._line(f"  next: {error.hint}")
 
@@ -112,11 +112,10 @@ class Console:
             self._status.stop()
             self._status = None
 
-    def _line(self, text: str) -> None:
-        print(clean(text) if not self._colour else text, file=sys.stderr, flush=True)
-
-    def _paint(self, kind: str, text: str) -> str:
-        return f"\x1b[{_COLOURS[kind]}m{text}\x1b[0m" if self._colour else text
+    def _line(self, text: str, kind: str = "", word: str = "") -> None:
+        """Print a line, with a coloured word of its kind in front where it has one."""
+        mark = f"\x1b[{_COLOURS[kind]}m{word}\x1b[0m" if kind and self._colour else word
+        print(f"{mark} {clean(text)}" if mark else clean(text), file=sys.stderr, flush=True)
 
 
 def clean(text: str) -> str:

@@ -43,7 +43,12 @@ def references(text: str, *, where: str) -> list[Reference]:
         InputError: it is not YAML; says the line.
     """
     try:
-        nodes = list(yaml.compose_all(text, Loader=_LOADER))
+        nodes = [
+            node
+            for document in yaml.compose_all(text, Loader=_LOADER)
+            if document is not None
+            for node in _value_nodes(document, set())
+        ]
     except yaml.MarkedYAMLError as error:
         line = f":{error.problem_mark.line + 1}" if error.problem_mark else ""
         raise InputError(f"not YAML: {error.problem}", where=f"{where}{line}") from error
@@ -51,9 +56,7 @@ def references(text: str, *, where: str) -> list[Reference]:
         raise InputError(f"not YAML: {error}", where=where) from error
     found = [
         Reference(name, node.start_mark.line + 1 + offset, required)
-        for document in nodes
-        if document is not None
-        for node in _value_nodes(document, set())
+        for node in nodes
         for name, required, offset in _names(node)
     ]
     return sorted(found, key=lambda reference: reference.line)

@@ -165,6 +165,12 @@ _Emitter.add_representer(dict, _represent_mapping)
 
 def _take_in_files(document: Tree, root: Path) -> None:
     for name, config in (document.get("configs") or {}).items():
+        if variable := config.get("environment"):
+            raise ReleaseFailed(
+                f"config {name} would come from the shell of whoever runs the release",
+                where=f"configs.{name}.environment",
+                hint=f"write configs.{name}.content: ${{{variable}}}",
+            )
         if path := config.pop("file", None):
             config["content"] = _text_of(Path(path), root, f"configs.{name}.file").replace(
                 "$", "$$"

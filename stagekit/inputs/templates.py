@@ -26,7 +26,7 @@ from stagekit.inputs.merge import Tree
 
 RESERVED = ("images", "stagekit")
 
-_INVISIBLE = re.compile("[\x7f-\xa0\u2028\u2029\ufeff\ud800-\udfff]")
+_INVISIBLE = re.compile("[\x7f-\xa0\u2028\u2029\ufeff\ufffe\uffff\ud800-\udfff]")
 
 
 @dataclass(frozen=True)
@@ -160,22 +160,21 @@ def _jinja(template: Path, source: str, variables: Tree, where: str) -> str:
     except jinja2.TemplateNotFound as error:
         raise InputError(f"no template {error.name!r} in {folder}", where=where) from error
     except Exception as error:  # whatever an expression of the template raises is the template's
-        line = _line_in_template(error, template.name)
+        line = _line_in_template(error, template.name, template.parent)
         raise InputError(
             f"{error}", where=f"{folder}{line}", hint=_line_hint(source, line, template.name)
         ) from error
 
 
-def _line_in_template(error: Exception, default: str) -> str:
+def _line_in_template(error: Exception, default: str, folder: Path) -> str:
     """Jinja compiles with the template's own names and line numbers: the innermost one counts."""
     found, traceback = default, error.__traceback__
     while traceback:
         code = traceback.tb_frame.f_code
-        if (
-            code.co_name in ("root", "macro", "top-level template code")
-            or "template" in code.co_name
-        ):
-            found = f"{Path(code.co_filename).name}:{traceback.tb_lineno}"
+        if "template" in code.co_name or code.co_name.startswith(("macro", "block ")):
+            path = Path(code.co_filename)
+            name = path.relative_to(folder) if path.is_relative_to(folder) else path.name
+            found = f"{name}:{traceback.tb_lineno}"
         traceback = traceback.tb_next
     return found
 

@@ -157,6 +157,9 @@ class _BuildSlot:
             except OSError:
                 self._reservation.unlink()
                 raise
+            if self.path.exists():  # another process finished it since we looked
+                self._reservation.unlink()
+                return False
         return True
 
     def finish(self, build: Build) -> Stored[Build]:

@@ -25,9 +25,9 @@ class Plugins:
     def __init__(self, plugins: Iterable[object]) -> None:
         self._manager = pluggy.PluginManager(spec.PROJECT)
         self._manager.add_hookspecs(spec.Hooks)
-        for plugin in plugins:
-            self._manager.register(plugin)
         try:
+            for plugin in plugins:
+                self._manager.register(plugin)
             self._manager.check_pending()
         except pluggy.PluginValidationError as error:
             raise InputError(

@@ -64,16 +64,16 @@ def gather(
         InputError: no such release.
         LedgerError: the release is not what was sealed.
     """
-    with step(emit, "verify", f"{env}/{release_id or 'newest'}") as under_way:
+    with step(emit, "verify", f"{env}, release {release_id or 'newest'}") as under_way:
         release, document = verified(env, release_id, ledger)
-        under_way.outcome = f"{release.record.name} {release.record.content}"
+        under_way.outcome = f"{release.record.name} is as it was sealed"
     pins = sorted({pin.pinned for pin in release.record.pins.values()})
     name = f"{release.record.project}-{env}"
     with step(emit, "check", engine.url) as under_way:
         facts = engine.facts()
         missing = tuple(pin for pin in pins if engine.image(pin) is None)
         busy = conflicts(seal.published_ports(document), name, engine)
-        under_way.outcome = f"engine {facts.version}, {len(missing)} images to pull"
+        under_way.outcome = f"version {facts.version}, images to pull: {len(missing)}"
     return Facts(
         release=release,
         document=document,
