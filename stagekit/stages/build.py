@@ -145,8 +145,8 @@ def apply(
 
 
 def tag_of(text: str) -> str:
-    """Turn an id into what Docker takes for a tag: 128 of ``[A-Za-z0-9_.-]``, starting with a letter or
-    a digit."""
+    """Turn an id into what Docker takes for a tag and the ledger for a name: 128 of
+    ``[A-Za-z0-9_.-]``, starting with a letter or a digit."""
     return _NOT_IN_TAGS.sub("-", text).lstrip("._-")[: _TAG_LIMIT - 8] or "build"
 
 
