@@ -20,6 +20,7 @@ from pathlib import Path
 
 import docker
 import pytest
+from hypothesis import HealthCheck, settings
 
 from examples.standins import StandIn, ensure_base_images
 from stagekit.engine.docker import DockerEngine
@@ -28,6 +29,12 @@ from stagekit.engine.machine import halt, prepare
 from stagekit.events import ignore
 from stagekit.process import Cancel
 from tests.repository import Repository, clean_environment
+
+# A slow machine is no failure; what is generated is small.
+settings.register_profile(
+    "stagekit", deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("stagekit")
 
 BUSYBOX = {"busybox:1": StandIn(packages=(), changes=('CMD ["sh"]',))}
 

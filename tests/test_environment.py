@@ -1,0 +1,145 @@
+"""environments/<env>/config.toml over base, with every mistake said by file and key."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from stagekit.errors import InputError
+from stagekit.inputs.environment import Environment, environment_names, load_environment
+from stagekit.inputs.project import Project, load_project
+from stagekit.records import Deploy
+
+
+def project_with(root: Path, **configs: str) -> Project:
+    """A project whose environments are ``configs``: name → config.toml."""
+    for name, text in configs.items():
+        folder = root / "environments" / name
+        folder.mkdir(parents=True)
+        (folder / "config.toml").write_text(text, "utf-8")
+    (root / "pyproject.toml").write_text('[tool.stagekit]\nname = "shop"\n')
+    return load_project(root, {})
+
+
+def load(root: Path, text: str, *given: str) -> Environment:
+    return load_environment(project_with(root, dev=text), "dev", given)
+
+
+def refusal(root: Path, text: str, *given: str) -> InputError:
+    with pytest.raises(InputError) as caught:
+        load(root, text, *given)
+    return caught.value
+
+
+def test_base_lies_under_every_environment(tmp_path: Path) -> None:
+    """A value of base holds until the environment says otherwise; origins name the files."""
+    project = project_with(
+        tmp_path,
+        base='[stagekit]\ntimeout = 9\n[vars]\nA = "base"\nB = "base"\n',
+        prod='[vars]\nB = "prod"\n',
+    )
+    environment = load_environment(project, "prod")
+    assert environment.variables.values == {"A": "base", "B": "prod"}
+    assert environment.variables.origins == {
+        ("A",): "environments/base/config.toml",
+        ("B",): "environments/prod/config.toml",
+    }
+    assert environment.deploy == Deploy(timeout=9.0)
+
+
+def test_base_is_no_environment_and_names_are_sorted(tmp_path: Path) -> None:
+    """One releases to every folder with a config but base."""
+    project = project_with(tmp_path, prod="", base="", dev="")
+    (tmp_path / "environments" / "empty").mkdir()
+    assert environment_names(project) == ("dev", "prod")
+    with pytest.raises(InputError):
+        load_environment(project, "base")
+
+
+def test_no_folder_means_no_environment(tmp_path: Path) -> None:
+    """A fresh repository lists none instead of failing."""
+    assert environment_names(load_project(tmp_path, {})) == ()
+
+
+def test_an_unknown_environment_is_told_which_there_are(tmp_path: Path) -> None:
+    """A typing mistake ends with the list of names."""
+    with pytest.raises(InputError) as caught:
+        load_environment(project_with(tmp_path, dev="", prod=""), "prdo")
+    assert "prdo" in caught.value.what
+    assert caught.value.hint == "there are: dev, prod"
+
+
+@pytest.mark.parametrize("name", ["", "../dev", "dev/", "/etc", ".", "Dev", "a" * 64])
+def test_a_name_that_could_lead_elsewhere_is_refused(tmp_path: Path, name: str) -> None:
+    """An environment's name becomes a path: nothing but a plain one is taken."""
+    with pytest.raises(InputError):
+        load_environment(project_with(tmp_path, dev=""), name)
+
+
+def test_set_is_the_strongest_layer_with_an_origin_of_its_own(tmp_path: Path) -> None:
+    """What was given on the command line wins, and the record will say so."""
+    environment = load(tmp_path, '[vars]\nA = "x"\n[vars.web]\nport = 80\n', "A=y=z", "web.port=81")
+    assert environment.variables.values == {"A": "y=z", "web": {"port": "81"}}
+    assert set(environment.variables.origins.values()) == {"--set"}
+
+
+@pytest.mark.parametrize("text", ["A", "=x", "A B=x", "a-b=x", "web.=x", "1A=x", "A=1 B.A"])
+def test_set_without_a_name_and_a_value_is_refused(tmp_path: Path, text: str) -> None:
+    """The error shows what was typed and what is wanted."""
+    if text == "A=1 B.A":  # a value may hold anything
+        assert load(tmp_path, "", text).variables.values == {"A": "1 B.A"}
+        return
+    error = refusal(tmp_path, "", text)
+    assert error.where == "--set"
+    assert text in error.what
+
+
+def test_set_below_a_value_is_refused(tmp_path: Path) -> None:
+    """``--set a=1 --set a.b=2`` cannot both be meant."""
+    assert refusal(tmp_path, "", "a=1", "a.b=2").where == "--set"
+
+
+@pytest.mark.parametrize(
+    ("text", "where", "what"),
+    [
+        ("A = \n", "environments/dev/config.toml", "Invalid value"),
+        ("[secrets]\nA = 1\n", "environments/dev/config.toml", "unknown key 'secrets'"),
+        ('vars = "x"\n', "environments/dev/config.toml", "unknown key 'vars'"),
+        ("[vars]\nday = 2026-01-01\n", "environments/dev/config.toml [vars]", "day is a date"),
+        ("[vars.web]\nat = [[1]]\n", "environments/dev/config.toml [vars]", "web.at is a list"),
+        ('[vars]\n"a-b" = 1\n', "environments/dev/config.toml [vars]", "'a-b' is not a variable"),
+        ('[vars.web]\n"1" = 1\n', "environments/dev/config.toml [vars]", "'web.1' is not a"),
+        ("[stagekit]\ntimeot = 1\n", "environments/dev/config.toml [stagekit]", "'timeot'"),
+        ('[stagekit]\ntimeout = "1"\n', "environments/dev/config.toml [stagekit]", "timeout"),
+        ("[stagekit]\ntimeout = 0\n", "environments/dev/config.toml [stagekit]", "timeout is"),
+        ("[stagekit]\ntimeout = nan\n", "environments/dev/config.toml [stagekit]", "timeout is"),
+        ("[stagekit]\ntimeout = inf\n", "environments/dev/config.toml [stagekit]", "timeout is"),
+        ("[stagekit]\nsettle = -1\n", "environments/dev/config.toml [stagekit]", "settle from"),
+        ("[stagekit]\nsettle = 3601\n", "environments/dev/config.toml [stagekit]", "settle from"),
+    ],
+)
+def test_every_mistake_is_said_by_file_and_key(
+    tmp_path: Path, text: str, where: str, what: str
+) -> None:
+    """A wrong config is one line that says where."""
+    error = refusal(tmp_path, text)
+    assert error.where == where
+    assert what in error.what
+
+
+def test_an_unknown_setting_of_base_is_blamed_on_base(tmp_path: Path) -> None:
+    """The file that holds the mistake is named, not the one on top."""
+    project = project_with(tmp_path, base="[stagekit]\ntimeot = 1\n", dev="")
+    with pytest.raises(InputError) as caught:
+        load_environment(project, "dev")
+    assert caught.value.where == "environments/base/config.toml [stagekit]"
+
+
+def test_a_config_that_is_not_text_is_refused(tmp_path: Path) -> None:
+    """Bytes that are no UTF-8 are an input error, not a traceback."""
+    project = project_with(tmp_path, dev="")
+    (tmp_path / "environments/dev/config.toml").write_bytes(b'A = "\xff"\n')
+    with pytest.raises(InputError) as caught:
+        load_environment(project, "dev")
+    assert caught.value.where == "environments/dev/config.toml"

@@ -1,0 +1,168 @@
+"""[tool.stagekit] of pyproject.toml: read strictly, with every mistake named by its key."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from stagekit.errors import InputError
+from stagekit.inputs.project import Project, check_name, load_project
+
+
+def load(root: Path, text: str, **environ: str) -> Project:
+    (root / "pyproject.toml").write_text(text, "utf-8")
+    return load_project(root, environ)
+
+
+def refusal(root: Path, text: str) -> InputError:
+    with pytest.raises(InputError) as caught:
+        load(root, text)
+    return caught.value
+
+
+def test_every_setting_is_read(tmp_path: Path) -> None:
+    """A full table arrives as the Project's attributes."""
+    (tmp_path / "web").mkdir()
+    project = load(
+        tmp_path,
+        '[tool.stagekit]\nname = "shop"\nregistry = "registry.test:5000/team/"\n'
+        'builder = "buildx"\n'
+        'template = "deploy/app.yaml"\n'
+        '[tool.stagekit.images.web]\ncontext = "web"\ndockerfile = "Dockerfile.web"\n'
+        'repository = "front/web"\ntarget = "final"\nargs = { A = "1" }\n',
+    )
+    image = project.images["web"]
+    assert (project.name, project.registry) == ("shop", "registry.test:5000/team")
+    assert (project.builder, project.template) == ("buildx", tmp_path / "deploy/app.yaml")
+    assert (image.context, image.dockerfile, image.target) == ("web", "Dockerfile.web", "final")
+    assert image.args == {"A": "1"}
+    assert project.repository("web") == "registry.test:5000/team/front/web"
+
+
+def test_without_a_registry_a_repository_is_the_images_name(tmp_path: Path) -> None:
+    """A trial on one machine needs no registry."""
+    assert load(tmp_path, "[tool.stagekit.images.web]\n").repository("web") == "web"
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ('[tool.stagekit]\nname = "a"\n[project]\nname = "b"\n', "a"),
+        ('[project]\nname = "My.App"\n', "my-app"),
+        ("", "folder"),
+    ],
+)
+def test_the_name_falls_back_to_the_project_and_the_folder(
+    tmp_path: Path, text: str, name: str
+) -> None:
+    """stagekit's own name goes before the distribution's, that before the folder's."""
+    root = tmp_path / "folder"
+    root.mkdir()
+    assert load(root, text).name == name
+
+
+def test_a_folder_without_pyproject_is_a_project(tmp_path: Path) -> None:
+    """Listing tasks and doctor work before anything is configured."""
+    root = tmp_path / "shop"
+    root.mkdir()
+    assert load_project(root, {}).images == {}
+
+
+def test_the_environment_beats_the_file_for_the_registry(tmp_path: Path) -> None:
+    """CI says where it pushes without editing the repository; an empty value says nothing."""
+    text = '[tool.stagekit]\nname = "a"\nregistry = "one.test"\n'
+    assert load(tmp_path, text, STAGEKIT_REGISTRY="two.test/").registry == "two.test"
+    assert load(tmp_path, text, STAGEKIT_REGISTRY="").registry == "one.test"
+
+
+@pytest.mark.parametrize(
+    ("text", "where", "what"),
+    [
+        ("[tool.stagekit]\nnme = 'x'\n", "[tool.stagekit]", "unknown setting `nme`"),
+        ("[tool.stagekit]\nname = 3\n", "[tool.stagekit]", "Expected `str"),
+        ("[tool.stagekit]\nname = 'a b'\n", "[tool.stagekit] name", "'a b'"),
+        ("[tool.stagekit]\nname = '-a'\n", "[tool.stagekit] name", "'-a'"),
+        ("[tool.stagekit]\nregistry = 'http://x'\n", "[tool.stagekit] registry", "'http://x'"),
+        ("[tool.stagekit]\ntemplate = '../x'\n", "[tool.stagekit] template", "outside"),
+        ("[tool.stagekit.images.web]\ncontxt = 'x'\n", "images.web]", "unknown setting `contxt`"),
+        ("[tool.stagekit.images.web]\ncontext = '..'\n", "images.web] context", "'..'"),
+        ("[tool.stagekit.images.web]\ncontext = '/'\n", "images.web] context", "'/'"),
+        ("[tool.stagekit.images.web]\ncontext = 'no'\n", "images.web] context", "'no'"),
+        ("[tool.stagekit.images.web]\nrepository = 'A'\n", "images.web] repository", "'A'"),
+        ("[tool.stagekit.images.web]\nargs = { A = 1 }\n", "images.web]", "Expected `str`"),
+        ("[tool.stagekit.images.Web]\n", "images.Web]", "'Web'"),
+    ],
+)
+def test_every_mistake_names_its_key(tmp_path: Path, text: str, where: str, what: str) -> None:
+    """A wrong setting is one line: the file, the table, the key, what is wrong."""
+    if "name" not in text:
+        text = "[project]\nname = 'shop'\n" + text
+    error = refusal(tmp_path, text)
+    assert error.where is not None
+    assert error.where.startswith("pyproject.toml")
+    assert where in error.where
+    assert what in error.what
+
+
+def test_an_unknown_setting_is_told_the_known_ones(tmp_path: Path) -> None:
+    """A typing mistake ends with the list of settings."""
+    error = refusal(tmp_path, "[tool.stagekit]\nnme = 'x'\n")
+    assert "known: name, registry, builder, template, images" in error.what
+
+
+def test_a_context_that_a_link_leads_out_of_is_refused(tmp_path: Path) -> None:
+    """A build's source is in the repository, also by way of symbolic links."""
+    root = tmp_path / "root"
+    root.mkdir()
+    (tmp_path / "outside").mkdir()
+    (root / "web").symlink_to(tmp_path / "outside")
+    error = refusal(root, "[project]\nname = 'a'\n[tool.stagekit.images.web]\ncontext = 'web'\n")
+    assert error.where is not None
+    assert error.where.endswith("context")
+
+
+def test_broken_toml_is_said_with_its_file(tmp_path: Path) -> None:
+    """A syntax error is an input error with the file's path."""
+    error = refusal(tmp_path, "[tool\n")
+    assert error.where == str(tmp_path / "pyproject.toml")
+
+
+@pytest.mark.parametrize(
+    ("there", "chosen"),
+    [
+        (["compose.yaml", "compose.yaml.j2"], "compose.yaml.j2"),
+        (["compose.yaml", "docker-compose.yml"], "compose.yaml"),
+        (["docker-compose.yml"], "docker-compose.yml"),
+        ([], "compose.yaml.j2"),
+    ],
+)
+def test_the_template_is_found_by_its_usual_names(
+    tmp_path: Path, there: list[str], chosen: str
+) -> None:
+    """A repository that has a compose file adopts stagekit by moving it."""
+    (tmp_path / "templates").mkdir()
+    for name in there:
+        (tmp_path / "templates" / name).touch()
+    project = load(tmp_path, "[project]\nname = 'a'\n")
+    assert project.template == tmp_path / "templates" / chosen
+
+
+def test_a_path_is_shown_as_one_types_it(tmp_path: Path) -> None:
+    """Paths in the project are relative in messages, others whole."""
+    project = load(tmp_path, "[project]\nname = 'a'\n")
+    assert project.relative(tmp_path / "templates/x") == "templates/x"
+    assert project.relative(Path("/etc/x")) == "/etc/x"
+
+
+@pytest.mark.parametrize("name", ["a", "0", "a-b_c", "a" * 63])
+def test_plain_names_are_taken(name: str) -> None:
+    """What fits a path, a label and an image reference alike is a name."""
+    check_name(name, "a thing", "here")
+
+
+@pytest.mark.parametrize("name", ["", "A", "-a", "_a", "a.b", "a/b", "a\n", "ä", "a" * 64])
+def test_other_names_are_refused(name: str) -> None:
+    """What would break one of them is none; not even with a line's end behind it."""
+    with pytest.raises(InputError):
+        check_name(name, "a thing", "here")
