@@ -114,7 +114,7 @@ def deployed(machine: Machine, tmp_path: Path) -> Iterator[Repository]:
         tmp_path / "repository", {**machine.environ, "STAGEKIT_REGISTRY": machine.registry}
     )
     yield repository
-    _remove(repository.name, machine.engine)
+    remove_projects(repository.name, machine.engine)
 
 
 @pytest.fixture
@@ -129,7 +129,7 @@ def free_port() -> Callable[[], int]:
     return find
 
 
-def _remove(name: str, engine: DockerEngine) -> None:
+def remove_projects(name: str, engine: DockerEngine) -> None:
     """Remove every container, network and volume of the Compose projects of one repository."""
     label = "com.docker.compose.project"
     with closing(docker.DockerClient(base_url=engine.url)) as client:
