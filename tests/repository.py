@@ -63,11 +63,12 @@ class Outcome:
 
 @dataclass
 class Repository:
-    """A project's folder, and the environment its commands run in."""
+    """A project's folder, the environment its commands run in, and what stands before each."""
 
     root: Path
     name: str
     environ: dict[str, str] = field(default_factory=dict)
+    through: tuple[str, ...] = ()
 
     @classmethod
     def create(cls, root: Path, environ: Mapping[str, str]) -> Repository:
@@ -95,7 +96,7 @@ class Repository:
     def attempt(self, *arguments: str, cwd: Path | None = None, **environ: str) -> Outcome:
         """Run ``inv`` in the repository, however it ends."""
         done = subprocess.run(
-            [sys.executable, "-m", "invoke", *arguments],
+            [*self.through, sys.executable, "-m", "invoke", *arguments],
             cwd=cwd or self.root,
             env={**self.environ, **environ},
             stdin=subprocess.DEVNULL,

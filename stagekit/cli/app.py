@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import getpass
 import os
 import signal
-import socket
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import cached_property
@@ -80,6 +78,9 @@ class App:
     @cached_property
     def actor(self) -> str:
         """Who does this, as far as the machine knows: ``user@host``."""
+        import getpass
+        import socket
+
         try:
             user = getpass.getuser()
         except (KeyError, OSError):  # a user id without a name, as in many containers

@@ -6,7 +6,7 @@ Two dockerds on one machine would share ``docker0``, and the second changes it u
 from __future__ import annotations
 
 import shutil
-from pathlib import Path
+import socket
 
 from stagekit import process
 from stagekit.errors import EngineError
@@ -21,7 +21,7 @@ def add(name: str, address: str) -> None:
     Raises:
         EngineError: iproute2 is missing, or the kernel refuses.
     """
-    if Path("/sys/class/net", name).exists():
+    if _exists(name):
         return
     _ip("link", "add", "name", name, "type", "bridge")
     try:
@@ -34,8 +34,13 @@ def add(name: str, address: str) -> None:
 
 def remove(name: str) -> None:
     """Remove bridge ``name`` if it is there."""
-    if Path("/sys/class/net", name).exists():
+    if _exists(name):
         _ip("link", "delete", name)
+
+
+def _exists(name: str) -> bool:
+    # Not by /sys: it shows the network namespace it was mounted in, which may not be ours.
+    return any(name == known for _, known in socket.if_nameindex())
 
 
 def _ip(*arguments: str) -> None:

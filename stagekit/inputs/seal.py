@@ -39,7 +39,7 @@ def model_of(output: str) -> Tree:
         ReleaseFailed: it is not a Compose model.
     """
     try:
-        model = json.loads(output)
+        model = json.loads(output, object_pairs_hook=_undoubled)
     except ValueError as error:
         raise ReleaseFailed(f"Compose's own output is not JSON: {error}") from error
     if not isinstance(model, dict) or not model.get("services"):
@@ -48,6 +48,11 @@ def model_of(output: str) -> Tree:
             hint="services of an inactive profile do not count",
         )
     return model
+
+
+def _undoubled(pairs: list[tuple[str, Any]]) -> Tree:
+    """Compose doubles every dollar that it prints, and reads those in keys as they stand."""
+    return {key.replace("$$", "$"): value for key, value in pairs}
 
 
 def asked_images(model: Tree, images: Mapping[str, str]) -> dict[str, str]:
