@@ -36,6 +36,6 @@ def of_tree(files: Mapping[str, bytes]) -> str:
 
 def _line(path: str, data: bytes) -> str:
     """Write a line of ``sha256sum``: one with a backslash or a line's end in its name is marked."""
-    escaped = path.replace("\\", "\\\\").replace("\n", "\\n").replace("\r", "\\r")
+    escaped = path.replace("\\", "\\\\").replace("\n", "\\n")
     mark = "\\" if escaped != path else ""
     return f"{mark}{hashlib.sha256(data).hexdigest()}  {escaped}\n"
