@@ -35,6 +35,7 @@ class ClassicBuilder:
         with context.archive(spec) as (packed, dockerfile):
             entries = self._engine.build_context(
                 packed,
+                cancel=cancel,
                 dockerfile=dockerfile,
                 tag=spec.references[0],
                 buildargs=spec.args,
@@ -43,7 +44,6 @@ class ClassicBuilder:
             )
             try:
                 for entry in entries:
-                    cancel.check()
                     lines = str(entry.get("stream", "")).splitlines()
                     output += [line for line in lines if line.strip()]
                     for line in filter(_STEP.fullmatch, lines):

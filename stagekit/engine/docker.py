@@ -6,11 +6,12 @@ engine was asked for what.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, BinaryIO
 
+from stagekit.engine.container import COMPOSE_PROJECT, describe
 from stagekit.engine.endpoint import Endpoint
 from stagekit.engine.reference import split_reference
 from stagekit.engine.refusals import (
@@ -20,14 +21,18 @@ from stagekit.engine.refusals import (
     registry_hint,
     timed_out,
 )
+from stagekit.engine.streams import watched
 from stagekit.errors import EngineError, EngineRefused, LimitExceeded, RegistryError, StagekitError
 from stagekit.events import Emit, Progress
 from stagekit.process import Cancel
-from stagekit.protocols import ANY_ADDRESS, Container, ImageFacts
+from stagekit.protocols import Container, ImageFacts
 from stagekit.records import EngineFacts
 
 _ANSWER_LIMIT = 60
-"""Seconds an engine may stay silent; a pull or a push says something far more often."""
+"""Seconds an engine may take to answer."""
+
+_TRANSFER_SILENCE = 300.0
+_BUILD_SILENCE = 3_600.0
 
 _PROBE_LIMIT = 5
 _HINT = "inv doctor shows what was found; inv engine.start starts one"
@@ -39,7 +44,6 @@ _PASSED_ON = (
     "SSH_AUTH_SOCK",
     "DOCKER_CONFIG",
 )
-_COMPOSE_PROJECT = "com.docker.compose.project"
 
 
 class DockerEngine:
@@ -112,7 +116,8 @@ class DockerEngine:
     def pull(self, reference: str, *, emit: Emit, cancel: Cancel) -> None:
         repository, tag = split_reference(reference)
         with self._asking(f"pull {reference}", failure=RegistryError):
-            stream = self._client.api.pull(repository, tag=tag, stream=True, decode=True)
+            api = self._client.api
+            stream = partial(api.pull, repository, tag=tag, stream=True, decode=True)
             for entry in self._follow(stream, "pull", reference, emit, cancel):
                 raise_registry_error(entry, reference)
 
@@ -120,7 +125,8 @@ class DockerEngine:
         repository, tag = split_reference(reference)
         stated = None
         with self._asking(f"push {reference}", failure=RegistryError):
-            stream = self._client.api.push(repository, tag=tag, stream=True, decode=True)
+            api = self._client.api
+            stream = partial(api.push, repository, tag=tag, stream=True, decode=True)
             for entry in self._follow(stream, "push", reference, emit, cancel):
                 raise_registry_error(entry, reference)
                 stated = (entry.get("aux") or {}).get("Digest") or stated
@@ -138,17 +144,22 @@ class DockerEngine:
             answer = self._client.api.inspect_distribution(reference)
         return str(answer["Descriptor"]["digest"])
 
-    def build_context(self, context: BinaryIO, **settings: Any) -> Iterator[dict[str, Any]]:
+    def build_context(
+        self, context: BinaryIO, *, cancel: Cancel, **settings: Any
+    ) -> Iterator[dict[str, Any]]:
         """Build a context with the engine's own builder; yield what it says, entry by entry.
 
         Args:
             context: a tar archive.
+            cancel: stops it.
             settings: of the SDK's ``api.build``.
         """
         with self._asking("build"):
-            yield from self._client.api.build(
-                fileobj=context, custom_context=True, decode=True, rm=True, forcerm=True, **settings
+            build = partial(
+                self._client.api.build, fileobj=context, custom_context=True, decode=True, rm=True
             )
+            stream = partial(build, forcerm=True, **settings)
+            yield from watched(stream, silence=_BUILD_SILENCE, cancel=cancel)
 
     def import_image(self, archive: BinaryIO, reference: str, changes: Iterable[str]) -> None:
         """Make an image of one layer from a tar archive of a root file system."""
@@ -159,7 +170,7 @@ class DockerEngine:
             )
 
     def containers(self, project: str | None = None) -> tuple[Container, ...]:
-        label = f"{_COMPOSE_PROJECT}={project}" if project else None
+        label = f"{COMPOSE_PROJECT}={project}" if project else None
         with self._asking("its containers"):
             listed = self._client.api.containers(
                 all=project is not None, filters={"label": label} if label else None
@@ -243,10 +254,14 @@ class DockerEngine:
             ) from error
 
     def _follow(
-        self, stream: Iterable[dict[str, Any]], step: str, subject: str, emit: Emit, cancel: Cancel
+        self,
+        stream: Callable[[], Iterable[dict[str, Any]]],
+        step: str,
+        subject: str,
+        emit: Emit,
+        cancel: Cancel,
     ) -> Iterator[dict[str, Any]]:
-        for entry in stream:
-            cancel.check()
+        for entry in watched(stream, silence=_TRANSFER_SILENCE, cancel=cancel):
             if entry.get("id") and entry.get("status"):
                 text = f"{entry['id']}: {entry['status']} {entry.get('progress', '')}"
                 emit(Progress(step, subject, text.strip()))
@@ -259,38 +274,4 @@ class DockerEngine:
             found = self._client.api.inspect_container(id)
         except NotFound:  # gone since it was listed
             return None
-        labels = found["Config"].get("Labels") or {}
-        if labels.get("com.docker.compose.oneoff") == "True":
-            return None
-        state, health = found["State"], found["State"].get("Health") or {}
-        checks = health.get("Log") or []
-        ended = state["Status"] in ("exited", "dead")
-        return Container(
-            id=found["Id"],
-            name=found["Name"].lstrip("/"),
-            service=labels.get("com.docker.compose.service", ""),
-            project=labels.get(_COMPOSE_PROJECT),
-            state=state["Status"],
-            image_id=found["Image"],
-            restart_policy=(found["HostConfig"].get("RestartPolicy") or {}).get("Name") or "no",
-            restarts=found.get("RestartCount", 0),
-            started=state.get("StartedAt", ""),
-            health=health.get("Status") if health.get("Status") != "none" else None,
-            exit_code=state.get("ExitCode") if ended else None,
-            error=state.get("Error") or "",
-            health_output=(checks[-1].get("Output") or "").strip() if checks else "",
-            ports=_bindings(found),
-        )
-
-
-def _bindings(found: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return what a container publishes, as ``address:port/protocol``."""
-    asked = found["HostConfig"].get("PortBindings") or {}
-    given = found["NetworkSettings"].get("Ports") or {}
-    published = {
-        f"{binding.get('HostIp') or ANY_ADDRESS}:{binding['HostPort']}/{port.partition('/')[2]}"
-        for port, bindings in {**asked, **given}.items()
-        for binding in bindings or []
-        if binding.get("HostPort")
-    }
-    return tuple(sorted(published))
+        return describe(found)

@@ -1,0 +1,49 @@
+"""From what the engine's API says of a container to what stages look at."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from stagekit.protocols import ANY_ADDRESS, Container
+
+COMPOSE_PROJECT = "com.docker.compose.project"
+
+
+def describe(found: Mapping[str, Any]) -> Container | None:
+    """Describe an inspected container; None for a one-off of ``docker compose run``."""
+    labels = found["Config"].get("Labels") or {}
+    if labels.get("com.docker.compose.oneoff") == "True":
+        return None
+    state, health = found["State"], found["State"].get("Health") or {}
+    checks = health.get("Log") or []
+    ended = state["Status"] in ("exited", "dead")
+    return Container(
+        id=found["Id"],
+        name=found["Name"].lstrip("/"),
+        service=labels.get("com.docker.compose.service", ""),
+        project=labels.get(COMPOSE_PROJECT),
+        state=state["Status"],
+        image_id=found["Image"],
+        restart_policy=(found["HostConfig"].get("RestartPolicy") or {}).get("Name") or "no",
+        restarts=found.get("RestartCount", 0),
+        started=state.get("StartedAt", ""),
+        health=health.get("Status") if health.get("Status") != "none" else None,
+        exit_code=state.get("ExitCode") if ended else None,
+        error=state.get("Error") or "",
+        health_output=(checks[-1].get("Output") or "").strip() if checks else "",
+        ports=_bindings(found),
+    )
+
+
+def _bindings(found: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return what a container publishes, as ``address:port/protocol``."""
+    asked = found["HostConfig"].get("PortBindings") or {}
+    given = found["NetworkSettings"].get("Ports") or {}
+    published = {
+        f"{binding.get('HostIp') or ANY_ADDRESS}:{binding['HostPort']}/{port.partition('/')[2]}"
+        for port, bindings in {**asked, **given}.items()
+        for binding in bindings or []
+        if binding.get("HostPort")
+    }
+    return tuple(sorted(published))
