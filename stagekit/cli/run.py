@@ -97,6 +97,8 @@ def status(app: App, *, env: str = "", json: bool = False) -> None:
     names = [app.environment(env)] if env else environment_names(app.project)
     found = []
     for name in names:
+        if n := app.ledger.unfinished_run(name):
+            app.console.warn(f"run {n} of {name} is under way, or was interrupted")
         if last := last_run(app.ledger, name):
             release = app.ledger.release(name, last.record.release.id).record
             runner = app.runner(release)

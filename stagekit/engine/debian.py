@@ -18,6 +18,7 @@ from stagekit.process import Cancel, Result
 ENGINE_PACKAGES = ("docker.io", "iptables", "iproute2")
 
 _LIMIT = 600.0
+_LOCK_LIMIT = 300
 
 
 def available() -> bool:
@@ -44,9 +45,10 @@ def install(packages: Sequence[str], *, on_line: Callable[[str], None], cancel: 
         )
     if os.geteuid() != 0:
         raise EngineError("installing packages needs root", hint=install_command(packages))
-    _apt(("update", "-qq"), (), on_line, cancel)
+    patient = ("-o", f"DPkg::Lock::Timeout={_LOCK_LIMIT}")  # a new machine may be updating itself
+    _apt(("update", "-qq"), patient, on_line, cancel)
     flags = ("install", "-y", "-q", "--no-install-recommends")
-    _apt((*flags, *packages), (), on_line, cancel)
+    _apt((*flags, *packages), patient, on_line, cancel)
 
 
 def unpack(

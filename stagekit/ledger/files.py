@@ -127,6 +127,10 @@ class FileLedger:
     def run(self, env: str, n: int) -> Stored[Run]:
         return _read(Run, self.root / "runs" / _checked(env) / f"{n}.toml")
 
+    def unfinished_run(self, env: str) -> int | None:
+        journals = (self.root / "runs" / _checked(env)).glob("*.journal")
+        return max((_number(path.stem) for path in journals), default=None)
+
     def _finish_interrupted(self, env: str) -> None:
         """Give each journal without a living holder its record; the caller holds the lock."""
         folder = self.root / "runs" / env

@@ -485,6 +485,8 @@ def test_stopped_on_the_way(deployed: Repository, number: signal.Signals, outcom
         _wait_until(lambda: '"step": "up"' in journal.read_text())
         first.send_signal(number)
         assert first.wait(30) == (130 if number == signal.SIGINT else -9)
+    warned = "run 1 of dev is under way, or was interrupted" in deployed.inv("run.status").stderr
+    assert warned == (number == signal.SIGKILL)
     deployed.write(
         "environments/base/config.toml", '[stagekit]\nsettle = 0\n\n[vars]\nGREETING = "x"\n'
     )
