@@ -61,7 +61,7 @@ class FileLedger:
     # releases
 
     def add_release(self, release: Release, files: Mapping[str, bytes]) -> Stored[Release]:
-        folder = self.root / "releases" / release.env
+        folder = self.root / "releases" / _checked(release.env)
         with durable.writing(folder):
             folder.mkdir(parents=True, exist_ok=True)
         newest = max(map(_number, self.releases(release.env)), default=0)

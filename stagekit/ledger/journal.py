@@ -18,7 +18,7 @@ import msgspec
 
 from stagekit import durable
 from stagekit.errors import LedgerError
-from stagekit.records import Failure, Run, StepTaken
+from stagekit.records import Failure, Run
 
 
 def take_lock(path: Path, *, holding: str) -> int:
@@ -99,17 +99,15 @@ def interrupted_run(path: Path) -> Run | None:
     run = {
         **begun,
         "outcome": "interrupted",
-        "created": begun["at"],
-        "finished": lines[-1]["at"],
+        "created": begun.get("at"),
+        "finished": lines[-1].get("at"),
         "failure": msgspec.to_builtins(Failure(subject=path.stem, step=last, message=message)),
         "steps": [
-            msgspec.to_builtins(
-                StepTaken(
-                    name=str(line["step"]),
-                    seconds=float(line.get("seconds", 0)),
-                    outcome=str(line.get("outcome", "")),
-                )
-            )
+            {
+                "name": str(line["step"]),
+                "seconds": line.get("seconds", 0),
+                "outcome": str(line.get("outcome", "")),
+            }
             for line in steps
         ],
     }
