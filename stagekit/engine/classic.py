@@ -14,6 +14,8 @@ from stagekit.process import Cancel
 from stagekit.protocols import ImageSpec
 
 _STEP = re.compile(r"Step \d+/\d+ : .+")
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+"""What a step writes to stderr arrives in red."""
 
 
 class ClassicBuilder:
@@ -44,7 +46,7 @@ class ClassicBuilder:
             )
             try:
                 for entry in entries:
-                    lines = str(entry.get("stream", "")).splitlines()
+                    lines = _COLOUR.sub("", str(entry.get("stream", ""))).splitlines()
                     output += [line for line in lines if line.strip()]
                     for line in filter(_STEP.fullmatch, lines):
                         step = line

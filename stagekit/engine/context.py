@@ -6,18 +6,23 @@ build knows no environment.
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import TYPE_CHECKING, BinaryIO, cast
 
 from stagekit.errors import InputError
 from stagekit.protocols import ImageSpec
 
-_OUTSIDE = ".dockerfile.stagekit"
-"""The name a Dockerfile from outside the context has in the archive."""
+if TYPE_CHECKING:
+    from docker.utils.build import Pattern
+
+_IGNORE = ".dockerignore"
+_APART = ".dockerfile.stagekit"
+"""The name in the archive of a Dockerfile that does not travel as part of the context."""
 
 
 def ignore_patterns(spec: ImageSpec) -> tuple[str, ...]:
@@ -26,10 +31,12 @@ def ignore_patterns(spec: ImageSpec) -> tuple[str, ...]:
     ``<Dockerfile>.dockerignore`` goes before ``.dockerignore``, as BuildKit has it.
     """
     own = spec.dockerfile.with_name(f"{spec.dockerfile.name}.dockerignore")
-    file = own if own.is_file() else spec.context / ".dockerignore"
+    file = own if own.is_file() else spec.context / _IGNORE
     lines = file.read_text("utf-8").splitlines() if file.is_file() else []
     written = [line.strip() for line in lines if line.strip() and not line.startswith("#")]
-    return (*written, *spec.hidden)
+    # After `*` and `!*/**`, BuildKit takes a folder's name alone for the folder, not what is in it.
+    hidden = (pattern for folder in spec.hidden for pattern in (folder, f"{folder}/**"))
+    return (*written, *hidden)
 
 
 def check_dockerfile(spec: ImageSpec, where: str) -> None:
@@ -51,19 +58,39 @@ def archive(spec: ImageSpec) -> Iterator[tuple[BinaryIO, str]]:
     Yields:
         The archive, and the name the Dockerfile has in it.
     """
-    from docker.utils.build import tar
+    from docker.utils.build import Pattern, create_archive
 
-    if spec.dockerfile.is_relative_to(spec.context):
-        name, text = str(spec.dockerfile.relative_to(spec.context)), None
-    else:
-        name, text = _OUTSIDE, spec.dockerfile.read_text("utf-8")
-    # types-docker asks for a PathLike, the SDK for a str.
-    folder: Any = str(spec.context)
-    packed = cast(
-        "BinaryIO", tar(folder, exclude=list(ignore_patterns(spec)), dockerfile=(name, text))
-    )
-    with packed:
+    patterns = [Pattern(text) for text in ignore_patterns(spec)]
+    files = list(_travelling(spec.context, "", [item for item in patterns if item.dirs]))
+    name, extra = os.path.relpath(spec.dockerfile, spec.context), []
+    if name not in files:  # the engine drops what .dockerignore names, once it has read it
+        kept = (spec.context / _IGNORE).read_text("utf-8") if _IGNORE in files else _IGNORE
+        name = _APART
+        extra = [(name, spec.dockerfile.read_text("utf-8")), (_IGNORE, f"{kept}\n{name}\n")]
+    with cast("BinaryIO", create_archive(str(spec.context), files, extra_files=extra)) as packed:
         yield packed, name
+
+
+def _travelling(
+    folder: Path, prefix: str, patterns: Sequence[Pattern], above: Sequence[bool] | None = None
+) -> Iterator[str]:
+    """Yield the files and folders that no pattern keeps behind. Of the patterns that match an
+    entry or a folder above it, the last one decides.
+
+    The SDK's own walk leaves out what ``!*/**`` brings back.
+    """
+    excepting = any(pattern.exclusion for pattern in patterns)
+    for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
+        name = prefix + entry.name
+        known = above or [False] * len(patterns)
+        matched = [was or item.match(name) for was, item in zip(known, patterns, strict=True)]
+        behind = False
+        for pattern, match in zip(patterns, matched, strict=True):
+            behind = not pattern.exclusion if match else behind
+        if not behind:
+            yield name
+        if entry.is_dir(follow_symlinks=False) and (excepting or not behind):
+            yield from _travelling(Path(entry.path), f"{name}/", patterns, matched)
 
 
 @contextmanager

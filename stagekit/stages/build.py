@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 
 import msgspec
 
@@ -226,7 +228,7 @@ def _spec(project: Project, name: str, id: str) -> ImageSpec:
     return ImageSpec(
         name=name,
         context=context,
-        dockerfile=context / settings.dockerfile,
+        dockerfile=Path(os.path.normpath(context / settings.dockerfile)),
         references=_references(project.repository(name), id),
         hidden=tuple(
             str(folder.relative_to(context)) for folder in hidden if folder.is_relative_to(context)
