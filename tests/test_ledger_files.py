@@ -11,11 +11,13 @@ import sys
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import AbstractContextManager
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from stagekit import durable
 from stagekit.envelope import encode
 from stagekit.errors import InputError, LedgerError, StagekitError
 from stagekit.ledger.files import FileLedger
@@ -98,6 +100,22 @@ def test_builds_of_many_processes_get_ids_of_their_own(tmp_path: Path) -> None:
     assert Counter(ids).most_common(1)[0][1] == 1
     assert set(FileLedger(tmp_path).builds()) == set(ids)
     assert all(FileLedger(tmp_path).build(id).record.id == id for id in ids)
+
+
+def test_an_id_that_was_finished_a_moment_ago_is_not_given_again(
+    ledger: FileLedger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another process ends its build between our look and our reservation: the id is taken."""
+    writing = durable.writing
+
+    def late(path: Path) -> AbstractContextManager[None]:
+        monkeypatch.setattr(durable, "writing", writing)
+        add_build(FileLedger(ledger.root), "b")
+        return writing(path)
+
+    monkeypatch.setattr(durable, "writing", late)
+    assert ledger.reserve_build("b").id == "b-2"
+    assert not (ledger.root / "builds/b.journal").exists()
 
 
 def test_builds_are_listed_newest_first_by_their_own_word(ledger: FileLedger) -> None:
