@@ -74,6 +74,8 @@ def start(home: Path, program: Path, *, mirror: str, settings: Settings) -> Embe
     make_home(home)
     for part in ("data", "exec", "log"):
         (home / part).mkdir(exist_ok=True)
+    # Left over, it is believed where its pid has been used again since, and nothing starts.
+    (home / "exec" / "containerd" / "containerd.pid").unlink(missing_ok=True)
     durable.write_file(home / "daemon.json", b"{}\n")
     bridge.add(settings.bridge, f"{settings.network}.0.1/24")
     try:
