@@ -18,6 +18,7 @@ from stagekit.records import ContainerFailure, ContainerSeen, Pin, Release
 
 _LOG_LINES = 20
 _POLL = 0.2
+_RESTARTED = "restarted while it should have settled"
 
 
 class NotProven(RunFailed):
@@ -135,9 +136,8 @@ def _troubles(observed: Observation, wanted: dict[str, int]) -> Reasons:
     reasons: Reasons = {}
     for service, count in wanted.items():
         containers = observed.of(service)
-        for container in containers:
-            if trouble := _trouble(container):
-                reasons.setdefault(service, trouble)
+        if troubles := [trouble for item in containers if (trouble := _trouble(item))]:
+            reasons[service] = min(troubles, key=lambda trouble: trouble[1])  # the final one
         if len(containers) != count:
             text = f"{len(containers)} of {count} containers"
             reasons.setdefault(service, (text, len(containers) < count))
@@ -166,7 +166,7 @@ def _changes(first: Observation, second: Observation) -> Reasons:
             container.restarts,
             container.started,
         ):
-            reasons[container.service] = ("restarted while it should have settled", False)
+            reasons[container.service] = (_RESTARTED, False)
     return reasons
 
 
@@ -192,7 +192,7 @@ def _not_proven(
             output=engine.logs(container.id, _LOG_LINES) if container else (),
         )
         for service, (reason, _) in sorted(reasons.items(), key=lambda item: item[1][1])
-        for container in [next((c for c in observed.of(service) if _trouble(c)), None)]
+        for container in [_culprit(observed.of(service), reason)]
     )
     first = failed[0]
     error = NotProven(
@@ -203,3 +203,13 @@ def _not_proven(
     )
     error.failed = failed
     return error
+
+
+def _culprit(containers: Sequence[Container], reason: str) -> Container | None:
+    """Return the container that shows a reason; none where there are too few of them."""
+    for container in containers:
+        if (trouble := _trouble(container)) and trouble[0] == reason:
+            return container
+    if reason == _RESTARTED:
+        return max(containers, key=lambda container: container.restarts, default=None)
+    return None

@@ -1,0 +1,91 @@
+"""What was released and run before, and what ``current`` and ``previous`` mean."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from stagekit.errors import InputError
+from stagekit.ledger.files import FileLedger
+from stagekit.stages.history import last_run, named, rollback_target
+from tests.fakes import ran, released
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> FileLedger:
+    """A ledger with four releases to prod that nobody has run."""
+    ledger = FileLedger(tmp_path)
+    for _ in range(4):
+        released(ledger)
+    return ledger
+
+
+def test_the_last_run_is_the_newest(ledger: FileLedger) -> None:
+    """However it ended; on demand the newest that came up."""
+    assert last_run(ledger, "prod") is None
+    ran(ledger, "v1")
+    ran(ledger, "v2", "failed")
+    newest, well = last_run(ledger, "prod"), last_run(ledger, "prod", well=True)
+    assert newest is not None
+    assert well is not None
+    assert (newest.record.release.id, well.record.release.id) == ("v2", "v1")
+
+
+@pytest.mark.parametrize(
+    ("runs", "target"),
+    [
+        (["v1", "v2"], "v1"),
+        (["v1", "v2", "v3!"], "v2"),
+        (["v1", "v2!", "v3"], "v1"),
+        (["v1", "v2", "v3", "v2"], "v1"),  # a rollback again goes one further back
+        (["v2", "v1", "v3"], "v2"),  # by release, not by the time it was run
+        (["v1", "v3", "v3.stopped"], "v1"),
+        (["v1!", "v1", "v2"], "v1"),
+    ],
+)
+def test_a_rollback_goes_to_the_last_earlier_release_that_ran_well(
+    ledger: FileLedger, runs: list[str], target: str
+) -> None:
+    """``!`` failed; the release in force is never its own way back."""
+    for run in runs:
+        outcome = "failed" if run.endswith("!") else run.partition(".")[2] or "running"
+        ran(ledger, run.partition(".")[0].rstrip("!"), outcome)
+    assert rollback_target(ledger, "prod") == target
+    assert named("prod/previous", ledger) == ("prod", target)
+
+
+@pytest.mark.parametrize("runs", [[], ["v1"], ["v1!", "v2"], ["v2", "v1"]])
+def test_without_an_earlier_good_release_there_is_no_way_back(
+    ledger: FileLedger, runs: list[str]
+) -> None:
+    """It is said, with how to choose by hand."""
+    for run in runs:
+        ran(ledger, run.rstrip("!"), "failed" if run.endswith("!") else "running")
+    with pytest.raises(InputError, match="no earlier release ran well in prod") as caught:
+        rollback_target(ledger, "prod")
+    assert "--to ID" in str(caught.value.hint)
+
+
+def test_names_mean_what_they_say(ledger: FileLedger) -> None:
+    """latest is the newest release, current the one run last, an id itself."""
+    ran(ledger, "v2")
+    ran(ledger, "v3", "failed")
+    assert named("prod/latest", ledger) == ("prod", "v4")
+    assert named("prod/current", ledger) == ("prod", "v3")
+    assert named("prod/v1", ledger) == ("prod", "v1")
+
+
+@pytest.mark.parametrize("name", ["dev/latest", "dev/current", "prod/current"])
+def test_what_is_not_there_yet_is_said(ledger: FileLedger, name: str) -> None:
+    """A name without a release behind it ends with what makes one."""
+    with pytest.raises(InputError, match=f"there is no {name} yet"):
+        named(name, ledger)
+
+
+@pytest.mark.parametrize("text", ["", "v1", "prod", "prod/", "/v1", "/"])
+def test_half_a_name_is_refused(ledger: FileLedger, text: str) -> None:
+    """The hint shows a whole one."""
+    with pytest.raises(InputError, match="does not name a release") as caught:
+        named(text, ledger)
+    assert "dev/v1" in str(caught.value.hint)
