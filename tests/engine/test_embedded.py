@@ -121,6 +121,8 @@ def test_a_killed_dockerd_is_noticed(alone: Repository, bare: Bare, machine: Mac
     alone.inv("engine.start")
     load_busybox(alone, machine)
     first = dockerd_pid(alone)
+    with closing(client(alone)) as engine:
+        engine.containers.run("busybox:1", ["sleep", "1000"], detach=True, stop_signal="SIGKILL")
 
     bare.do("kill", "-KILL", str(first))
 
