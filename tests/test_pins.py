@@ -1,0 +1,101 @@
+"""From what a template asks for to the exact image that it gets."""
+
+from __future__ import annotations
+
+import pytest
+
+from stagekit.errors import RegistryError
+from stagekit.protocols import ImageFacts
+from stagekit.records import Pin
+from stagekit.stages.pins import pin_images
+from tests.fakes import FakeEngine, Heard, a_build, a_release, sha
+
+BUILD = a_build("b1")
+OWN = BUILD.images["web"].pin
+REDIS = f"redis@{sha('redis 7')}"
+
+
+def pinned(
+    asked: str, engine: FakeEngine, previous: Pin | None = None, build: object = BUILD
+) -> Pin:
+    release = a_release(id="v1", pins={"other": previous}) if previous else None
+    return pin_images({"db": asked}, build, release, engine, Heard())["db"]  # type: ignore[arg-type]
+
+
+def test_the_builds_own_images_are_pinned_by_its_record() -> None:
+    """Nobody is asked: the record says which bytes."""
+    engine = FakeEngine()
+    assert pinned(OWN, engine) == Pin(asked=OWN, pinned=OWN, kind="digest")
+    assert engine.calls == []
+
+
+def test_an_engine_local_image_is_pinned_by_its_id() -> None:
+    """Such a release runs only where the image is, and says so."""
+    local = a_build(
+        "b1",
+        images={
+            "web": BUILD.images["web"].__class__(
+                repository="web", tags=("b1",), image_id=sha("local"), size=1, pushed=False
+            )
+        },
+    )
+    assert pinned(sha("local"), FakeEngine(), build=local).kind == "image id"
+
+
+def test_the_registry_is_asked_for_others() -> None:
+    """Its digest now is the pin, under the repository without the tag."""
+    engine = FakeEngine(registry={"redis:7": sha("redis 7")})
+    assert pinned("redis:7", engine) == Pin(asked="redis:7", pinned=REDIS, kind="digest")
+
+
+def test_a_pin_carries_over_while_its_text_is_unchanged() -> None:
+    """A release of configuration alone moves no database."""
+    engine = FakeEngine(registry={"redis:7": sha("newer"), "redis:8": sha("redis 8")})
+    last = Pin(asked="redis:7", pinned=REDIS, kind="digest")
+    assert pinned("redis:7", engine, last) == last
+    assert engine.calls == []
+    assert pinned("redis:8", engine, last).pinned == f"redis@{sha('redis 8')}"
+
+
+def test_an_image_id_does_not_carry_over() -> None:
+    """As soon as a registry knows the image, its digest is better."""
+    last = Pin(asked="redis:7", pinned=sha("local"), kind="image id")
+    engine = FakeEngine(registry={"redis:7": sha("redis 7")})
+    assert pinned("redis:7", engine, last).pinned == REDIS
+
+
+def test_what_is_pinned_already_stays() -> None:
+    """A digest in the template is taken at its word."""
+    engine = FakeEngine()
+    assert pinned(REDIS, engine) == Pin(asked=REDIS, pinned=REDIS, kind="digest")
+    assert engine.calls == []
+
+
+@pytest.mark.parametrize(
+    ("digests", "pin"),
+    [
+        ((f"other@{sha('x')}", REDIS), Pin(asked="redis:7", pinned=REDIS, kind="digest")),
+        ((f"other@{sha('x')}",), Pin(asked="redis:7", pinned=sha("id"), kind="image id")),
+        ((), Pin(asked="redis:7", pinned=sha("id"), kind="image id")),
+    ],
+)
+def test_without_the_registry_the_engine_is_asked(digests: tuple[str, ...], pin: Pin) -> None:
+    """The digest it has of the same repository, else the image's id."""
+    facts = ImageFacts(id=sha("id"), size=1, platform="linux/amd64", digests=digests)
+    assert pinned("redis:7", FakeEngine(images={"redis:7": facts})) == pin
+
+
+def test_what_nobody_knows_cannot_be_pinned() -> None:
+    """The error names the image, the registry's reason and what to check."""
+    with pytest.raises(RegistryError, match=r"cannot be pinned: .*manifest unknown") as caught:
+        pinned("redis:7", FakeEngine())
+    assert caught.value.where == "image redis:7"
+    assert caught.value.hint == "check the name and the tag"
+
+
+def test_an_image_of_two_services_is_asked_for_once() -> None:
+    """Both get the same bytes, even if the tag moves in between."""
+    engine = FakeEngine(registry={"redis:7": sha("redis 7")})
+    pins = pin_images({"a": "redis:7", "b": "redis:7"}, BUILD, None, engine, Heard())
+    assert pins["a"] == pins["b"]
+    assert engine.calls == [("ask", "redis:7")]
