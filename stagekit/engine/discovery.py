@@ -116,6 +116,7 @@ def _context(environ: Mapping[str, str]) -> Endpoint | None:
         named=True,
         certificates=certificates if certificates.is_dir() else None,
         verify=not docker.get("SkipTLSVerify", False),
+        context=str(name),
     )
 
 

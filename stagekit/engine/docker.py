@@ -68,10 +68,12 @@ class DockerEngine:
 
     def environment(self) -> dict[str, str]:
         passed = {name: self._environ[name] for name in _PASSED_ON if name in self._environ}
+        if self.endpoint.context:  # Docker's own programs read it as it was written
+            return {**passed, "DOCKER_CONTEXT": self.endpoint.context}
         passed["DOCKER_HOST"] = self.url
         if self.endpoint.certificates:
             passed["DOCKER_CERT_PATH"] = str(self.endpoint.certificates)
-            passed["DOCKER_TLS_VERIFY"] = "1" if self.endpoint.verify else ""
+            passed["DOCKER_TLS_VERIFY" if self.endpoint.verify else "DOCKER_TLS"] = "1"
         return passed
 
     def ping(self) -> None:
@@ -216,18 +218,14 @@ class DockerEngine:
 
     def _connect(self, limit: int) -> Any:
         import docker
-        from docker.tls import TLSConfig
 
-        tls: Any = False
-        if folder := self.endpoint.certificates:
-            pair = (str(folder / "cert.pem"), str(folder / "key.pem"))
-            tls = TLSConfig(
-                client_cert=pair if (folder / "cert.pem").exists() else None,
-                ca_cert=str(folder / "ca.pem") if (folder / "ca.pem").exists() else None,
-                verify=self.endpoint.verify,
-            )
+        from stagekit.engine.tls import tls_config
+
         return docker.DockerClient(
-            base_url=self.url, tls=tls, timeout=limit, use_ssh_client=self.url.startswith("ssh://")
+            base_url=self.url,
+            tls=tls_config(self.endpoint) or False,
+            timeout=limit,
+            use_ssh_client=self.url.startswith("ssh://"),
         )
 
     @contextmanager

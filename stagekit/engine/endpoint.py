@@ -16,6 +16,7 @@ class Endpoint:
         named: whether somebody asked for this very engine.
         certificates: folder with ca.pem, cert.pem and key.pem, for TLS.
         verify: whether the engine's certificate is checked.
+        context: the docker context that says all this.
     """
 
     url: str
@@ -23,6 +24,7 @@ class Endpoint:
     named: bool = False
     certificates: Path | None = None
     verify: bool = True
+    context: str | None = None
 
     @property
     def socket(self) -> Path | None:
