@@ -52,11 +52,11 @@ def collection(
             group.add_task(task.bound(app))
         namespace.add_collection(group)
     for own in own_tasks:
-        name = namespace.transform(own.name)
-        if name in namespace.tasks or name in namespace.collections:
-            raise ValueError(
-                f"task {name!r} of {own.__module__} has the name of one of stagekit's own: "
-                "rename yours"
-            )
+        for name in map(namespace.transform, (own.name, *own.aliases)):
+            if name in namespace.tasks or name in namespace.collections:
+                raise ValueError(
+                    f"task {name!r} of {own.__module__} has the name of one of stagekit's own, "
+                    "or of another: rename yours"
+                )
         namespace.add_task(own.bound(app) if isinstance(own, StageTask) else own)
     return namespace

@@ -1,0 +1,105 @@
+"""From a repository's tasks.py to what ``inv`` can do."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from invoke.tasks import Task, task
+
+import stagekit
+from stagekit.cli.app import App
+from stagekit.cli.task import stage_task
+from tests.repository import Repository
+
+
+def plain(name: str, **settings: object) -> Task:  # type: ignore[type-arg]
+    """A plain Invoke task of a name."""
+
+    @task(name=name, **settings)
+    def body(c: object) -> None:
+        """Do it."""
+
+    return body
+
+
+def test_what_ships_is_all_there(tmp_path: Path) -> None:
+    """Groups have a default, so that ``inv build`` builds."""
+    names = stagekit.collection(root=tmp_path).task_names
+    assert {*names, *(alias for aliases in names.values() for alias in aliases)} >= {
+        *("build", "build.list", "release", "release.list", "release.show"),
+        *("run", "run.status", "run.rollback", "run.stop", "up", "doctor"),
+        *("engine.start", "engine.stop", "engine.status"),
+    }
+
+
+def test_own_tasks_stand_next_to_them(tmp_path: Path) -> None:
+    """Plain ones and shipped-style ones, under their own names."""
+
+    @stage_task(name="mine")
+    def mine(app: App) -> None:
+        """Do mine."""
+
+    namespace = stagekit.collection(plain("deploy_docs"), mine, root=tmp_path)
+    assert {"deploy-docs", "mine"} <= set(namespace.task_names)
+    assert namespace["mine"].app.root == tmp_path
+
+
+@pytest.mark.parametrize("name", ["up", "doctor", "build", "run", "engine"])
+def test_a_shipped_name_is_refused(tmp_path: Path, name: str) -> None:
+    """Invoke would overwrite one of the two without a word; the error names both sides."""
+    with pytest.raises(ValueError, match=f"'{name}' of tests.test_collection .*stagekit's own"):
+        stagekit.collection(plain(name), root=tmp_path)
+
+
+def test_a_shipped_name_is_refused_as_an_alias_too(tmp_path: Path) -> None:
+    """An alias would hide the shipped task just the same."""
+    with pytest.raises(ValueError, match="'doctor'"):
+        stagekit.collection(plain("mine", aliases=["doctor"]), root=tmp_path)
+
+
+def test_two_own_tasks_of_one_name_are_refused(tmp_path: Path) -> None:
+    """Neither hides the other."""
+    with pytest.raises(ValueError, match="'mine'"):
+        stagekit.collection(plain("mine"), plain("mine"), root=tmp_path)
+
+
+def test_the_project_is_the_folder_of_tasks_py(repository: Repository) -> None:
+    """Also when inv is called in a folder below it."""
+    plan = repository.attempt("build", "--plan", cwd=repository.root / "app")
+    assert plan.code == 0, plan.text
+    assert plan.stdout == f"build  app  {repository.root / 'app'}\n"
+
+
+def test_broken_settings_do_not_stop_the_listing(repository: Repository) -> None:
+    """Each task reports them itself."""
+    repository.write("pyproject.toml", "[tool\n")
+    assert "run.rollback" in repository.inv("--list").stdout
+    broken = repository.attempt("build", "--plan")
+    assert (broken.code, broken.stdout) == (2, "")
+    assert "pyproject.toml" in broken.stderr
+
+
+def test_an_own_plugin_names_the_builds(repository: Repository) -> None:
+    """tasks.py hands its plugins to the collection."""
+    repository.write(
+        "tasks.py",
+        "import sys\nimport stagekit\n\n@stagekit.hookimpl\ndef stagekit_build_id():\n"
+        "    return 'mine'\n\nns = stagekit.collection(plugins=[sys.modules[__name__]])\n",
+    )
+    plan = repository.inv("build", "--plan", STAGEKIT_REGISTRY="registry.test")
+    assert "push   registry.test/app:mine" in plan.stdout
+
+
+def test_a_wrong_plugin_is_one_line(repository: Repository) -> None:
+    """The listing works; the task that asks plugins says which hook is unknown."""
+    repository.write(
+        "tasks.py",
+        "import sys\nimport stagekit\n\n@stagekit.hookimpl\ndef stagekit_nope():\n"
+        "    return 1\n\nns = stagekit.collection(plugins=[sys.modules[__name__]])\n",
+    )
+    repository.inv("--list")
+    wrong = repository.attempt("build", "--plan")
+    assert wrong.code == 2
+    assert "stagekit_nope" in wrong.stderr
+    assert "Traceback" not in wrong.stderr
