@@ -75,7 +75,7 @@ def test_tls_is_as_dockers_own_variables_say(
 def test_the_context_in_use_goes_before_the_sockets(bare: dict[str, str], tmp_path: Path) -> None:
     """By DOCKER_CONTEXT, or as ``docker context use`` left it; it is a named engine."""
     write_context(bare, "remote", {"Host": "ssh://build", "SkipTLSVerify": False})
-    expected = Endpoint("ssh://build", "the docker context 'remote'", named=True)
+    expected = Endpoint("ssh://build", "the docker context 'remote'", named=True, context="remote")
     assert list(endpoints({**bare, "DOCKER_CONTEXT": "remote"})) == [expected]
     (tmp_path / "docker/config.json").write_text('{"currentContext": "remote"}')
     assert list(endpoints(bare)) == [expected]

@@ -191,6 +191,12 @@ def test_emit_uses_no_anchors_and_only_ascii(document: list[object]) -> None:
     )
 
 
+def test_keys_are_plain_where_no_reader_takes_them_for_anything_else() -> None:
+    """A document reads as people write one; what YAML 1.1 reads as a boolean is quoted."""
+    text = emit({"A.b-c": "x", "ON": "x", "a b": "x", "y": "x", "null": "x", "1": "x"})
+    assert text == '"1": "x"\nA.b-c: "x"\n"ON": "x"\n"a b": "x"\n"null": "x"\n"y": "x"\n'
+
+
 def test_compose_reads_hostile_strings_as_they_were(compose: Compose, tmp_path: Path) -> None:
     """What is emitted is for Compose: each string and each key arrives there unchanged."""
     texts = [item.replace("$", "$$") for item in HOSTILE]
