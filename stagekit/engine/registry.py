@@ -7,6 +7,9 @@ Its address stays the same from start to start: records name images by it.
 from __future__ import annotations
 
 import socket
+import time
+from http import HTTPStatus
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
 import msgspec
@@ -14,7 +17,7 @@ import msgspec
 from stagekit import durable
 from stagekit.engine.daemon import Daemon, launch
 from stagekit.engine.docker import DockerEngine
-from stagekit.engine.home import make_home
+from stagekit.engine.home import make_home, read_state, write_state
 from stagekit.errors import EngineError
 from stagekit.records import Part
 
@@ -22,6 +25,7 @@ IMAGE = "registry:2"
 CONTAINER = "stagekit-registry"
 
 _START_LIMIT = 30.0
+_POLL = 0.1
 _STATE = "registry.toml"
 _ADDRESS = "registry-address"
 _PORTS = range(5005, 5100)
@@ -37,7 +41,7 @@ class Registry(Part, frozen=True):
 
 def running(home: Path) -> Registry | None:
     """Return the registry of ``home`` if it runs."""
-    state = _state(home)
+    state = read_state(home / _STATE, Registry)
     if state is None:
         return None
     alive = state.process.alive if state.process else accepts(state.address)
@@ -45,7 +49,7 @@ def running(home: Path) -> Registry | None:
 
 
 def start_process(home: Path, program: Path) -> Registry:
-    """Start the registry as a process, or return the one that runs.
+    """Start the registry as a process.
 
     Args:
         home: stagekit's own folder; images are kept there.
@@ -54,8 +58,6 @@ def start_process(home: Path, program: Path) -> Registry:
     Raises:
         EngineError: it does not come up.
     """
-    if found := running(home):
-        return found
     make_home(home)
     for part in ("registry", "log"):
         (home / part).mkdir(exist_ok=True)
@@ -83,18 +85,36 @@ def start_container(home: Path, engine: DockerEngine) -> Registry:
     """Start the registry as a container on ``engine``, or return the one that runs.
 
     The image must be there.
+
+    Raises:
+        EngineError: it does not come up; with its last log lines. Its container is removed then.
     """
     if found := running(home):
         return found
     make_home(home)
     engine.remove_container(CONTAINER)
     address = _address(home)
-    engine.run_container(IMAGE, CONTAINER, port="5000/tcp", published=address)
+    engine.run_container(
+        IMAGE, CONTAINER, port="5000/tcp", published=address, folder="/var/lib/registry"
+    )
+    deadline = time.monotonic() + _START_LIMIT
+    while not _answers(address):
+        restarts = any(item.name == CONTAINER and item.restarts for item in engine.containers())
+        if restarts or time.monotonic() > deadline:
+            said = engine.logs(CONTAINER, 15)
+            engine.remove_container(CONTAINER)
+            raise EngineError(
+                "ended instead of starting" if restarts else f"does not answer at {address}",
+                where=f"a container of {IMAGE}",
+                hint="set registry in pyproject.toml [tool.stagekit] to one that runs",
+                output=said,
+            )
+        time.sleep(_POLL)
     return _keep(home, Registry(address=address, engine=engine.url))
 
 
 def stop(home: Path, engine: DockerEngine | None) -> bool:
-    """Stop the registry of ``home``. What a process kept stays; a container's images go with it.
+    """Stop the registry of ``home``. What was pushed to it stays.
 
     Args:
         home: stagekit's own folder.
@@ -103,7 +123,7 @@ def stop(home: Path, engine: DockerEngine | None) -> bool:
     Returns:
         Whether it ran.
     """
-    state = _state(home)
+    state = read_state(home / _STATE, Registry)
     if state is None:
         return False
     if state.process:
@@ -124,25 +144,21 @@ def accepts(address: str) -> bool:
     return True
 
 
-def _keep(home: Path, registry: Registry) -> Registry:
-    durable.write_file(home / _STATE, msgspec.toml.encode(_stated(registry)), mode=0o600)
-    return registry
-
-
-def _stated(registry: Registry) -> dict[str, object]:
-    fields = msgspec.structs.asdict(registry)
-    return {name: value for name, value in fields.items() if value is not None}
-
-
-def _state(home: Path) -> Registry | None:
+def _answers(address: str) -> bool:
+    """Tell whether a registry speaks there. What publishes a container's port accepts before."""
+    connection = HTTPConnection(address, timeout=1.0)
     try:
-        return msgspec.toml.decode((home / _STATE).read_bytes(), type=Registry)
-    except (FileNotFoundError, PermissionError):
-        return None
-    except (OSError, msgspec.MsgspecError) as error:
-        raise EngineError(
-            f"cannot be read: {error}", where=str(home / _STATE), hint="remove that file"
-        ) from error
+        connection.request("GET", "/v2/")
+        return connection.getresponse().status < HTTPStatus.INTERNAL_SERVER_ERROR
+    except (OSError, HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+def _keep(home: Path, registry: Registry) -> Registry:
+    write_state(home / _STATE, registry)
+    return registry
 
 
 def _address(home: Path) -> str:
