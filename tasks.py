@@ -1,4 +1,4 @@
-"""This repository's tasks: stagekit's own, and two more written with plain Invoke.
+"""This repository's tasks: stagekit's own, `demo` made as those are, and `test` in plain Invoke.
 
 Your tasks.py starts with these two lines:
 

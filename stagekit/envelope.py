@@ -24,7 +24,7 @@ def encode(record: Build | Release | Run) -> bytes:
     """Write a record as its file's bytes."""
     import tomli_w
 
-    body = tomli_w.dumps(plain(record), multiline_strings=False).encode()
+    body = tomli_w.dumps(plain(record), multiline_strings=False).encode("utf-8", "replace")
     return f'schema = {SCHEMA}\ndigest = "{digest.of_bytes(body)}"\n'.encode() + body
 
 

@@ -5,18 +5,25 @@
     ├── BuildFailed          3   an image did not build, or could not be pushed
     ├── ReleaseFailed        4   the release could not be sealed
     ├── RunFailed            5   what came up is not what was released, or did not come up
+    │   └── NotProven        5   inspection said so; with what is known of each container
     ├── EngineError          6   no engine answers, or it answers wrongly
     │   ├── NoEngine         6   nobody named an engine, and none answers
     │   ├── EngineRefused    6   an engine answers: no
     │   ├── RegistryError    6   a registry refused, or does not answer
-    │   └── LimitExceeded    6   a program took longer, or more memory, than it may
+    │   └── LimitExceeded    6   a program took too long, said nothing, or printed too much
     ├── LedgerError          7   a record is damaged, edited, or cannot be written
+    ├── Bug                 70   a fault of stagekit's own
     └── Cancelled          130   stopped by SIGINT or SIGTERM
 
 The number is the exit code.
 """
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from stagekit.records import ContainerFailure
 
 
 class StagekitError(Exception):
@@ -65,6 +72,26 @@ class RunFailed(StagekitError):
     exit_code = 5
 
 
+class NotProven(RunFailed):
+    """A run that inspection found wanting.
+
+    Args:
+        failed: what is known of each container that failed.
+    """
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        where: str | None = None,
+        hint: str | None = None,
+        output: tuple[str, ...] = (),
+        failed: tuple[ContainerFailure, ...] = (),
+    ) -> None:
+        super().__init__(what, where=where, hint=hint, output=output)
+        self.failed = failed
+
+
 class EngineError(StagekitError):
     exit_code = 6
 
@@ -87,6 +114,10 @@ class LimitExceeded(EngineError):
 
 class LedgerError(StagekitError):
     exit_code = 7
+
+
+class Bug(StagekitError):
+    exit_code = 70
 
 
 class Cancelled(StagekitError):

@@ -31,7 +31,7 @@ class Done:
 
     step: str
     subject: str
-    text: str
+    outcome: str
     seconds: float
 
 

@@ -50,7 +50,6 @@ class Cancel:
 class Result:
     """How a program ended: its exit code (negative for a signal) and what it printed."""
 
-    argv: tuple[str, ...]
     code: int
     stdout: str
     stderr: str
@@ -60,7 +59,7 @@ class Result:
         return self.code == 0
 
     def tail(self, lines: int = 20) -> tuple[str, ...]:
-        """Return the last lines it printed, stderr first in line."""
+        """Return the last lines of stderr, or of stdout where stderr is empty."""
         text = self.stderr.strip() or self.stdout.strip()
         return tuple(text.splitlines()[-lines:])
 
@@ -125,9 +124,7 @@ def run(
             if stream is not None:
                 with suppress(OSError):
                     stream.close()
-    return Result(
-        argv=tuple(argv), code=code, stdout=exchange.text("stdout"), stderr=exchange.text("stderr")
-    )
+    return Result(code=code, stdout=exchange.text("stdout"), stderr=exchange.text("stderr"))
 
 
 def kill_group(child: subprocess.Popen[bytes]) -> None:

@@ -24,6 +24,23 @@ from stagekit.records import (
 ANY_ADDRESS = "0.0.0.0"  # noqa: S104  # what Docker publishes on by default; nothing is bound here
 
 
+class Port(Part, frozen=True):
+    """A port that is published on an engine's host. ``protocol`` is ``tcp`` or ``udp``."""
+
+    host: str
+    number: str
+    protocol: str
+
+    def meets(self, other: Port) -> bool:
+        """Tell whether both cannot be published at once."""
+        if (self.number, self.protocol) != (other.number, other.protocol):
+            return False
+        return self.host == other.host or bool({self.host, other.host} & _ANY)
+
+
+_ANY = {ANY_ADDRESS, "::", ""}
+
+
 class ImageSpec(Part, frozen=True):
     """One image to build: all that a builder needs to know, and nothing of any environment.
 
@@ -32,28 +49,32 @@ class ImageSpec(Part, frozen=True):
         context: absolute folder that is sent to the builder.
         dockerfile: absolute path of the Dockerfile.
         hidden: folders relative to ``context`` that never travel (`.dockerignore` apart).
-        references: ``repository:tag`` names the image gets on the engine.
+        repository: where it is pushed, or its plain name on the engine.
+        tags: what it is tagged with there.
         target: stage of the Dockerfile to stop at.
         args: build arguments.
-        labels: labels put on the image.
     """
 
     name: str
     context: Path
     dockerfile: Path
-    references: tuple[str, ...]
+    repository: str
+    tags: tuple[str, ...]
     hidden: tuple[str, ...] = ()
     target: str | None = None
     args: dict[str, str] = {}
-    labels: dict[str, str] = {}
+
+    @property
+    def references(self) -> tuple[str, ...]:
+        """The names the image gets: ``repository:tag`` each."""
+        return tuple(f"{self.repository}:{tag}" for tag in self.tags)
 
 
 class ImageFacts(Part, frozen=True):
-    """An image on an engine. ``digests`` are the digests a registry knows it by, per repository."""
+    """An image on an engine: its size in bytes, and ``repository@digest`` as registries know it."""
 
     id: str
     size: int
-    platform: str
     digests: tuple[str, ...] = ()
 
 
@@ -73,7 +94,7 @@ class Container(Part, frozen=True):
     exit_code: int | None = None
     error: str = ""
     health_output: str = ""
-    ports: tuple[str, ...] = ()
+    ports: tuple[Port, ...] = ()
 
     @property
     def done(self) -> bool:
@@ -233,12 +254,13 @@ class Ledger(Protocol):
 
     def build(self, id: str) -> Stored[Build]: ...
 
-    def add_release(self, release: Release, files: Mapping[str, bytes]) -> Stored[Release]:
-        """Write a release under its environment's next id; whole, or not at all."""
+    def find_build(self, id: str) -> Stored[Build] | None:
+        """Return a build if its record is at hand: a job that only runs may have no more than
+        the release."""
         ...
 
-    def environments(self) -> Sequence[str]:
-        """Return the environments something was released to, by name."""
+    def add_release(self, release: Release, files: Mapping[str, bytes]) -> Stored[Release]:
+        """Write a release under its environment's next id; whole, or not at all."""
         ...
 
     def releases(self, env: str) -> Sequence[str]: ...

@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Generic, TypeVar
+from typing import Generic, Literal, TypeVar
 
 import msgspec
 
+BuildStatus = Literal["succeeded", "failed", "cancelled"]
+PinKind = Literal["digest", "image id"]
+RunReason = Literal["run", "rollback", "stop"]
+RunOutcome = Literal["running", "stopped", "failed", "cancelled", "interrupted"]
 
-class Part(msgspec.Struct, frozen=True, kw_only=True):
-    """What records are made of: immutable, by keyword only."""
+
+class Part(msgspec.Struct, frozen=True):
+    """An immutable value: records, facts and plans are made of these."""
+
+
+def compose_project(project: str, env: str) -> str:
+    """Name what runs on an engine: Compose's project, the prefix of its containers."""
+    return f"{project}-{env}"
 
 
 class Link(Part, frozen=True):
@@ -29,7 +39,10 @@ class Source(Part, frozen=True):
 
 
 class CI(Part, frozen=True):
-    """The CI job that made a record, by that CI's own documented variables."""
+    """The CI job that made a record, by that CI's own documented variables.
+
+    ``counter`` numbers the runs of ``pipeline``.
+    """
 
     name: str
     url: str | None = None
@@ -48,7 +61,7 @@ class EngineFacts(Part, frozen=True):
 
 
 class BuilderFacts(Part, frozen=True):
-    """What built the images."""
+    """What built the images: ``engine`` is that engine's id, ``platform`` its ``os/arch``."""
 
     name: str
     version: str
@@ -66,7 +79,7 @@ class Failure(Part, frozen=True):
 
 
 class BuiltImage(Part, frozen=True):
-    """One image of a build.
+    """One image of a build. ``size`` is in bytes.
 
     ``digest`` is what the registry returned for the pushed reference: the one digest that pins.
     Without a push there is none, and ``image_id`` pins on the engine that built it.
@@ -86,10 +99,13 @@ class BuiltImage(Part, frozen=True):
 
 
 class Build(Part, frozen=True):
-    """What was built, once: ``artifacts/builds/<id>.toml``."""
+    """What was built, once: ``artifacts/builds/<id>.toml``.
+
+    ``engine_local`` says that nothing was pushed: it runs only on the engine that built it.
+    """
 
     id: str
-    status: str
+    status: BuildStatus
     project: str
     created: datetime
     finished: datetime
@@ -115,20 +131,20 @@ class Pin(Part, frozen=True):
 
     asked: str
     pinned: str
-    kind: str
+    kind: PinKind
 
 
 class Deploy(Part, frozen=True):
     """How a release is run, sealed with it.
 
     ``engine`` names the runner; ``timeout`` is how many seconds its services may take to come up,
-    ``settle`` how many they must then hold.
+    ``settle`` how many they must then hold; ``secret_provider`` is asked for its secrets' values.
     """
 
     engine: str = "compose"
     timeout: float = 120.0
     settle: float = 2.0
-    secrets: str = "environment"
+    secret_provider: str = "environment"  # noqa: S105  # a provider's name
 
 
 class Versions(Part, frozen=True):
@@ -141,8 +157,9 @@ class Versions(Part, frozen=True):
 class Release(Part, frozen=True):
     """A build plus an environment, sealed: ``artifacts/releases/<env>/<id>/release.toml``.
 
-    ``content`` is the digest of every other file of the release, the same for the same inputs and
-    Compose version on any machine at any time.
+    ``content_digest`` is that of every other file of the release, the same for the same inputs and
+    Compose version on any machine at any time. ``secrets`` are the names of those it needs values
+    for. ``engine_local`` says that an image of it is pinned by its id.
     """
 
     id: str
@@ -150,7 +167,7 @@ class Release(Part, frozen=True):
     project: str
     created: datetime
     actor: str
-    content: str
+    content_digest: str
     engine_local: bool
     build: Link
     deploy: Deploy
@@ -164,6 +181,10 @@ class Release(Part, frozen=True):
     @property
     def name(self) -> str:
         return f"{self.env}/{self.id}"
+
+    @property
+    def compose_project(self) -> str:
+        return compose_project(self.project, self.env)
 
 
 class StepTaken(Part, frozen=True):
@@ -211,8 +232,8 @@ class Run(Part, frozen=True):
     n: int
     env: str
     project: str
-    reason: str
-    outcome: str
+    reason: RunReason
+    outcome: RunOutcome
     created: datetime
     finished: datetime
     actor: str

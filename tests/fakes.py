@@ -79,7 +79,7 @@ def a_release(env: str = "prod", **changes: object) -> Release:
         project="shop",
         created=NOON,
         actor="ann@laptop",
-        content=digest.of_tree(RELEASE_FILES),
+        content_digest=digest.of_tree(RELEASE_FILES),
         engine_local=False,
         build=Link(id="b1", digest=sha("record of b1")),
         deploy=Deploy(timeout=0.5, settle=0.0),
@@ -203,7 +203,7 @@ class FakeBuilder:
             raise self.error
         self.built.append(spec)
         id = sha(f"image {spec.name}")
-        self.engine.images[id] = ImageFacts(id=id, size=7, platform="linux/amd64")
+        self.engine.images[id] = ImageFacts(id=id, size=7)
         return id
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from stagekit.errors import InputError
 from stagekit.ledger.files import FileLedger
-from stagekit.stages.history import last_run, named, rollback_target
+from stagekit.stages.history import last_run, parse_name, rollback_target
 from tests.fakes import ran, released
 
 
@@ -23,10 +23,10 @@ def ledger(tmp_path: Path) -> FileLedger:
 
 def test_the_last_run_is_the_newest(ledger: FileLedger) -> None:
     """However it ended; on demand the newest that came up."""
-    assert last_run(ledger, "prod") is None
+    assert last_run(ledger, "prod", ignore) is None
     ran(ledger, "v1")
     ran(ledger, "v2", "failed")
-    newest, well = last_run(ledger, "prod"), last_run(ledger, "prod", well=True)
+    newest, well = last_run(ledger, "prod", ignore), last_run(ledger, "prod", well=True)
     assert newest is not None
     assert well is not None
     assert (newest.record.release.id, well.record.release.id) == ("v2", "v1")
@@ -51,8 +51,8 @@ def test_a_rollback_goes_to_the_last_earlier_release_that_ran_well(
     for run in runs:
         outcome = "failed" if run.endswith("!") else run.partition(".")[2] or "running"
         ran(ledger, run.partition(".")[0].rstrip("!"), outcome)
-    assert rollback_target(ledger, "prod") == target
-    assert named("prod/previous", ledger) == ("prod", target)
+    assert rollback_target(ledger, "prod", ignore) == target
+    assert parse_name(ledger, "prod/previous", ignore) == ("prod", target)
 
 
 @pytest.mark.parametrize("runs", [[], ["v1"], ["v1!", "v2"], ["v2", "v1"]])
@@ -63,7 +63,7 @@ def test_without_an_earlier_good_release_there_is_no_way_back(
     for run in runs:
         ran(ledger, run.rstrip("!"), "failed" if run.endswith("!") else "running")
     with pytest.raises(InputError, match="no earlier release ran well in prod") as caught:
-        rollback_target(ledger, "prod")
+        rollback_target(ledger, "prod", ignore)
     assert "--to ID" in str(caught.value.hint)
 
 
@@ -71,21 +71,21 @@ def test_names_mean_what_they_say(ledger: FileLedger) -> None:
     """latest is the newest release, current the one run last, an id itself."""
     ran(ledger, "v2")
     ran(ledger, "v3", "failed")
-    assert named("prod/latest", ledger) == ("prod", "v4")
-    assert named("prod/current", ledger) == ("prod", "v3")
-    assert named("prod/v1", ledger) == ("prod", "v1")
+    assert parse_name(ledger, "prod/latest", ignore) == ("prod", "v4")
+    assert parse_name(ledger, "prod/current", ignore) == ("prod", "v3")
+    assert parse_name(ledger, "prod/v1", ignore) == ("prod", "v1")
 
 
 @pytest.mark.parametrize("name", ["dev/latest", "dev/current", "prod/current"])
 def test_what_is_not_there_yet_is_said(ledger: FileLedger, name: str) -> None:
     """A name without a release behind it ends with what makes one."""
     with pytest.raises(InputError, match=f"there is no {name} yet"):
-        named(name, ledger)
+        parse_name(ledger, name, ignore)
 
 
 @pytest.mark.parametrize("text", ["", "v1", "prod", "prod/", "/v1", "/"])
 def test_half_a_name_is_refused(ledger: FileLedger, text: str) -> None:
     """The hint shows a whole one."""
     with pytest.raises(InputError, match="does not name a release") as caught:
-        named(text, ledger)
+        parse_name(ledger, text, ignore)
     assert "dev/v1" in str(caught.value.hint)

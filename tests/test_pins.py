@@ -81,7 +81,7 @@ def test_what_is_pinned_already_stays() -> None:
 )
 def test_without_the_registry_the_engine_is_asked(digests: tuple[str, ...], pin: Pin) -> None:
     """The digest it has of the same repository, else the image's id."""
-    facts = ImageFacts(id=sha("id"), size=1, platform="linux/amd64", digests=digests)
+    facts = ImageFacts(id=sha("id"), size=1, digests=digests)
     assert pinned("redis:7", FakeEngine(images={"redis:7": facts})) == pin
 
 

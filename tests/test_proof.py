@@ -179,7 +179,7 @@ def test_a_cancel_ends_the_waiting() -> None:
 
 
 def engine_with(*digests: str) -> FakeEngine:
-    facts = ImageFacts(id=UP.image_id, size=1, platform="linux/amd64", digests=digests)
+    facts = ImageFacts(id=UP.image_id, size=1, digests=digests)
     return FakeEngine(images={UP.image_id: facts})
 
 

@@ -35,7 +35,7 @@ from tests.fakes import (
 )
 
 UP = a_container()
-IMAGE = ImageFacts(id=UP.image_id, size=1, platform="linux/amd64", digests=(PIN.pinned,))
+IMAGE = ImageFacts(id=UP.image_id, size=1, digests=(PIN.pinned,))
 
 
 @pytest.fixture

@@ -17,7 +17,6 @@ from stagekit.engine.compose import Compose, find_compose
 from stagekit.errors import InputError, ReleaseFailed, StagekitError
 from stagekit.inputs.seal import (
     asked_images,
-    emit,
     model_of,
     published_ports,
     replicas,
@@ -177,13 +176,13 @@ def test_the_same_model_seals_to_the_same_bytes(tmp_path: Path) -> None:
 @given(DOCUMENTS)
 def test_emit_reads_back_as_it_was(document: object) -> None:
     """Whatever a JSON document holds, YAML reads the same from what is written."""
-    assert yaml.safe_load(emit(document)) == document  # type: ignore[arg-type]
+    assert yaml.safe_load(to_yaml(document)) == document  # type: ignore[arg-type]
 
 
 @given(st.lists(st.dictionaries(st.text(), st.text(), max_size=3), max_size=3))
 def test_emit_uses_no_anchors_and_only_ascii(document: list[object]) -> None:
     """A value that stands twice is written twice, and no reader's encoding matters."""
-    text = emit([document, document])  # type: ignore[arg-type]
+    text = to_yaml([document, document])  # type: ignore[arg-type]
     assert text.isascii()
     assert yaml.safe_load(text) == [document, document]
     assert not any(
@@ -193,7 +192,7 @@ def test_emit_uses_no_anchors_and_only_ascii(document: list[object]) -> None:
 
 def test_keys_are_plain_where_no_reader_takes_them_for_anything_else() -> None:
     """A document reads as people write one; what YAML 1.1 reads as a boolean is quoted."""
-    text = emit({"A.b-c": "x", "ON": "x", "a b": "x", "y": "x", "null": "x", "1": "x"})
+    text = to_yaml({"A.b-c": "x", "ON": "x", "a b": "x", "y": "x", "null": "x", "1": "x"})
     assert text == '"1": "x"\nA.b-c: "x"\n"ON": "x"\n"a b": "x"\n"null": "x"\n"y": "x"\n'
 
 
@@ -202,7 +201,7 @@ def test_compose_reads_hostile_strings_as_they_were(compose: Compose, tmp_path: 
     texts = [item.replace("$", "$$") for item in HOSTILE]
     keys = {item: "x" for item in HOSTILE if "\n" not in item and item not in ("", "<<")}
     document = {"services": {"web": {"image": "x"}}, "x-texts": texts, "x-keys": keys}
-    read = normalised(compose, emit(document), tmp_path)
+    read = normalised(compose, to_yaml(document), tmp_path)
     assert read["x-texts"] == texts
     assert set(read["x-keys"]) == keys.keys()
 
@@ -258,9 +257,9 @@ volumes: {data: {}}
         tmp_path,
     )
     closed = sealed(source, tmp_path)
-    again = normalised(compose, emit(closed), tmp_path / "elsewhere")
+    again = normalised(compose, to_yaml(closed), tmp_path / "elsewhere")
     assert again["services"]["web"] == closed["services"]["web"]
-    assert again["configs"]["page"]["content"] == "$$HOME costs $${5} $$$$\n"
+    assert again["configs"]["page"]["content_digest"] == "$$HOME costs $${5} $$$$\n"
     assert secret_variables(closed) == ("TOKEN",)
     assert replicas(closed) == {"web": 2, "job": 1}
     assert published_ports(closed) == [
@@ -290,7 +289,7 @@ def test_no_label_names_the_release_or_the_build(tmp_path: Path) -> None:
     assert labels == {"stagekit.project": "shop", "stagekit.env": "prod"}
 
 
-@pytest.mark.parametrize("kind", ["file", "content"])
+@pytest.mark.parametrize("kind", ["file", "content_digest"])
 def test_a_secret_in_clear_is_refused(tmp_path: Path, kind: str) -> None:
     """A release is no place for a secret; the hint says what is."""
     source = model(tmp_path) | {"secrets": {"token": {kind: "hunter2"}}}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+from collections.abc import Mapping
 
 from stagekit.engine.buildx import BuildxBuilder
 from stagekit.engine.classic import ClassicBuilder
@@ -14,8 +14,8 @@ from stagekit.protocols import Builder, Engine
 
 class Buildx:
     @hookimpl
-    def stagekit_builder(self, engine: Engine) -> Builder | None:
-        program = find_program("docker-buildx", os.environ)
+    def stagekit_builder(self, engine: Engine, environ: Mapping[str, str]) -> Builder | None:
+        program = find_program("docker-buildx", environ)
         return BuildxBuilder(program, engine) if program else None
 
 

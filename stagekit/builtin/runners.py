@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -16,10 +15,10 @@ from stagekit.records import Release
 
 
 @hookimpl
-def stagekit_runner(kind: str, engine: Engine) -> Runner | None:
+def stagekit_runner(kind: str, engine: Engine, environ: Mapping[str, str]) -> Runner | None:
     if kind != "compose":
         return None
-    return ComposeRunner(find_compose(os.environ, engine.environment()), engine)
+    return ComposeRunner(find_compose(environ, engine.environment()), engine)
 
 
 class ComposeRunner:
@@ -39,7 +38,7 @@ class ComposeRunner:
         cancel: Cancel,
     ) -> tuple[str, ...]:
         result = self._compose.up(
-            name=_name(release),
+            name=release.compose_project,
             folder=folder,
             timeout=release.deploy.timeout,
             secrets=secrets,
@@ -49,11 +48,11 @@ class ComposeRunner:
         return () if result.ok else result.tail()
 
     def observe(self, release: Release) -> Observation:
-        return Observation(containers=self._engine.containers(_name(release)))
+        return Observation(containers=self._engine.containers(release.compose_project))
 
     def down(self, release: Release, folder: Path, *, emit: Emit, cancel: Cancel) -> None:
         result = self._compose.down(
-            name=_name(release),
+            name=release.compose_project,
             folder=folder,
             on_line=lambda line: emit(Progress("down", release.name, line.strip())),
             cancel=cancel,
@@ -62,7 +61,3 @@ class ComposeRunner:
             raise RunFailed(
                 "Compose could not take it down", where=release.name, output=result.tail()
             )
-
-
-def _name(release: Release) -> str:
-    return f"{release.project}-{release.env}"

@@ -46,18 +46,9 @@ class App:
 
     @cached_property
     def project(self) -> Project:
-        """The project's settings. Without a registry of its own, a trial gets the one that
-        ``inv engine.start`` started."""
-        from msgspec.structs import replace
-
-        from stagekit.engine import registry
-        from stagekit.engine.home import home
         from stagekit.inputs.project import load_project
 
-        project = load_project(self.root, os.environ)
-        if project.registry is None and (trial := registry.running(home(os.environ))):
-            return replace(project, registry=trial.address)
-        return project
+        return load_project(self.root, os.environ)
 
     @cached_property
     def ledger(self) -> FileLedger:
@@ -88,19 +79,17 @@ class App:
         return f"{user}@{socket.gethostname()}"
 
     def forget(self) -> None:
-        """Look for engine and registry again: what runs on this machine has changed."""
-        for part in ("engine", "project"):
-            self.__dict__.pop(part, None)
+        """Look for the engine again: what runs on this machine has changed."""
+        self.__dict__.pop("engine", None)
 
     def runner(self, release: Release) -> Runner:
-        return self.plugins.runner(release.deploy.engine, self.engine)
+        return self.plugins.runner(release.deploy.engine, self.engine, os.environ)
 
-    def environment(self, env: str) -> str:
-        """Return ``env`` if it is one of the project's. Raises InputError."""
+    def check_environment(self, env: str) -> None:
+        """Raise InputError unless ``env`` is one of the project's environments."""
         from stagekit.inputs.environment import check_environment
 
         check_environment(self.project, env)
-        return env
 
     @contextmanager
     def cancelling(self) -> Iterator[None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ from stagekit.cli.show import age, damaged_row, short_commit
 from stagekit.cli.task import stage_task
 
 if TYPE_CHECKING:
+    from stagekit.inputs.project import Project
     from stagekit.records import Build, Stored
 
 
@@ -27,22 +29,26 @@ def new(app: App, *, plan: bool = False, json: bool = False) -> None:
     Writes artifacts/builds/<id>.toml, which `inv release` reads. Nothing is pushed before
     everything is built. Without a registry the build stays on this engine.
     """
+    from stagekit.envelope import plain
     from stagekit.stages import build as stage
 
     facts = stage.gather(
-        app.project,
+        _with_registry(app.project),
         ci=app.ci,
         actor=app.actor,
         name=lambda ci, source: app.plugins.build_id(ci=ci, source=source, now=datetime.now(UTC)),
     )
     decided = stage.decide(facts)
+    if plan and json:
+        app.console.data([plain(spec) for spec in decided.images])
+        return
     if plan:
         for spec in decided.images:
             app.console.result(f"build  {spec.name}  {spec.context}")
             for reference in spec.references if decided.push else ():
                 app.console.result(f"push   {reference}")
         return
-    builder = app.plugins.builder(app.project.builder, app.engine)
+    builder = app.plugins.builder(app.project.builder, app.engine, os.environ)
     stored = stage.apply(
         decided,
         engine=app.engine,
@@ -60,13 +66,13 @@ def new(app: App, *, plan: bool = False, json: bool = False) -> None:
     short={"last": "n"},
     numbers=["last"],
 )
-def list_(app: App, *, last: str | int = "20", json: bool = False) -> None:
+def list_(app: App, *, last: int = 20, json: bool = False) -> None:
     """List builds, newest first."""
     from stagekit.envelope import plain
     from stagekit.errors import StagekitError
 
     rows, records = [], []
-    for id in app.ledger.builds()[: int(last)]:
+    for id in app.ledger.builds()[:last]:
         try:
             build = app.ledger.build(id).record
         except StagekitError as error:
@@ -82,6 +88,18 @@ def list_(app: App, *, last: str | int = "20", json: bool = False) -> None:
         app.console.data(records)
     else:
         app.console.table(["BUILD", "STATUS", "MADE", "COMMIT", "IMAGES"], rows)
+
+
+def _with_registry(project: Project) -> Project:
+    """Push to the private registry of ``inv engine.start`` where the project names none."""
+    from msgspec.structs import replace
+
+    from stagekit.engine import registry
+    from stagekit.engine.home import home_of
+
+    if project.registry is None and (private := registry.running(home_of(os.environ))):
+        return replace(project, registry=private.address)
+    return project
 
 
 def _show(app: App, stored: Stored[Build], json: bool) -> None:

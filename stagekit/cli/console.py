@@ -83,6 +83,12 @@ class Console:
         if error.hint:
             self._line(f"  next: {error.hint}")
 
+    def unheard(self) -> None:
+        """Send results nowhere from now on: their reader is gone."""
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
+
     def close(self) -> None:
         """Take the live line away."""
         self._hide()

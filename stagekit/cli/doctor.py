@@ -16,7 +16,7 @@ def doctor(app: App, *, json: bool = False) -> None:
 
     Exit code 1 if a part is missing that no stage can do without.
     """
-    from stagekit.engine.parts import Part, parts
+    from stagekit.engine.parts import Finding, parts
     from stagekit.envelope import plain
     from stagekit.errors import StagekitError
     from stagekit.inputs.environment import environment_names
@@ -26,16 +26,16 @@ def doctor(app: App, *, json: bool = False) -> None:
         project = app.project
         names = ", ".join(environment_names(project)) or "no environment"
         where = f"{project.root} (images: {', '.join(project.images) or 'none'}; {names})"
-        found.append(Part(name="project", found=True, needed=True, where=where))
+        found.append(Finding(name="project", found=True, needed=True, where=where))
     except StagekitError as error:
         found.append(
-            Part(name="project", found=False, needed=True, where=str(error), hint=error.hint)
+            Finding(name="project", found=False, needed=True, where=str(error), hint=error.hint)
         )
     if json:
         app.console.data([plain(part) for part in found])
     else:
         app.console.table(
-            ["PART", "", "VERSION", "WHERE"],
+            ["PART", "FOUND", "VERSION", "WHERE"],
             [
                 [part.name, _mark(part.found, part.needed), part.version, part.where]
                 for part in found

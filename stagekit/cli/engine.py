@@ -50,12 +50,12 @@ def status(app: App, *, json: bool = False) -> None:
 
 def _show(app: App, json: bool) -> None:
     from stagekit.engine import registry
-    from stagekit.engine.home import home
+    from stagekit.engine.home import home_of
     from stagekit.errors import NoEngine
 
-    place = home(os.environ)
-    trial = registry.running(place)
-    found: dict[str, Any] = {"home": str(place), "registry": trial.address if trial else None}
+    home = home_of(os.environ)
+    private = registry.running(home)
+    found: dict[str, Any] = {"home": str(home), "registry": private.address if private else None}
     try:
         facts = app.engine.facts()
         found["engine"] = {

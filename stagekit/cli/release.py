@@ -47,7 +47,7 @@ def new(
     from stagekit.envelope import plain
     from stagekit.stages import release as stage
 
-    app.environment(env)
+    app.check_environment(env)
     stage.find_build(app.ledger, build or None)
     facts = stage.gather(
         app.project,
@@ -84,16 +84,16 @@ def new(
     short={"env": "e", "last": "n"},
     numbers=["last"],
 )
-def list_(app: App, *, env: str = "", last: str | int = "20", json: bool = False) -> None:
+def list_(app: App, *, env: str = "", last: int = 20, json: bool = False) -> None:
     """List an environment's releases, newest first; ``*`` marks the one that was run last."""
     from stagekit.envelope import plain
     from stagekit.errors import StagekitError
     from stagekit.stages.history import last_run
 
-    app.environment(env)
-    current = last_run(app.ledger, env)
+    app.check_environment(env)
+    current = last_run(app.ledger, env, app.console.emit)
     rows, records = [], []
-    for id in app.ledger.releases(env)[: int(last)]:
+    for id in app.ledger.releases(env)[:last]:
         try:
             release = app.ledger.release(env, id).record
         except StagekitError as error:
@@ -123,19 +123,19 @@ def show(app: App, name: str, *, json: bool = False) -> None:
     Checks first that it is byte for byte what was sealed.
     """
     from stagekit.envelope import plain
-    from stagekit.stages.history import named
+    from stagekit.stages.history import parse_name
     from stagekit.stages.verify import verified
 
-    env, id = named(name, app.ledger)
-    app.environment(env)
-    stored, _ = verified(env, id, app.ledger)
+    env, id = parse_name(app.ledger, name, app.console.emit)
+    app.check_environment(env)
+    stored, _ = verified(app.ledger, env, id)
     if json:
         app.console.data({**plain(stored.record), "digest": stored.digest})
         return
     release, files = stored.record, app.ledger.release_files(env, id)
     app.console.result(f"release {release.name}, made {age(release.created)} by {release.actor}")
     app.console.result(f"build   {release.build.id} ({release.build.digest})")
-    app.console.result(f"content {release.content}")
+    app.console.result(f"content {release.content_digest}")
     app.console.result(f"record  {stored.digest}")
     for service, pin in sorted(release.pins.items()):
         asked = f"{pin.asked} → " if pin.asked != pin.pinned else ""

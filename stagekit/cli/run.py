@@ -9,7 +9,8 @@ from stagekit.cli.app import App
 from stagekit.cli.task import stage_task
 
 if TYPE_CHECKING:
-    from stagekit.records import Run, Stored
+    from stagekit.records import Run, RunReason, Stored
+    from stagekit.stages.status import EnvironmentStatus
 
 
 @stage_task(
@@ -31,7 +32,8 @@ def new(
     Writes artifacts/runs/<env>/<n>.toml. The verdict is not Compose's: every container is looked
     at, has to hold for the settle time, and must run the image that the release pins.
     """
-    _bring_up(app, app.environment(env), release or None, "run", plan, json)
+    app.check_environment(env)
+    _bring_up(app, env, release or None, "run", plan, json)
 
 
 @stage_task(
@@ -50,8 +52,9 @@ def rollback(
     """Run an earlier release again. Nothing is rendered and nothing is built."""
     from stagekit.stages.history import rollback_target
 
-    target = to or rollback_target(app.ledger, app.environment(env))
-    _bring_up(app, app.environment(env), target, "rollback", plan, json)
+    app.check_environment(env)
+    target = to or rollback_target(app.ledger, env, app.console.emit)
+    _bring_up(app, env, target, "rollback", plan, json)
 
 
 @stage_task(
@@ -61,19 +64,14 @@ def rollback(
 )
 def stop(app: App, *, env: str = "", json: bool = False) -> None:
     """Take an environment's containers and networks down. Volumes stay."""
-    from stagekit.errors import InputError
     from stagekit.stages import run as stage
-    from stagekit.stages.history import last_run
 
-    last = last_run(app.ledger, app.environment(env))
-    if last is None:
-        raise InputError(f"nothing was ever run in {env}", hint=f"inv run --env {env}")
-    release = app.ledger.release(env, last.record.release.id).record
+    app.check_environment(env)
     stored = stage.stop(
         env,
         ledger=app.ledger,
         engine=app.engine,
-        runner=app.runner(release),
+        runner=app.runner,
         actor=app.actor,
         ci=app.ci,
         emit=app.console.emit,
@@ -91,32 +89,33 @@ def status(app: App, *, env: str = "", json: bool = False) -> None:
     """Show what runs in an environment now, and whether it is what was released."""
     from stagekit.envelope import plain
     from stagekit.inputs.environment import environment_names
-    from stagekit.stages import status as stage
-    from stagekit.stages.history import last_run
+    from stagekit.stages.status import status_of
 
-    names = [app.environment(env)] if env else environment_names(app.project)
-    found = []
-    for name in names:
+    if env:
+        app.check_environment(env)
+    reports = []
+    for name in [env] if env else environment_names(app.project):
         if n := app.ledger.unfinished_run(name):
             app.console.warn(f"run {n} of {name} is under way, or was interrupted")
-        if last := last_run(app.ledger, name):
-            release = app.ledger.release(name, last.record.release.id).record
-            runner = app.runner(release)
-            found.append(stage.gather(name, ledger=app.ledger, engine=app.engine, runner=runner))
-        elif not json:
+        report = status_of(
+            name,
+            ledger=app.ledger,
+            engine=app.engine,
+            runner=app.runner,
+            emit=app.console.emit,
+        )
+        if report:
+            reports.append(report)
+        else:
             app.console.note(f"{name}: nothing was run yet")
-    reports = [item for item in found if item is not None]
     if json:
-        app.console.data([{**plain(item), "well": item.well} for item in reports])
+        app.console.data([{**plain(report), "well": report.well} for report in reports])
         return
     for report in reports:
         _show_status(app, report)
 
 
-def _show_status(app: App, report: object) -> None:
-    from stagekit.stages.status import EnvironmentStatus
-
-    assert isinstance(report, EnvironmentStatus)
+def _show_status(app: App, report: EnvironmentStatus) -> None:
     commit = f", commit {report.commit[:9]}" if report.commit else ""
     app.console.result(
         f"{report.env}/{report.release}: {report.outcome} "
@@ -139,7 +138,7 @@ def _show_status(app: App, report: object) -> None:
 
 
 def _bring_up(
-    app: App, env: str, release_id: str | None, reason: str, plan: bool, json: bool
+    app: App, env: str, release_id: str | None, reason: RunReason, plan: bool, json: bool
 ) -> None:
     from stagekit.stages import run as stage
 
@@ -160,7 +159,7 @@ def _bring_up(
             app.console.result(f"pull  {pin}")
         app.console.result(f"up    {release.name} on {app.engine.url}")
         return
-    provider = app.plugins.secret_provider(release.deploy.secrets, os.environ)
+    provider = app.plugins.secret_provider(release.deploy.secret_provider, os.environ)
     stored = stage.apply(
         decided,
         ledger=app.ledger,

@@ -18,9 +18,7 @@ from invoke.parser.argument import Argument
 from invoke.tasks import Task
 
 from stagekit.cli.app import App
-from stagekit.errors import Cancelled, InputError, StagekitError
-
-_BUG = 70
+from stagekit.errors import Bug, Cancelled, InputError, StagekitError
 
 
 class StageTask(Task):  # type: ignore[type-arg]  # Invoke's own annotation has no parameter at run time
@@ -66,6 +64,8 @@ class StageTask(Task):  # type: ignore[type-arg]  # Invoke's own annotation has 
     def get_arguments(self, ignore_unknown_help: bool | None = None) -> list[Argument]:
         arguments: list[Argument] = super().get_arguments(ignore_unknown_help)
         for argument in arguments:
+            if argument.name in self._numbers:
+                argument.kind = str  # Invoke's own reading of a number is a traceback
             if letter := self._short.get(argument.attr_name or argument.names[0]):
                 argument.names = (*argument.names, letter)
         return arguments
@@ -100,17 +100,19 @@ def bounded(app: App, work: Callable[[], Any]) -> Any:
         raise
     except StagekitError as error:
         raise _ended(app, error, error) from error
+    except BrokenPipeError:  # whoever reads our output has enough of it
+        app.console.unheard()
+        raise Exit(code=0) from None
     except KeyboardInterrupt as error:
         stopped = Cancelled(
             "stopped at once", hint="the next command goes on from what is recorded"
         )
         raise _ended(app, stopped, error) from error
     except Exception as error:
-        bug = StagekitError(
+        bug = Bug(
             f"stagekit failed on something it did not expect: {type(error).__name__}: {error}",
             hint="STAGEKIT_DEBUG=1 shows where; please report it",
         )
-        bug.exit_code = _BUG
         raise _ended(app, bug, error) from error
     finally:
         app.console.close()

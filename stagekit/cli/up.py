@@ -14,7 +14,7 @@ from stagekit.cli.task import stage_task
 )
 def up(app: App, *, env: str = "") -> None:
     """Build, release and run: from source to running in one command."""
-    app.environment(env)
+    app.check_environment(env)
     build.new.body(app)
     release.new.body(app, env=env)
     run.new.body(app, env=env)

@@ -5,10 +5,10 @@ Two dockerds on one machine would share ``docker0``, and the second changes it u
 
 from __future__ import annotations
 
-import shutil
 import socket
 
 from stagekit import process
+from stagekit.engine.programs import find_system_program
 from stagekit.errors import EngineError
 from stagekit.process import Cancel
 
@@ -44,12 +44,12 @@ def _exists(name: str) -> bool:
 
 
 def _ip(*arguments: str) -> None:
-    program = shutil.which("ip") or shutil.which("ip", path="/usr/sbin:/sbin")
+    program = find_system_program("ip")
     if program is None:
         raise EngineError(
             "the embedded engine needs the ip command", hint="apt-get install iproute2"
         )
-    result = process.run((program, *arguments), env={}, limit=_LIMIT, cancel=Cancel())
+    result = process.run((str(program), *arguments), env={}, limit=_LIMIT, cancel=Cancel())
     if not result.ok:
         raise EngineError(
             f"ip {' '.join(arguments)}: {' '.join(result.tail(1)) or result.code}",

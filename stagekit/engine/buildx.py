@@ -60,7 +60,6 @@ class BuildxBuilder:
                 references=spec.references,
                 target=spec.target,
                 args=spec.args,
-                labels=spec.labels,
             )
             result = process.run(
                 argv,

@@ -40,8 +40,7 @@ class ClassicBuilder:
                 cancel=cancel,
                 dockerfile=dockerfile,
                 tag=spec.references[0],
-                buildargs=spec.args,
-                labels=spec.labels,
+                args=spec.args,
                 target=spec.target,
             )
             try:

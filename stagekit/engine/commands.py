@@ -59,7 +59,6 @@ def buildx_build(
     references: Sequence[str],
     target: str | None,
     args: Mapping[str, str],
-    labels: Mapping[str, str],
 ) -> Argv:
     """Build with BuildKit and load the image into the engine."""
     return (
@@ -73,7 +72,6 @@ def buildx_build(
         *_each("--tag", references),
         *(("--target", target) if target else ()),
         *_each("--build-arg", (f"{key}={value}" for key, value in sorted(args.items()))),
-        *_each("--label", (f"{key}={value}" for key, value in sorted(labels.items()))),
         str(context),
     )
 

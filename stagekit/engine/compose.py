@@ -18,7 +18,7 @@ from stagekit.errors import EngineError, ReleaseFailed
 from stagekit.process import Cancel, Result
 
 OLDEST = (2, 26)
-"""The oldest version stagekit is tested with."""
+"""The oldest version that is accepted."""
 
 _CONFIG_LIMIT = 120.0
 _DOWN_LIMIT = 180.0
@@ -91,7 +91,7 @@ class Compose:
             env={**variables, **_OWN},
         )
         for message in _WARNING.findall(result.stderr):
-            warn(f"Compose: {message.replace(chr(92) + chr(34), chr(34))}")
+            warn("Compose: " + message.replace(r"\"", '"'))
         if not result.ok:
             reason = result.tail(5) or (f"it ended with {result.code}",)
             raise ReleaseFailed(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from stagekit.protocols import ANY_ADDRESS, Container
+from stagekit.protocols import ANY_ADDRESS, Container, Port
 
 COMPOSE_PROJECT = "com.docker.compose.project"
 
@@ -32,18 +32,21 @@ def describe(found: Mapping[str, Any]) -> Container | None:
         exit_code=state.get("ExitCode") if ended else None,
         error=state.get("Error") or "",
         health_output=(checks[-1].get("Output") or "").strip() if checks else "",
-        ports=_bindings(found),
+        ports=_published(found),
     )
 
 
-def _bindings(found: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return what a container publishes, as ``address:port/protocol``."""
+def _published(found: Mapping[str, Any]) -> tuple[Port, ...]:
     asked = found["HostConfig"].get("PortBindings") or {}
     given = found["NetworkSettings"].get("Ports") or {}
     published = {
-        f"{binding.get('HostIp') or ANY_ADDRESS}:{binding['HostPort']}/{port.partition('/')[2]}"
+        Port(
+            host=binding.get("HostIp") or ANY_ADDRESS,
+            number=binding["HostPort"],
+            protocol=port.partition("/")[2],
+        )
         for port, bindings in {**asked, **given}.items()
         for binding in bindings or []
         if binding.get("HostPort")
     }
-    return tuple(sorted(published))
+    return tuple(sorted(published, key=lambda port: (port.number, port.host, port.protocol)))

@@ -39,16 +39,16 @@ def ignore_patterns(spec: ImageSpec) -> tuple[str, ...]:
     return (*written, *hidden)
 
 
-def check_dockerfile(spec: ImageSpec, where: str) -> None:
+def check_dockerfile(spec: ImageSpec) -> None:
     """Raise InputError unless the Dockerfile is there and has something in it."""
     if not spec.dockerfile.is_file():
         raise InputError(
             f"there is no {spec.dockerfile.name}",
-            where=where,
+            where=f"image {spec.name}",
             hint="set dockerfile, relative to the image's context",
         )
     if not spec.dockerfile.read_text("utf-8", "replace").strip():
-        raise InputError("the Dockerfile is empty", where=where)
+        raise InputError("the Dockerfile is empty", where=f"image {spec.name}")
 
 
 @contextmanager

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from stagekit.engine.programs import SYSTEM_FOLDERS
 from stagekit.errors import EngineError
 from stagekit.records import Part
 
@@ -61,7 +62,7 @@ def launch(argv: Sequence[str], *, log: Path, ready: Callable[[], bool], limit: 
             pid = os.posix_spawn(
                 argv[0],
                 list(argv),
-                os.environ,
+                {**os.environ, "PATH": f"{os.environ.get('PATH', '')}:{SYSTEM_FOLDERS}"},
                 file_actions=[
                     (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
                     (os.POSIX_SPAWN_DUP2, output.fileno(), 1),

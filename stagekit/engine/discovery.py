@@ -17,7 +17,7 @@ from typing import Any
 from stagekit.engine import embedded
 from stagekit.engine.docker import DockerEngine
 from stagekit.engine.endpoint import Endpoint
-from stagekit.engine.home import home
+from stagekit.engine.home import home_of
 from stagekit.engine.programs import docker_config
 from stagekit.errors import EngineError, NoEngine
 
@@ -78,7 +78,7 @@ def endpoints(environ: Mapping[str, str]) -> Iterator[Endpoint]:
     for path, origin in _sockets(environ):
         if path.exists():
             yield Endpoint(f"unix://{path}", origin)
-    if running := embedded.running(home(environ)):
+    if running := embedded.running(home_of(environ)):
         yield Endpoint(running.url, embedded.ORIGIN)
 
 

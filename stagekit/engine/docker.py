@@ -35,7 +35,6 @@ _TRANSFER_SILENCE = 300.0
 _BUILD_SILENCE = 3_600.0
 
 _PROBE_LIMIT = 5
-_HINT = "inv doctor shows what was found; inv engine.start starts one"
 _PASSED_ON = (
     "PATH",
     "HOME",
@@ -78,13 +77,13 @@ class DockerEngine:
 
     def ping(self) -> None:
         """Raise EngineError unless the engine answers within a few seconds."""
-        with self._asking("connect"):
+        with self._asking("answer"):
             client = self._connect(_PROBE_LIMIT)
             client.ping()
             client.close()
 
     def facts(self) -> EngineFacts:
-        with self._asking("what it is"):
+        with self._asking("say what it is"):
             info, version = self._client.info(), self._client.version()
         return EngineFacts(
             id=info.get("ID") or info.get("Name") or "unknown",
@@ -97,7 +96,7 @@ class DockerEngine:
     def image(self, reference: str) -> ImageFacts | None:
         from docker.errors import ImageNotFound, NotFound
 
-        with self._asking(f"image {reference}"):
+        with self._asking(f"look for image {reference}"):
             try:
                 found = self._client.api.inspect_image(reference)
             except (ImageNotFound, NotFound):
@@ -105,7 +104,6 @@ class DockerEngine:
         return ImageFacts(
             id=found["Id"],
             size=found.get("Size") or 0,
-            platform=f"{found.get('Os', 'linux')}/{found.get('Architecture', 'unknown')}",
             digests=tuple(found.get("RepoDigests") or ()),
         )
 
@@ -142,25 +140,43 @@ class DockerEngine:
         return answered
 
     def registry_digest(self, reference: str) -> str:
-        with self._asking(f"digest of {reference}", failure=RegistryError):
+        with self._asking(f"ask for the digest of {reference}", failure=RegistryError):
             answer = self._client.api.inspect_distribution(reference)
         return str(answer["Descriptor"]["digest"])
 
     def build_context(
-        self, context: BinaryIO, *, cancel: Cancel, **settings: Any
+        self,
+        context: BinaryIO,
+        *,
+        dockerfile: str,
+        tag: str,
+        args: Mapping[str, str],
+        target: str | None,
+        cancel: Cancel,
     ) -> Iterator[dict[str, Any]]:
         """Build a context with the engine's own builder; yield what it says, entry by entry.
 
         Args:
             context: a tar archive.
+            dockerfile: the Dockerfile's name in it.
+            tag: the reference the image gets.
+            args: build arguments.
+            target: stage to stop at.
             cancel: stops it.
-            settings: of the SDK's ``api.build``.
         """
         with self._asking("build"):
-            build = partial(
-                self._client.api.build, fileobj=context, custom_context=True, decode=True, rm=True
+            stream = partial(
+                self._client.api.build,
+                fileobj=context,
+                custom_context=True,
+                dockerfile=dockerfile,
+                tag=tag,
+                buildargs=dict(args),
+                target=target,
+                decode=True,
+                rm=True,
+                forcerm=True,
             )
-            stream = partial(build, forcerm=True, **settings)
             yield from watched(stream, silence=_BUILD_SILENCE, cancel=cancel)
 
     def import_image(self, archive: BinaryIO, reference: str, changes: Iterable[str]) -> None:
@@ -173,7 +189,7 @@ class DockerEngine:
 
     def containers(self, project: str | None = None) -> tuple[Container, ...]:
         label = f"{COMPOSE_PROJECT}={project}" if project else None
-        with self._asking("its containers"):
+        with self._asking("list its containers"):
             listed = self._client.api.containers(
                 all=project is not None, filters={"label": label} if label else None
             )
@@ -183,8 +199,18 @@ class DockerEngine:
                 if (container := self._container(entry["Id"])) is not None
             )
 
-    def run_container(self, image: str, name: str, *, port: str, published: str) -> None:
-        """Start a container that publishes one port, and starts again with the engine."""
+    def run_container(
+        self, image: str, name: str, *, port: str, published: str, folder: str
+    ) -> None:
+        """Start a container that starts again with the engine.
+
+        Args:
+            image: what it runs.
+            name: its name, and that of the volume that it keeps its data in.
+            port: the port it listens at, as ``5000/tcp``.
+            published: where that is reached, as ``127.0.0.1:5005``.
+            folder: where the volume is mounted.
+        """
         host, _, number = published.rpartition(":")
         with self._asking(f"start {name}"):
             self._client.containers.run(
@@ -193,10 +219,11 @@ class DockerEngine:
                 detach=True,
                 ports={port: (host, int(number))},
                 restart_policy={"Name": "unless-stopped"},
+                volumes={name: {"bind": folder}},
             )
 
     def remove_container(self, name: str) -> bool:
-        """Remove a container and its anonymous volumes; return whether there was one."""
+        """Remove a container, not its named volumes; return whether there was one."""
         from docker.errors import NotFound
 
         with self._asking(f"remove {name}"):
@@ -207,13 +234,13 @@ class DockerEngine:
         return True
 
     def logs(self, container: str, lines: int) -> tuple[str, ...]:
-        with self._asking(f"logs of {container[:12]}"):
+        with self._asking(f"give the logs of {container[:12]}"):
             text = self._client.api.logs(container, tail=lines, stdout=True, stderr=True)
         return tuple(text.decode("utf-8", "replace").splitlines()[-lines:])
 
     @cached_property
     def _client(self) -> Any:
-        with self._asking("connect"):
+        with self._asking("answer"):
             return self._connect(_ANSWER_LIMIT)
 
     def _connect(self, limit: int) -> Any:
@@ -230,6 +257,7 @@ class DockerEngine:
 
     @contextmanager
     def _asking(self, what: str, *, failure: type[EngineError] = EngineRefused) -> Iterator[None]:
+        """Turn what goes wrong while the engine is asked to do ``what`` into an EngineError."""
         import requests
         from docker.errors import APIError, DockerException
 
@@ -238,17 +266,16 @@ class DockerEngine:
         except StagekitError:
             raise
         except APIError as error:
-            hint = registry_hint(str(error)) if failure is RegistryError else None
-            raise failure(first_line(error.explanation or error), where=what, hint=hint) from error
+            text = first_line(error.explanation or error)
+            hint = registry_hint(text) if failure is RegistryError else None
+            raise failure(f"cannot {what}: {text}", where=self.url, hint=hint) from error
         except (requests.RequestException, DockerException, OSError) as error:
-            if timed_out(error):
-                raise LimitExceeded(
-                    f"the engine at {self.url} does not answer", where=what, hint=_HINT
-                ) from error
-            raise EngineError(
-                f"the engine at {self.url} cannot be reached: {reason(error)}",
-                where=what,
-                hint=_HINT,
+            kind = LimitExceeded if timed_out(error) else EngineError
+            cause = "no answer in time" if timed_out(error) else reason(error)
+            raise kind(
+                f"the engine cannot be reached to {what}: {cause}",
+                where=self.url,
+                hint=self.endpoint.hint,
             ) from error
 
     def _follow(

@@ -8,17 +8,15 @@ started it, and is stopped by its pid.
 from __future__ import annotations
 
 import os
-import shutil
 from pathlib import Path
-
-import msgspec
 
 from stagekit import durable
 from stagekit.engine import bridge
 from stagekit.engine.daemon import Daemon, launch
 from stagekit.engine.docker import DockerEngine
 from stagekit.engine.endpoint import Endpoint
-from stagekit.engine.home import make_home
+from stagekit.engine.home import make_home, read_state, write_state
+from stagekit.engine.programs import find_system_program
 from stagekit.errors import EngineError, InputError
 from stagekit.records import Part
 
@@ -51,7 +49,7 @@ class Embedded(Part, frozen=True):
 
 def running(home: Path) -> Embedded | None:
     """Return the engine of ``home`` if it runs."""
-    state = _state(home)
+    state = read_state(home / _STATE, Embedded)
     return state if state and state.dockerd.alive else None
 
 
@@ -89,7 +87,7 @@ def start(home: Path, program: Path, *, mirror: str, settings: Settings) -> Embe
         bridge.remove(settings.bridge)
         raise
     started = Embedded(url=f"unix://{home / 'docker.sock'}", dockerd=dockerd, settings=settings)
-    durable.write_file(home / _STATE, msgspec.toml.encode(started), mode=0o600)
+    write_state(home / _STATE, started)
     return started
 
 
@@ -99,7 +97,7 @@ def stop(home: Path) -> bool:
     Returns:
         Whether it ran.
     """
-    state = _state(home)
+    state = read_state(home / _STATE, Embedded)
     if state is None:
         return False
     stopped = state.dockerd.stop()
@@ -133,17 +131,6 @@ def _answers(path: Path) -> bool:
     return True
 
 
-def _state(home: Path) -> Embedded | None:
-    try:
-        return msgspec.toml.decode((home / _STATE).read_bytes(), type=Embedded)
-    except (FileNotFoundError, PermissionError):
-        return None
-    except (OSError, msgspec.MsgspecError) as error:
-        raise EngineError(
-            f"cannot be read: {error}", where=str(home / _STATE), hint="remove that file"
-        ) from error
-
-
 def check(home: Path) -> None:
     """Raise unless a private engine can be started by this user in ``home``."""
     if os.geteuid() != 0:
@@ -155,5 +142,5 @@ def check(home: Path) -> None:
         raise InputError(
             "too long for a socket's path (108 bytes)", where=str(home), hint="set STAGEKIT_HOME"
         )
-    if shutil.which("iptables") is None:
+    if find_system_program("iptables") is None:
         raise EngineError("dockerd needs iptables", hint="apt-get install iptables")

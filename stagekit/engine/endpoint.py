@@ -27,6 +27,13 @@ class Endpoint:
     context: str | None = None
 
     @property
+    def hint(self) -> str:
+        """What to do where it does not answer."""
+        if self.named:
+            return f"start that engine, or name another: {self.origin} leads to this one"
+        return "inv engine.start starts an engine where none answers"
+
+    @property
     def socket(self) -> Path | None:
         """The socket's path, for an engine on this machine."""
         return Path(self.url.removeprefix("unix://")) if self.url.startswith("unix://") else None

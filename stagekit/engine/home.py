@@ -4,11 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TypeVar
+
+import msgspec
 
 from stagekit import durable
+from stagekit.envelope import plain
+from stagekit.errors import EngineError
+from stagekit.records import Part
+
+State = TypeVar("State", bound=Part)
 
 
-def home(environ: Mapping[str, str]) -> Path:
+def home_of(environ: Mapping[str, str]) -> Path:
     """Return the folder: ``STAGEKIT_HOME``, or ``stagekit`` among the user's data."""
     if given := environ.get("STAGEKIT_HOME"):
         return Path(given).expanduser().absolute()
@@ -21,3 +29,25 @@ def make_home(folder: Path) -> None:
     with durable.writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
         folder.chmod(0o700)
+
+
+def read_state(path: Path, kind: type[State]) -> State | None:
+    """Read what is known of a process that was started; None where nothing was, or where this
+    user may not look.
+
+    Raises:
+        EngineError: it cannot be read.
+    """
+    try:
+        return msgspec.toml.decode(path.read_bytes(), type=kind)
+    except (FileNotFoundError, PermissionError):
+        return None
+    except (OSError, msgspec.MsgspecError) as error:
+        raise EngineError(
+            f"cannot be read: {error}", where=str(path), hint="remove that file"
+        ) from error
+
+
+def write_state(path: Path, state: Part) -> None:
+    """Keep what is known of a process that was started."""
+    durable.write_file(path, msgspec.toml.encode(plain(state)), mode=0o600)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +10,8 @@ from stagekit.engine import debian, embedded, registry
 from stagekit.engine.discovery import find_engine
 from stagekit.engine.docker import DockerEngine
 from stagekit.engine.embedded import Settings
-from stagekit.engine.home import home, make_home
+from stagekit.engine.home import home_of, make_home
+from stagekit.engine.programs import find_system_program
 from stagekit.engine.registry import Registry
 from stagekit.errors import EngineError, NoEngine, RegistryError
 from stagekit.events import Emit, Warned, step
@@ -46,25 +46,25 @@ def prepare(
     Raises:
         EngineError: there is no engine and none can be started; says what to type.
     """
-    place = home(environ)
+    home = home_of(environ)
     engine = _find(environ)
-    if engine is None and _dockerd() is None:
+    if engine is None and find_system_program("dockerd") is None:
         _install(install, emit, cancel)
         engine = _find(environ)  # a system that starts its services has started it by now
     if engine is None:
-        engine = _start_embedded(environ, place, settings or Settings(), emit, cancel)
-    return Machine(engine, _start_registry(place, engine, emit, cancel))
+        engine = _start_embedded(environ, home, settings or Settings(), emit, cancel)
+    return Machine(engine, _start_registry(home, engine, emit, cancel))
 
 
 def halt(environ: Mapping[str, str]) -> tuple[str, ...]:
     """Stop what `prepare` started; return what was stopped. Data stays."""
-    place = home(environ)
-    state = registry.running(place)
+    home = home_of(environ)
+    state = registry.running(home)
     engine = _find(environ) if state and state.engine else None
     stopped = []
-    if embedded.stop(place):
+    if embedded.stop(home):
         stopped.append("engine")
-    if registry.stop(place, engine):
+    if registry.stop(home, engine):
         stopped.append("registry")
     return tuple(stopped)
 
@@ -74,11 +74,6 @@ def _find(environ: Mapping[str, str]) -> DockerEngine | None:
         return find_engine(environ)
     except NoEngine:
         return None  # one that was named and is silent is an error: another would be a surprise
-
-
-def _dockerd() -> Path | None:
-    found = shutil.which("dockerd") or shutil.which("dockerd", path="/usr/sbin:/usr/local/sbin")
-    return Path(found) if found else None
 
 
 def _install(consent: bool, emit: Emit, cancel: Cancel) -> None:
@@ -94,21 +89,21 @@ def _install(consent: bool, emit: Emit, cancel: Cancel) -> None:
 
 
 def _start_embedded(
-    environ: Mapping[str, str], place: Path, settings: Settings, emit: Emit, cancel: Cancel
+    environ: Mapping[str, str], home: Path, settings: Settings, emit: Emit, cancel: Cancel
 ) -> DockerEngine:
-    dockerd = _dockerd()
+    dockerd = find_system_program("dockerd")
     if dockerd is None:
         raise EngineError("dockerd is still missing", hint=debian.install_command())
-    embedded.check(place)
-    mirror = _registry_process(place, emit, cancel)
+    embedded.check(home)
+    mirror = _registry_process(home, emit, cancel)
     with step(emit, "start", embedded.ORIGIN) as under_way:
-        started = embedded.start(place, dockerd, mirror=mirror.address, settings=settings)
+        started = embedded.start(home, dockerd, mirror=mirror.address, settings=settings)
         under_way.outcome = started.url
     return find_engine(environ)
 
 
-def _start_registry(place: Path, engine: DockerEngine, emit: Emit, cancel: Cancel) -> Registry:
-    if found := registry.running(place):
+def _start_registry(home: Path, engine: DockerEngine, emit: Emit, cancel: Cancel) -> Registry:
+    if found := registry.running(home):
         return found
     try:
         if engine.image(registry.IMAGE) is None:
@@ -116,36 +111,37 @@ def _start_registry(place: Path, engine: DockerEngine, emit: Emit, cancel: Cance
                 engine.pull(registry.IMAGE, emit=emit, cancel=cancel)
     except RegistryError as error:
         emit(Warned(f"{registry.IMAGE} cannot be pulled ({error.what}): trying a process instead"))
-        return _registry_process(place, emit, cancel)
+        return _registry_process(home, emit, cancel)
     with step(emit, "start", "a registry") as under_way:
-        started = registry.start_container(place, engine)
+        started = registry.start_container(home, engine)
         under_way.outcome = started.address
     return started
 
 
-def _registry_process(place: Path, emit: Emit, cancel: Cancel) -> Registry:
-    if found := registry.running(place):
+def _registry_process(home: Path, emit: Emit, cancel: Cancel) -> Registry:
+    if found := registry.running(home):
         return found
-    program = _registry_program(place, emit, cancel)
+    program = _registry_program(home, emit, cancel)
     with step(emit, "start", "a registry") as under_way:
-        started = registry.start_process(place, program)
+        started = registry.start_process(home, program)
         under_way.outcome = started.address
     return started
 
 
-def _registry_program(place: Path, emit: Emit, cancel: Cancel) -> Path:
+def _registry_program(home: Path, emit: Emit, cancel: Cancel) -> Path:
     """Find docker-registry, or unpack the distribution's: installed, it would start at every boot,
     on all addresses, and on the application's own port 5000."""
-    unpacked = place / "programs" / "usr" / "bin" / "docker-registry"
-    found = shutil.which("docker-registry")
-    if found or unpacked.is_file():
-        return Path(found) if found else unpacked
-    make_home(place)
+    unpacked = home / "programs" / "usr" / "bin" / "docker-registry"
+    if found := find_system_program("docker-registry"):
+        return found
+    if unpacked.is_file():
+        return unpacked
+    make_home(home)
     with step(emit, "unpack", "docker-registry") as under_way:
         debian.unpack(
             ["docker-registry"],
-            place / "programs",
-            state=place / "apt",
+            home / "programs",
+            state=home / "apt",
             alone=True,
             on_line=under_way.progress,
             cancel=cancel,

@@ -13,18 +13,18 @@ from stagekit import process
 from stagekit.engine import commands, debian, registry
 from stagekit.engine.compose import find_compose
 from stagekit.engine.discovery import find_engine
-from stagekit.engine.home import home
-from stagekit.engine.programs import find_program
+from stagekit.engine.home import home_of
+from stagekit.engine.programs import find_program, find_system_program
 from stagekit.errors import StagekitError
 from stagekit.process import Cancel
-from stagekit.records import Part as Struct
+from stagekit.records import Part
 
 _LIMIT = 20.0
 _LOW_DISK = 2 * 2**30
 
 
-class Part(Struct, frozen=True):
-    """One part. ``needed`` without ``found`` means that a stage cannot work."""
+class Finding(Part, frozen=True):
+    """One part of the whole. ``needed`` without ``found`` means that a stage cannot work."""
 
     name: str
     found: bool
@@ -34,9 +34,9 @@ class Part(Struct, frozen=True):
     hint: str | None = None
 
 
-def parts(environ: Mapping[str, str], root: Path) -> list[Part]:
+def parts(environ: Mapping[str, str], root: Path) -> list[Finding]:
     """Look for every part. One that fails to answer is reported as such, and stops nothing."""
-    looks: list[Callable[[], Part]] = [
+    looks: list[Callable[[], Finding]] = [
         _python,
         lambda: _engine(environ),
         lambda: _compose(environ),
@@ -49,19 +49,19 @@ def parts(environ: Mapping[str, str], root: Path) -> list[Part]:
     return [look() for look in looks]
 
 
-def _python() -> Part:
-    return Part(
+def _python() -> Finding:
+    return Finding(
         name="Python", found=True, needed=True, where=sys.prefix, version=platform.python_version()
     )
 
 
-def _engine(environ: Mapping[str, str]) -> Part:
+def _engine(environ: Mapping[str, str]) -> Finding:
     try:
         engine = find_engine(environ)
         facts = engine.facts()
     except StagekitError as error:
-        return Part(name="engine", found=False, needed=True, where=error.what, hint=error.hint)
-    return Part(
+        return Finding(name="engine", found=False, needed=True, where=error.what, hint=error.hint)
+    return Finding(
         name="engine",
         found=True,
         needed=True,
@@ -70,27 +70,27 @@ def _engine(environ: Mapping[str, str]) -> Part:
     )
 
 
-def _compose(environ: Mapping[str, str]) -> Part:
+def _compose(environ: Mapping[str, str]) -> Finding:
     try:
         compose = find_compose(environ, {})
         version = compose.version
     except StagekitError as error:
-        return Part(
+        return Finding(
             name="Compose",
             found=False,
             needed=True,
             where=error.where or error.what,
             hint=error.hint,
         )
-    return Part(
+    return Finding(
         name="Compose", found=True, needed=True, where=str(compose.program), version=version
     )
 
 
-def _buildx(environ: Mapping[str, str]) -> Part:
+def _buildx(environ: Mapping[str, str]) -> Finding:
     program = find_program("docker-buildx", environ)
     if program is None:
-        return Part(
+        return Finding(
             name="buildx",
             found=False,
             needed=False,
@@ -100,48 +100,48 @@ def _buildx(environ: Mapping[str, str]) -> Part:
     return _program("buildx", program, commands.buildx_version(program)[1:], needed=False)
 
 
-def _registry(environ: Mapping[str, str]) -> Part:
-    running = registry.running(home(environ))
+def _registry(environ: Mapping[str, str]) -> Finding:
+    running = registry.running(home_of(environ))
     if running is None:
-        return Part(
+        return Finding(
             name="registry",
             found=False,
             needed=False,
             where="none of stagekit's own runs",
             hint="inv engine.start, or set registry in pyproject.toml [tool.stagekit]",
         )
-    return Part(name="registry", found=True, needed=False, where=running.address)
+    return Finding(name="registry", found=True, needed=False, where=running.address)
 
 
-def _dockerd() -> Part:
-    found = shutil.which("dockerd") or shutil.which("dockerd", path="/usr/sbin:/usr/local/sbin")
+def _dockerd() -> Finding:
+    found = find_system_program("dockerd")
     if not found:
-        return Part(
+        return Finding(
             name="dockerd",
             found=False,
             needed=False,
             where="only needed for the embedded engine",
             hint=f"inv engine.start --install-engine, or {debian.install_command()}",
         )
-    return _program("dockerd", Path(found), ("--version",), needed=False)
+    return _program("dockerd", found, ("--version",), needed=False)
 
 
-def _git() -> Part:
-    found = shutil.which("git")
+def _git() -> Finding:
+    found = find_system_program("git")
     if not found:
-        return Part(
+        return Finding(
             name="git",
             found=False,
             needed=False,
             where="without it builds do not name their commit",
             hint="apt-get install git",
         )
-    return _program("git", Path(found), ("--version",), needed=False)
+    return _program("git", found, ("--version",), needed=False)
 
 
-def _disk(root: Path) -> Part:
+def _disk(root: Path) -> Finding:
     free = shutil.disk_usage(root).free
-    return Part(
+    return Finding(
         name="disk",
         found=free >= _LOW_DISK,
         needed=False,
@@ -151,10 +151,10 @@ def _disk(root: Path) -> Part:
     )
 
 
-def _program(name: str, path: Path, arguments: tuple[str, ...], *, needed: bool) -> Part:
+def _program(name: str, path: Path, arguments: tuple[str, ...], *, needed: bool) -> Finding:
     result = process.run((str(path), *arguments), env={}, limit=_LIMIT, cancel=Cancel())
     words = result.stdout.split()
     version = next((word for word in words if word.strip("v")[:1].isdigit()), "unknown")
-    return Part(
+    return Finding(
         name=name, found=result.ok, needed=needed, where=str(path), version=version.strip(",v")
     )

@@ -14,11 +14,18 @@ _PLUGIN_FOLDERS = (
     "/usr/lib/docker/cli-plugins",
     "/usr/libexec/docker/cli-plugins",
 )
+SYSTEM_FOLDERS = "/usr/local/sbin:/usr/sbin:/sbin"
 
 
 def docker_config(environ: Mapping[str, str]) -> Path:
     """Return the folder of Docker's own settings: credentials, contexts, plugins."""
     return Path(environ.get("DOCKER_CONFIG") or Path.home() / ".docker")
+
+
+def find_system_program(name: str) -> Path | None:
+    """Find a program of the system's, also where only root's PATH would look."""
+    found = shutil.which(name) or shutil.which(name, path=SYSTEM_FOLDERS)
+    return Path(found) if found else None
 
 
 def find_program(name: str, environ: Mapping[str, str]) -> Path | None:

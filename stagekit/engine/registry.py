@@ -82,15 +82,11 @@ def start_process(home: Path, program: Path) -> Registry:
 
 
 def start_container(home: Path, engine: DockerEngine) -> Registry:
-    """Start the registry as a container on ``engine``, or return the one that runs.
-
-    The image must be there.
+    """Start the registry as a container on ``engine``, which has its image.
 
     Raises:
         EngineError: it does not come up; with its last log lines. Its container is removed then.
     """
-    if found := running(home):
-        return found
     make_home(home)
     engine.remove_container(CONTAINER)
     address = _address(home)

@@ -20,6 +20,7 @@ BASE = "base"
 CONFIG = "config.toml"
 
 _TABLES = ("stagekit", "vars")
+_BOOLEANS = {"true": True, "false": False}
 _HOUR, _DAY = 3_600, 86_400
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
@@ -70,7 +71,8 @@ def load_environment(project: Project, env: str, given: Sequence[str] = ()) -> E
     Args:
         project: the project.
         env: its folder's name.
-        given: ``KEY=VALUE`` texts of ``--set``, the strongest layer.
+        given: ``KEY=VALUE`` texts of ``--set``, the strongest layer. ``true`` and ``false`` are
+            booleans, as a template's ``if`` expects; anything else is text, as it was typed.
 
     Raises:
         InputError: no such environment, not TOML, an unknown table or setting, or layers that
@@ -97,7 +99,9 @@ def _read(project: Project, path: Path) -> Tree:
     except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InputError(str(error), where=where) from error
     for name, value in document.items():
-        if name not in _TABLES or not isinstance(value, dict):
+        if name in _TABLES and not isinstance(value, dict):
+            raise InputError(f"{name} is not a table", where=where, hint=f"write [{name}]")
+        if name not in _TABLES:
             raise InputError(
                 f"unknown key {name!r}",
                 where=where,
@@ -137,7 +141,9 @@ def _given(texts: Sequence[str]) -> Tree:
             at = at.setdefault(part, {})
             if not isinstance(at, dict):
                 raise InputError(f"{name} is below a value given before", where="--set")
-        at[parts[-1]] = value
+        if isinstance(at.get(parts[-1]), dict):
+            raise InputError(f"{name} is above a value given before", where="--set")
+        at[parts[-1]] = _BOOLEANS.get(value, value)
     return values
 
 
@@ -154,9 +160,13 @@ def _deploy(settings: Merged, where: str) -> Deploy:
         deploy = msgspec.convert(settings.values, Deploy)
     except msgspec.ValidationError as error:
         raise InputError(str(error), where=f"{where} [stagekit]") from error
-    if not (0 < deploy.timeout <= _DAY and 0 <= deploy.settle <= _HOUR):
-        raise InputError(
-            f"timeout is from 0 to {_DAY} seconds, settle from 0 to {_HOUR}",
-            where=f"{where} [stagekit]",
-        )
+    for name, fits, range in (
+        ("timeout", 0 < deploy.timeout <= _DAY, f"over 0 and at most {_DAY}"),
+        ("settle", 0 <= deploy.settle <= _HOUR, f"at least 0 and at most {_HOUR}"),
+    ):
+        if not fits:
+            raise InputError(
+                f"{name} must be {range} seconds",
+                where=f"{settings.origins.get((name,), where)} [stagekit]",
+            )
     return deploy

@@ -10,8 +10,8 @@ the Compose Specification's, section "Interpolation": ``$NAME``, ``${NAME}``, ``
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 
 import yaml
 
@@ -25,11 +25,25 @@ _START = re.compile(
 
 @dataclass(frozen=True)
 class Reference:
-    """One place that asks for a variable. ``required`` where no default stands in for it."""
+    """One place that asks for a variable.
+
+    Attributes:
+        name: the variable.
+        line: where in the document, from 1.
+        required: whether no default stands in for it.
+        guards: for one inside another's default, the variables around it, each with whether it
+            must have a value for this place to be looked at.
+    """
 
     name: str
     line: int
     required: bool
+    guards: tuple[tuple[str, bool], ...] = ()
+
+    def lacks_value(self, values: Mapping[str, str]) -> bool:
+        """Tell whether Compose would put nothing here, given ``values``."""
+        looked_at = all((name in values) == present for name, present in self.guards)
+        return looked_at and self.required and self.name not in values
 
 
 def references(text: str, *, where: str) -> list[Reference]:
@@ -55,9 +69,9 @@ def references(text: str, *, where: str) -> list[Reference]:
     except (yaml.YAMLError, RecursionError) as error:
         raise InputError(f"not YAML: {error}", where=where) from error
     found = [
-        Reference(name, node.start_mark.line + 1 + offset, required)
+        replace(found, line=node.start_mark.line + 1 + found.line)
         for node in nodes
-        for name, required, offset in _names(node)
+        for found in _references(node)
     ]
     return sorted(found, key=lambda reference: reference.line)
 
@@ -79,26 +93,30 @@ def _value_nodes(node: yaml.Node, seen: set[int]) -> Iterator[yaml.ScalarNode]:
             yield from _value_nodes(value, seen)
 
 
-def _names(node: yaml.ScalarNode) -> Iterator[tuple[str, bool, int]]:
+def _references(node: yaml.ScalarNode) -> Iterator[Reference]:
+    """Yield a scalar's references, their lines counted from the scalar's own."""
     block = node.style in ("|", ">")  # such a text starts on the line after its mark
-    for name, required, at in _scan(node.value, 0):
-        yield name, required, node.value.count("\n", 0, at) + (1 if block else 0)
+    for found in _scan(node.value, 0, ()):
+        yield replace(found, line=node.value.count("\n", 0, found.line) + (1 if block else 0))
 
 
-def _scan(text: str, base: int) -> Iterator[tuple[str, bool, int]]:
+def _scan(text: str, base: int, guards: tuple[tuple[str, bool], ...]) -> Iterator[Reference]:
+    """Yield the references of a text, with offsets for lines."""
     at = 0
     while found := _START.search(text, at):
         at = found.end()
         if found["escaped"]:
             continue
+        name = found["plain"] or found["braced"]
         if found["plain"] or found["rest"] == "}":
-            yield found["plain"] or found["braced"], True, base + found.start()
+            yield Reference(name, base + found.start(), required=True, guards=guards)
             continue
         operator, argument_at = _operator(text, found.end("braced"))
         end = _closing(text, argument_at)
-        yield found["braced"], operator == "?", base + found.start()
+        yield Reference(name, base + found.start(), required=operator == "?", guards=guards)
         if operator != "?":
-            yield from _scan(text[argument_at:end], base + argument_at)
+            inner = (*guards, (name, operator == "+"))
+            yield from _scan(text[argument_at:end], base + argument_at, inner)
         at = end
 
 

@@ -16,6 +16,10 @@ from stagekit.records import Part
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 _REPOSITORY = re.compile(r"[a-z0-9]+(?:[._-]+[a-z0-9]+)*(?:/[a-z0-9]+(?:[._-]+[a-z0-9]+)*)*")
 _REGISTRY = re.compile(r"[A-Za-z0-9.-]+(?::[0-9]{1,5})?(?:/[a-z0-9._/-]+)?")
+ARTIFACTS, ENVIRONMENTS = "artifacts", "environments"
+NOT_SOURCE = (ARTIFACTS, ENVIRONMENTS)
+"""Folders that are no source: a change there never makes a build dirty, and none travels in one."""
+
 _SETTINGS = "pyproject.toml"
 
 Settings = TypeVar("Settings", bound=Part)
@@ -68,11 +72,11 @@ class Project(Part, frozen=True):
 
     @property
     def environments(self) -> Path:
-        return self.root / "environments"
+        return self.root / ENVIRONMENTS
 
     @property
     def artifacts(self) -> Path:
-        return self.root / "artifacts"
+        return self.root / ARTIFACTS
 
     def repository(self, image: str) -> str:
         """Return an image's repository, with the registry in front where there is one."""
@@ -125,6 +129,11 @@ def check_name(name: str, what: str, where: str) -> None:
         )
 
 
+def upper(name: str) -> str:
+    """Write a name as an environment variable has it: ``my-app`` → ``MY_APP``."""
+    return name.upper().replace("-", "_")
+
+
 def _check(project: Project) -> None:
     check_name(project.name, "a project", f"{_SETTINGS} [tool.stagekit] name")
     if project.registry and not _REGISTRY.fullmatch(project.registry):
@@ -133,12 +142,21 @@ def _check(project: Project) -> None:
             where=f"{_SETTINGS} [tool.stagekit] registry",
             hint="host[:port][/path], for example registry.example.com/team",
         )
+    variables: dict[str, str] = {}
     for name, image in project.images.items():
+        if (other := variables.setdefault(upper(name), name)) != name:
+            raise InputError(
+                f"images {other} and {name} would both be ${{IMAGE_{upper(name)}}}",
+                where=f"{_SETTINGS} [tool.stagekit.images]",
+                hint="rename one of the two",
+            )
         where = f"{_SETTINGS} [tool.stagekit.images.{name}]"
         check_name(name, "an image", where)
         if not _REPOSITORY.fullmatch(image.repository or name):
             raise InputError(
-                f"{image.repository!r} is not a repository", where=f"{where} repository"
+                f"{image.repository or name!r} is not a repository",
+                where=f"{where} repository",
+                hint="a-z and 0-9, with single '.', '_', '-' or '/' between",
             )
         folder = (project.root / image.context).resolve()
         if not folder.is_relative_to(project.root.resolve()) or not folder.is_dir():

@@ -1,8 +1,8 @@
 """From what Compose made of a template to a document that needs nothing from outside.
 
-Compose itself has validated, merged and filled in; here its normalised model is closed: images
-pinned, files taken in, labels set, and whatever would tie it to the machine that released is
-refused. Pure but for reading the files that the document names.
+Compose itself has validated, merged and filled in; here its normalised model is closed: files
+taken in, images pinned, labels set, and whatever would tie it to the machine that released is
+refused.
 """
 
 from __future__ import annotations
@@ -19,14 +19,15 @@ from stagekit import digest
 from stagekit.errors import InputError, ReleaseFailed
 from stagekit.inputs.interpolation import references
 from stagekit.inputs.merge import Tree
-from stagekit.protocols import ANY_ADDRESS
+from stagekit.protocols import ANY_ADDRESS, Port
 from stagekit.records import Pin
 
-LABEL_PROJECT = "stagekit.project"
-LABEL_ENV = "stagekit.env"
-LABEL_FILES = "stagekit.files"
+_LABEL_PROJECT = "stagekit.project"
+_LABEL_ENV = "stagekit.env"
+_LABEL_FILES = "stagekit.files"
 
-_HEADER = "# Sealed by stagekit: needs no variable and no file from outside. Do not edit.\n"
+_HEADER = "# Sealed by stagekit: needs nothing from outside but its secrets. Do not edit.\n"
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _PLAIN_KEY = re.compile(r"[A-Za-z][A-Za-z0-9_.-]*")
 _AMBIGUOUS = frozenset(["y", "n", "yes", "no", "on", "off", "true", "false", "null"])
 _MACHINE_ONLY = ("build", "develop")
@@ -83,24 +84,41 @@ def asked_images(model: Tree, images: Mapping[str, str]) -> dict[str, str]:
     return asked
 
 
+def take_in_files(model: Tree, root: Path) -> Tree:
+    """Return ``model`` with the text of its ``configs.<name>.file`` in their place.
+
+    Args:
+        model: Compose's model; left as it is.
+        root: the project's folder; only files in it are taken in.
+
+    Raises:
+        InputError: a file lies outside, cannot be read, or is not text.
+    """
+    taken: Tree = json.loads(json.dumps(model))
+    for name, config in (taken.get("configs") or {}).items():
+        if path := config.pop("file", None):
+            where = f"configs.{name}.file"
+            config["content"] = _text_of(Path(path), root, where).replace("$", "$$")
+    return taken
+
+
 def seal(model: Tree, *, pins: Mapping[str, Pin], project: str, env: str, root: Path) -> str:
     """Close ``model`` and write it as the release's compose.yaml.
 
     Args:
-        model: Compose's model; left as it is.
+        model: Compose's model, its files taken in; left as it is.
         pins: the pinned image of each service.
         project: the project's name.
         env: the environment's name.
-        root: the folder the document's paths were resolved against; only files in it are taken in.
+        root: the folder the document's paths were resolved against: none of them may stay.
 
     Returns:
         YAML in which every string is quoted.
 
     Raises:
-        ReleaseFailed, InputError: something cannot be sealed; says what, where and instead of what.
+        ReleaseFailed: something cannot be sealed; says what, where and instead of what.
     """
     sealed: Tree = json.loads(json.dumps(model))
-    _take_in_files(sealed, root)
     _refuse_clear_secrets(sealed)
     for name, service in sealed["services"].items():
         for key in _MACHINE_ONLY:
@@ -109,15 +127,21 @@ def seal(model: Tree, *, pins: Mapping[str, Pin], project: str, env: str, root: 
         _refuse_open_environment(name, service)
         _refuse_source_mounts(name, service, root)
         _label(service, _labels(sealed, service, project, env))
-    text = _HEADER + emit(sealed)
+    text = _HEADER + to_yaml(sealed)
     _prove(text, sealed, root)
     return text
 
 
-def emit(document: Tree) -> str:
+def to_yaml(document: Tree) -> str:
     """Write a document as YAML: strings double-quoted, so that no reader takes one for another
     type; keys plain where nothing could be taken for anything else."""
     return yaml.dump(document, Dumper=_Emitter, sort_keys=True, width=2**31, allow_unicode=False)
+
+
+def parse(data: bytes) -> Tree:
+    """Read a sealed document."""
+    document: Tree = yaml.load(data, Loader=_LOADER)  # noqa: S506  # a safe one, in C where it is
+    return document
 
 
 def secret_variables(document: Tree) -> tuple[str, ...]:
@@ -134,13 +158,13 @@ def replicas(document: Tree) -> dict[str, int]:
     }
 
 
-def published_ports(document: Tree) -> list[tuple[str, str, str, str]]:
-    """Return each port a sealed document publishes: service, host address, port, protocol.
+def published_ports(document: Tree) -> list[tuple[str, Port]]:
+    """Return each port a sealed document publishes, with the service that does.
 
     A range stays a range (``8000-8010``): the engine picks one of it.
     """
     return [
-        (name, port.get("host_ip") or ANY_ADDRESS, str(port["published"]), port["protocol"])
+        (name, Port(port.get("host_ip") or ANY_ADDRESS, str(port["published"]), port["protocol"]))
         for name, service in document["services"].items()
         for port in service.get("ports") or []
         if port.get("published")
@@ -166,20 +190,6 @@ def _represent_mapping(dumper: _Emitter, mapping: Tree) -> yaml.Node:
 
 _Emitter.add_representer(str, _represent_string)
 _Emitter.add_representer(dict, _represent_mapping)
-
-
-def _take_in_files(document: Tree, root: Path) -> None:
-    for name, config in (document.get("configs") or {}).items():
-        if variable := config.get("environment"):
-            raise ReleaseFailed(
-                f"config {name} would come from the shell of whoever runs the release",
-                where=f"configs.{name}.environment",
-                hint=f"write configs.{name}.content: ${{{variable}}}",
-            )
-        if path := config.pop("file", None):
-            config["content"] = _text_of(Path(path), root, f"configs.{name}.file").replace(
-                "$", "$$"
-            )
 
 
 def _text_of(path: Path, root: Path, where: str) -> str:
@@ -231,14 +241,14 @@ def _refuse_source_mounts(name: str, service: Tree, root: Path) -> None:
 
 
 def _labels(document: Tree, service: Tree, project: str, env: str) -> dict[str, str]:
-    labels = {LABEL_PROJECT: project, LABEL_ENV: env}
+    labels = {_LABEL_PROJECT: project, _LABEL_ENV: env}
     used = {
         item["source"]: (document.get("configs") or {}).get(item["source"], {}).get("content")
         for item in service.get("configs") or []
     }
     if used:
         text = json.dumps(used, sort_keys=True)
-        labels[LABEL_FILES] = digest.of_bytes(text.encode())
+        labels[_LABEL_FILES] = digest.of_bytes(text.encode())
     return labels
 
 
@@ -247,7 +257,7 @@ def _label(service: Tree, labels: Mapping[str, str]) -> None:
 
 
 def _prove(text: str, sealed: Tree, root: Path) -> None:
-    if yaml.load(text, Loader=yaml.SafeLoader) != sealed:  # SafeLoader is safe_load
+    if parse(text.encode()) != sealed:
         raise ReleaseFailed("the sealed document does not read back as what was sealed")
     for reference in references(text, where="compose.yaml"):
         raise ReleaseFailed(f"${{{reference.name}}} is still open", where="the sealed document")

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
 from stagekit import process
+from stagekit.inputs.project import NOT_SOURCE
 from stagekit.process import Cancel
 from stagekit.records import Source
-
-CONFIGURATION = ("artifacts", "environments")
-"""Folders that are no source: a change there never makes a build dirty, and none travels in one."""
 
 _LIMIT = 20.0
 
@@ -26,7 +23,7 @@ def read_source(root: Path) -> Source:
     commit = _git(root, "rev-parse", "--verify", "HEAD")
     if not commit:
         return Source()
-    excluded = [f":(exclude,top){name}" for name in CONFIGURATION]
+    excluded = [f":(exclude){name}" for name in NOT_SOURCE]
     changes = _git(root, "status", "--porcelain", "--untracked-files=normal", "--", ".", *excluded)
     branch = _git(root, "symbolic-ref", "--short", "--quiet", "HEAD")
     remote = _git(root, "config", "--get", "remote.origin.url")
@@ -57,7 +54,7 @@ def _git(root: Path, *arguments: str) -> str | None:
         "GIT_OPTIONAL_LOCKS": "0",
         "GIT_TERMINAL_PROMPT": "0",
     }
-    argv: Sequence[str] = (program, "-C", str(root), *arguments)
+    argv = (program, "-C", str(root), *arguments)
     result = process.run(argv, env=environment, limit=_LIMIT, cancel=Cancel())
     return result.stdout.strip() if result.ok else None
 

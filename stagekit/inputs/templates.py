@@ -23,9 +23,12 @@ from typing import Any
 from stagekit.errors import InputError
 from stagekit.inputs.interpolation import references
 from stagekit.inputs.merge import Tree
+from stagekit.inputs.project import upper
 
-RESERVED = ("images", "stagekit")
+_RESERVED = ("images", "stagekit")
+_RESERVED_PREFIXES = ("IMAGE_", "STAGEKIT_")
 
+_UNDEFINED_HINT = "set it in environments/<env>/config.toml [vars]"
 _INVISIBLE = re.compile("[\x7f-\xa0\u2028\u2029\ufeff\ufffe\uffff\ud800-\udfff]")
 
 
@@ -107,8 +110,8 @@ def _escape(found: re.Match[str]) -> str:
 def _everything(
     variables: Tree, images: Mapping[str, str], env: str, project: str
 ) -> dict[str, Any]:
-    for name in RESERVED:
-        if name in variables:
+    for name in variables:
+        if name in _RESERVED or name.startswith(_RESERVED_PREFIXES):
             raise InputError(
                 f"the name {name!r} is taken: it holds what stagekit itself tells templates",
                 where=f"environments/{env} [vars]",
@@ -119,13 +122,9 @@ def _everything(
 
 def _flat(seen: Tree) -> dict[str, Any]:
     given = {name: value for name, value in seen.items() if not isinstance(value, dict | list)}
-    images = {f"IMAGE_{_upper(name)}": pin for name, pin in seen["images"].items()}
-    facts = {f"STAGEKIT_{_upper(name)}": value for name, value in seen["stagekit"].items()}
+    images = {f"IMAGE_{upper(name)}": pin for name, pin in seen["images"].items()}
+    facts = {f"STAGEKIT_{upper(name)}": value for name, value in seen["stagekit"].items()}
     return {**given, **images, **facts}
-
-
-def _upper(name: str) -> str:
-    return name.upper().replace("-", "_")
 
 
 def _read(template: Path, where: str) -> str:
@@ -161,8 +160,12 @@ def _jinja(template: Path, source: str, variables: Tree, where: str) -> str:
         raise InputError(f"no template {error.name!r} in {folder}", where=where) from error
     except Exception as error:  # whatever an expression of the template raises is the template's
         line = _line_in_template(error, template.name, template.parent)
+        hint = _UNDEFINED_HINT if isinstance(error, jinja2.UndefinedError) else None
         raise InputError(
-            f"{error}", where=f"{folder}{line}", hint=_line_hint(source, line, template.name)
+            f"{error}",
+            where=f"{folder}{line}",
+            hint=hint,
+            output=_line_shown(source, line, template.name),
         ) from error
 
 
@@ -179,12 +182,11 @@ def _line_in_template(error: Exception, default: str, folder: Path) -> str:
     return found
 
 
-def _line_hint(source: str, line: str, name: str) -> str:
+def _line_shown(source: str, line: str, name: str) -> tuple[str, ...]:
     file, _, number = line.partition(":")
     lines = source.splitlines()
     known = file == name and number.isdigit() and int(number) <= len(lines)
-    shown = f" (the line is: {lines[int(number) - 1].strip()})" if known else ""
-    return f"set what it asks for in environments/<env>/config.toml [vars]{shown}"
+    return (lines[int(number) - 1].strip(),) if known else ()
 
 
 def _ConfinedLoader(folder: Path) -> Any:  # noqa: N802  # a class, made once jinja2 is needed
@@ -202,7 +204,7 @@ def _ConfinedLoader(folder: Path) -> Any:  # noqa: N802  # a class, made once ji
 
 def _check_references(text: str, source: str, values: Mapping[str, str], where: str) -> None:
     for reference in references(text, where=where):
-        if reference.required and reference.name not in values:
+        if reference.lacks_value(values):
             line = reference.line if text == source else _line_of(source, reference.name)
             raise InputError(
                 f"${{{reference.name}}} has no value",

@@ -2,7 +2,8 @@
 
 builds/<id>.toml                        + <id>.journal while its id is taken and no record is there
 releases/<env>/<id>/release.toml …      exists whole or not at all
-runs/<env>/<n>.toml                     + <n>.journal while it runs
+runs/<env>/<n>.toml                     + <n>.journal while it runs; <n>.unreadable is one that
+                                        was of no use, and kept all the same
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ from stagekit.ledger.journal import Journal, interrupted_run, take_lock
 from stagekit.records import Build, Record, Release, Run, Stored
 
 RELEASE_RECORD = "release.toml"
+
+_UNREADABLE = ".unreadable"
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 _CREATED = re.compile(rb"^created = (.+)$", re.MULTILINE)
@@ -58,6 +61,9 @@ class FileLedger:
             )
         return _read(Build, path)
 
+    def find_build(self, id: str) -> Stored[Build] | None:
+        return self.build(id) if (self.root / "builds" / f"{_checked(id)}.toml").is_file() else None
+
     # releases
 
     def add_release(self, release: Release, files: Mapping[str, bytes]) -> Stored[Release]:
@@ -71,9 +77,6 @@ class FileLedger:
             if durable.write_folder(folder / sealed.id, {**files, RELEASE_RECORD: data}):
                 return decode(Release, data, where=str(folder / sealed.id / RELEASE_RECORD))
         raise AssertionError("count() has no end")
-
-    def environments(self) -> Sequence[str]:
-        return sorted(path.name for path in _entries(self.root / "releases") if path.is_dir())
 
     def releases(self, env: str) -> Sequence[str]:
         folders = [
@@ -113,7 +116,7 @@ class FileLedger:
         lock = take_lock(folder / "lock", holding=f"environment {env}")
         try:
             self._finish_interrupted(env)
-            n = max(self.runs(env), default=0) + 1
+            n = self._next_run(folder)
             journal = Journal.create(folder / f"{n}.journal", {**begun, "n": n, "env": env})
         except BaseException:
             os.close(lock)
@@ -121,8 +124,8 @@ class FileLedger:
         return _RunUnderWay(n=n, folder=folder, journal=journal, lock=lock)
 
     def runs(self, env: str) -> Sequence[int]:
-        numbers = (_number(path.stem) for path in _records(self.root / "runs" / _checked(env)))
-        return sorted(numbers, reverse=True)
+        numbers = {_number(path.stem) for path in _records(self.root / "runs" / _checked(env))}
+        return sorted(numbers - {0}, reverse=True)
 
     def run(self, env: str, n: int) -> Stored[Run]:
         return _read(Run, self.root / "runs" / _checked(env) / f"{n}.toml")
@@ -131,15 +134,23 @@ class FileLedger:
         journals = (self.root / "runs" / _checked(env)).glob("*.journal")
         return max((_number(path.stem) for path in journals), default=None)
 
+    def _next_run(self, folder: Path) -> int:
+        taken = [path for path in _entries(folder) if path.suffix in (".toml", _UNREADABLE)]
+        return max((_number(path.stem) for path in taken), default=0) + 1
+
     def _finish_interrupted(self, env: str) -> None:
         """Give each journal without a living holder its record; the caller holds the lock."""
         folder = self.root / "runs" / env
         for path in sorted(folder.glob("*.journal")):
             record = folder / f"{path.stem}.toml"
-            if not record.exists() and (run := interrupted_run(path)):
+            run = None if record.exists() else interrupted_run(path)
+            if run:
                 durable.write_file(record, encode(run))
             with durable.writing(path):
-                path.unlink()
+                if run or record.exists():
+                    path.unlink()
+                else:  # nothing to make a record of, and nothing to throw away either
+                    path.rename(path.with_suffix(_UNREADABLE))
 
 
 class _BuildSlot:

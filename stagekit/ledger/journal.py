@@ -32,13 +32,20 @@ def take_lock(path: Path, *, holding: str) -> int:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
+    except BlockingIOError as error:
         holder = os.pread(descriptor, 200, 0).decode("utf-8", "replace").strip()
         os.close(descriptor)
         raise LedgerError(
             f"{holding} is taken by another run (process {holder or 'unknown'})",
             where=str(path),
             hint="wait for it to end, or stop that process; the lock goes with it",
+        ) from error
+    except OSError as error:
+        os.close(descriptor)
+        raise LedgerError(
+            f"cannot be locked: {error.strerror}",
+            where=str(path),
+            hint="keep artifacts/ on a file system with locks",
         ) from error
     with durable.writing(path):
         os.ftruncate(descriptor, 0)
@@ -88,7 +95,7 @@ def interrupted_run(path: Path) -> Run | None:
     """Read the record of a run whose process died from the journal that it left.
 
     Returns:
-        None where not even the first line was written whole: then nothing was done.
+        None where it does not say what was begun: cut in its first line, or of another version.
     """
     lines = list(_whole_lines(path))
     if not lines:

@@ -41,20 +41,30 @@ class Plugins:
         return self._hooks.stagekit_ci(environ=environ)
 
     def build_id(self, *, ci: CI | None, source: Source, now: datetime) -> str:
-        """Return the id the next build should have."""
+        """Return the id the next build should have.
+
+        Raises:
+            InputError: no plugin names one.
+        """
         wanted = self._hooks.stagekit_build_id(ci=ci, source=source, now=now)
         if not wanted:
-            raise InputError("no plugin names builds", hint="inv doctor lists what is loaded")
+            raise InputError(
+                "no plugin names builds",
+                hint="one must implement stagekit_build_id (stagekit/plugins/spec.py)",
+            )
         return wanted
 
-    def builder(self, wanted: str, engine: Engine) -> Builder:
+    def builder(self, wanted: str, engine: Engine, environ: Mapping[str, str]) -> Builder:
         """Return the builder a project's ``builder`` setting asks for.
 
         Raises:
             InputError: there is none of that name here.
         """
         # A hook that is no firstresult returns a list, which its declared type cannot say.
-        offered = cast("list[Builder]", cast(object, self._hooks.stagekit_builder(engine=engine)))
+        offered = cast(
+            "list[Builder]",
+            cast(object, self._hooks.stagekit_builder(engine=engine, environ=environ)),
+        )
         for builder in offered:
             if wanted in ("auto", builder.name):
                 return builder
@@ -64,13 +74,13 @@ class Plugins:
             hint=f"there are: {', '.join(['auto', *(item.name for item in offered)])}",
         )
 
-    def runner(self, kind: str, engine: Engine) -> Runner:
+    def runner(self, kind: str, engine: Engine, environ: Mapping[str, str]) -> Runner:
         """Return the runner an environment's ``engine`` setting asks for.
 
         Raises:
             InputError: no plugin offers it.
         """
-        runner = self._hooks.stagekit_runner(kind=kind, engine=engine)
+        runner = self._hooks.stagekit_runner(kind=kind, engine=engine, environ=environ)
         if runner is None:
             raise InputError(
                 f"no runner for engine {kind!r}",
@@ -80,7 +90,7 @@ class Plugins:
         return runner
 
     def secret_provider(self, name: str, environ: Mapping[str, str]) -> SecretProvider:
-        """Return the provider an environment's ``secrets`` setting asks for.
+        """Return the provider an environment's ``secret_provider`` setting asks for.
 
         Raises:
             InputError: no plugin offers it.
@@ -89,7 +99,7 @@ class Plugins:
         if provider is None:
             raise InputError(
                 f"no secret provider {name!r}",
-                where="config.toml [stagekit] secrets",
-                hint='set secrets = "environment", or load the plugin that brings it',
+                where="config.toml [stagekit] secret_provider",
+                hint='set secret_provider = "environment", or load the plugin that brings it',
             )
         return provider

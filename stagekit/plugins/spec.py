@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, cast
+from typing import cast
 
 import pluggy
 
@@ -32,21 +32,23 @@ class Hooks:
         """Name the next build. It becomes an image tag: other characters are replaced by ``-``."""
 
     @hookspec
-    def stagekit_builder(self, engine: Engine) -> Builder | None:
+    def stagekit_builder(self, engine: Engine, environ: Mapping[str, str]) -> Builder | None:
         """Offer a builder, or nothing where it cannot work on this machine. The project's
         ``builder`` setting chooses one by name; ``auto`` takes the first offered."""
 
     @hookspec(firstresult=True)
-    def stagekit_runner(self, kind: str, engine: Engine) -> Runner | None:
+    def stagekit_runner(
+        self, kind: str, engine: Engine, environ: Mapping[str, str]
+    ) -> Runner | None:
         """Offer the runner for an environment's ``engine`` setting (``compose``)."""
 
     @hookspec(firstresult=True)
     def stagekit_secret_provider(
         self, name: str, environ: Mapping[str, str]
     ) -> SecretProvider | None:
-        """Offer the provider for an environment's ``secrets`` setting (``environment``)."""
+        """Offer the provider for an environment's ``secret_provider`` setting (``environment``)."""
 
 
 def relay(manager: pluggy.PluginManager) -> Hooks:
     """Return the manager's hook caller, typed: calls are by keyword."""
-    return cast(Hooks, cast(Any, manager.hook))
+    return cast(Hooks, manager.hook)

@@ -2,58 +2,74 @@
 
 from __future__ import annotations
 
-from stagekit.errors import InputError
+from collections.abc import Iterator
+
+from stagekit.errors import InputError, LedgerError
+from stagekit.events import Emit, Warned
 from stagekit.protocols import Ledger
-from stagekit.records import Run, Stored
+from stagekit.records import Release, Run, Stored
 
 
-def last_run(ledger: Ledger, env: str, *, well: bool = False) -> Stored[Run] | None:
-    """Return an environment's newest run; with ``well``, the newest that came up."""
+def readable_runs(ledger: Ledger, env: str, emit: Emit) -> Iterator[Stored[Run]]:
+    """Yield an environment's runs, newest first; a damaged record is warned of and passed over."""
     for n in ledger.runs(env):
-        run = ledger.run(env, n)
-        if run.record.ran_well or not well:
-            return run
-    return None
+        try:
+            yield ledger.run(env, n)
+        except LedgerError as error:
+            emit(Warned(f"run {n} of {env} is passed over: {error}"))
 
 
-def rollback_target(ledger: Ledger, env: str) -> str:
+def readable_releases(ledger: Ledger, env: str, emit: Emit) -> Iterator[Stored[Release]]:
+    """Yield an environment's releases, newest first; damaged ones as in `readable_runs`."""
+    for id in ledger.releases(env):
+        try:
+            yield ledger.release(env, id)
+        except LedgerError as error:
+            emit(Warned(f"{env}/{id} is passed over: {error}"))
+
+
+def last_run(ledger: Ledger, env: str, emit: Emit) -> Stored[Run] | None:
+    """Return an environment's newest run that can be read."""
+    return next(readable_runs(ledger, env, emit), None)
+
+
+def rollback_target(ledger: Ledger, env: str, emit: Emit) -> str:
     """Return the last release before the current one that ran well.
 
     Raises:
         InputError: there is none.
     """
-    current = last_run(ledger, env)
-    if current is not None:
-        ids = ledger.releases(env)
-        at = ids.index(current.record.release.id) if current.record.release.id in ids else -1
-        runs = (ledger.run(env, n).record for n in ledger.runs(env))
-        good = {run.release.id for run in runs if run.ran_well}
-        for id in ids[at + 1 :]:
+    ids = list(ledger.releases(env))
+    runs = readable_runs(ledger, env, emit)
+    current = next(runs, None)
+    if current and current.record.release.id in ids:
+        good = {run.record.release.id for run in runs if run.record.ran_well}
+        for id in ids[ids.index(current.record.release.id) + 1 :]:
             if id in good:
                 return id
     raise InputError(
         f"no earlier release ran well in {env}",
-        hint=f"inv release.list --env {env}; then inv run.rollback --env {env} --to ID",
+        hint=f"inv release.list --env {env} shows those there are; name one with --to",
     )
 
 
-def named(text: str, ledger: Ledger) -> tuple[str, str]:
-    """Return the environment and the id that ``text`` means.
+def parse_name(ledger: Ledger, text: str, emit: Emit) -> tuple[str, str]:
+    """Return the environment and the id that ``ENV/ID`` means.
 
     ``latest`` is the newest release, ``current`` the one that was run last, ``previous`` the one
-    that a rollback would go to.
+    that a rollback would go to. Whether a named one exists, the ledger says.
 
     Raises:
-        InputError: it is not ``ENV/ID``, or there is no such release.
+        InputError: it is not ``ENV/ID``, or there is nothing yet that ``ID`` could mean.
     """
     env, slash, id = text.partition("/")
     if not slash or not env or not id:
         raise InputError(f"{text!r} does not name a release", hint="write ENV/ID, such as dev/v1")
     if id == "previous":
-        return env, rollback_target(ledger, env)
+        return env, rollback_target(ledger, env, emit)
     if id == "latest" and (ids := ledger.releases(env)):
         return env, ids[0]
-    if id == "current" and (run := last_run(ledger, env)):
+    if id == "current" and (run := last_run(ledger, env, emit)):
         return env, run.record.release.id
     if id in ("latest", "current"):
         raise InputError(f"there is no {text} yet", hint=f"inv release --env {env}")

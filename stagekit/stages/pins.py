@@ -8,7 +8,7 @@ from stagekit.engine.reference import split_reference
 from stagekit.errors import RegistryError
 from stagekit.events import Emit, step
 from stagekit.protocols import Engine
-from stagekit.records import Build, Pin, Release
+from stagekit.records import Build, Pin, PinKind, Release
 
 
 def pin_images(
@@ -39,7 +39,7 @@ def pin_images(
     found: dict[str, Pin] = {}
     for text in sorted(set(asked.values())):
         if text in own:
-            kind = "digest" if own[text].digest else "image id"
+            kind: PinKind = "digest" if own[text].digest else "image id"
             found[text] = Pin(asked=text, pinned=text, kind=kind)
         elif text in known and known[text].kind == "digest":
             found[text] = known[text]  # a release of configuration alone moves no database

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from time import monotonic, sleep
+from typing import NamedTuple
 
-from stagekit.errors import RunFailed
+from stagekit.errors import NotProven
 from stagekit.inputs.merge import Tree
 from stagekit.inputs.seal import replicas
 from stagekit.process import Cancel
@@ -18,13 +19,14 @@ from stagekit.records import ContainerFailure, ContainerSeen, Pin, Release
 
 _LOG_LINES = 20
 _POLL = 0.2
-_RESTARTED = "restarted while it should have settled"
 
 
-class NotProven(RunFailed):
-    """A run that failed, with what is known of each container that did."""
+class _Trouble(NamedTuple):
+    """Why a service is not up; ``passing`` where waiting may help."""
 
-    failed: tuple[ContainerFailure, ...] = ()
+    reason: str
+    passing: bool
+    container: Container | None = None
 
 
 def settle(
@@ -55,9 +57,9 @@ def settle(
     first = _until_up(release, wanted, runner, complaint, engine, cancel)
     _wait(release.deploy.settle, cancel)
     second = runner.observe(release)
-    reasons = _troubles(second, wanted) | _changes(first, second)
-    if reasons:
-        raise _not_proven(release, second, reasons, (), engine)
+    troubles = _troubles(second, wanted) | _changes(first, second)
+    if troubles:
+        raise _not_proven(release, troubles, (), engine)
     return second.containers
 
 
@@ -72,7 +74,6 @@ def compare(
     seen = []
     for container in containers:
         digests = _digests(container, engine)
-        pin = release.pins.get(container.service)
         seen.append(
             ContainerSeen(
                 service=container.service,
@@ -83,7 +84,7 @@ def compare(
                 exit_code=container.exit_code,
                 image_id=container.image_id,
                 digests=digests,
-                proven=pin is not None and pin.pinned in (*digests, container.image_id),
+                proven=_means(release.pins.get(container.service), container, digests),
             )
         )
     wrong = [item for item in seen if not item.proven]
@@ -98,7 +99,12 @@ def compare(
 
 def runs(container: Container, pin: Pin, engine: Engine) -> bool:
     """Tell whether a container runs the image that a pin means."""
-    return pin.pinned in (*_digests(container, engine), container.image_id)
+    return _means(pin, container, _digests(container, engine))
+
+
+def _means(pin: Pin | None, container: Container, digests: Sequence[str]) -> bool:
+    """Compare digests with a digest, and the image's id with an id: kinds are never mixed."""
+    return pin is not None and pin.pinned in (*digests, container.image_id)
 
 
 def _digests(container: Container, engine: Engine) -> tuple[str, ...]:
@@ -118,56 +124,52 @@ def _until_up(
     while True:
         cancel.check()
         observed = runner.observe(release)
-        reasons = _troubles(observed, wanted)
-        if not reasons:
+        troubles = _troubles(observed, wanted)
+        if not troubles:
             return observed
         # The runner has waited already: what it complains of will not mend itself.
         final = bool(complaint) or monotonic() > deadline
-        if final or any(not waiting for _, waiting in reasons.values()):
-            raise _not_proven(release, observed, reasons, complaint, engine)
+        if final or not all(trouble.passing for trouble in troubles.values()):
+            raise _not_proven(release, troubles, complaint, engine)
         sleep(_POLL)
 
 
-Reasons = dict[str, tuple[str, bool]]
-"""Why a service is not up, and whether waiting may help."""
-
-
-def _troubles(observed: Observation, wanted: dict[str, int]) -> Reasons:
-    reasons: Reasons = {}
+def _troubles(observed: Observation, wanted: dict[str, int]) -> dict[str, _Trouble]:
+    troubles = {}
     for service, count in wanted.items():
         containers = observed.of(service)
-        if troubles := [trouble for item in containers if (trouble := _trouble(item))]:
-            reasons[service] = min(troubles, key=lambda trouble: trouble[1])  # the final one
+        found = [trouble for item in containers if (trouble := _trouble(item))]
         if len(containers) != count:
             text = f"{len(containers)} of {count} containers"
-            reasons.setdefault(service, (text, len(containers) < count))
-    return reasons
+            found.append(_Trouble(text, passing=len(containers) < count))
+        if found:
+            troubles[service] = min(found, key=lambda trouble: trouble.passing)  # a lasting one
+    return troubles
 
 
-def _trouble(container: Container) -> tuple[str, bool] | None:
+def _trouble(container: Container) -> _Trouble | None:
     if container.state == "exited":
-        return None if container.done else (f"exited with {container.exit_code}", False)
+        text = f"exited with {container.exit_code}"
+        return None if container.done else _Trouble(text, False, container)
     if container.state != "running":
         detail = f": {container.error}" if container.error else ""
-        return f"{container.state}{detail}", container.state in ("created", "restarting")
+        passing = container.state in ("created", "restarting")
+        return _Trouble(f"{container.state}{detail}", passing, container)
     if container.health == "unhealthy":
-        return f"unhealthy: {container.health_output or 'its check fails'}", False
+        text = f"unhealthy: {container.health_output or 'its check fails'}"
+        return _Trouble(text, False, container)
     if container.health == "starting":
-        return "not healthy yet", True
+        return _Trouble("not healthy yet", True, container)
     return None
 
 
-def _changes(first: Observation, second: Observation) -> Reasons:
-    before = {item.id: item for item in first.containers}
-    reasons: Reasons = {}
-    for container in second.containers:
-        known = before.get(container.id)
-        if known is None or (known.restarts, known.started) != (
-            container.restarts,
-            container.started,
-        ):
-            reasons[container.service] = (_RESTARTED, False)
-    return reasons
+def _changes(first: Observation, second: Observation) -> dict[str, _Trouble]:
+    before = {item.id: (item.restarts, item.started) for item in first.containers}
+    return {
+        item.service: _Trouble("restarted while it should have settled", False, item)
+        for item in second.containers
+        if before.get(item.id) != (item.restarts, item.started)
+    }
 
 
 def _wait(seconds: float, cancel: Cancel) -> None:
@@ -179,37 +181,29 @@ def _wait(seconds: float, cancel: Cancel) -> None:
 
 def _not_proven(
     release: Release,
-    observed: Observation,
-    reasons: Reasons,
+    troubles: dict[str, _Trouble],
     complaint: tuple[str, ...],
     engine: Engine,
 ) -> NotProven:
     failed = tuple(
-        ContainerFailure(
-            service=service,
-            name=container.name if container else service,
-            reason=reason,
-            output=engine.logs(container.id, _LOG_LINES) if container else (),
-        )
-        for service, (reason, _) in sorted(reasons.items(), key=lambda item: item[1][1])
-        for container in [_culprit(observed.of(service), reason)]
+        _failure(service, trouble, engine)
+        for service, trouble in sorted(troubles.items(), key=lambda item: item[1].passing)
     )
     first = failed[0]
-    error = NotProven(
+    return NotProven(
         f"{first.name}: {first.reason}",
         where=f"{release.name}, service {first.service}",
         hint=f"inv run.rollback --env {release.env} goes back to the last release that ran well",
         output=first.output or complaint[-_LOG_LINES:],
+        failed=failed,
     )
-    error.failed = failed
-    return error
 
 
-def _culprit(containers: Sequence[Container], reason: str) -> Container | None:
-    """Return the container that shows a reason; none where there are too few of them."""
-    for container in containers:
-        if (trouble := _trouble(container)) and trouble[0] == reason:
-            return container
-    if reason == _RESTARTED:
-        return max(containers, key=lambda container: container.restarts, default=None)
-    return None
+def _failure(service: str, trouble: _Trouble, engine: Engine) -> ContainerFailure:
+    container = trouble.container
+    return ContainerFailure(
+        service=service,
+        name=container.name if container else service,
+        reason=trouble.reason,
+        output=engine.logs(container.id, _LOG_LINES) if container else (),
+    )

@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
+
 from stagekit import digest
 from stagekit.engine.compose import Compose
-from stagekit.errors import InputError, StagekitError
+from stagekit.errors import InputError
 from stagekit.events import Emit, Noted, Warned, step
 from stagekit.inputs import seal
 from stagekit.inputs.environment import Environment, load_environment
@@ -18,9 +20,23 @@ from stagekit.inputs.source import commits_between
 from stagekit.inputs.templates import render
 from stagekit.process import Cancel
 from stagekit.protocols import Engine, Ledger
-from stagekit.records import CI, Build, Part, Pin, Release, Stored, Versions
+from stagekit.records import (
+    CI,
+    Build,
+    Part,
+    Pin,
+    Release,
+    Stored,
+    Versions,
+    compose_project,
+)
+from stagekit.stages.history import readable_releases
 from stagekit.stages.pins import pin_images
 from stagekit.version import __version__
+
+# What only `apply` can say of a release.
+_NOT_YET_NAMED = ""
+_NOT_YET = datetime(1, 1, 1, tzinfo=UTC)
 
 
 class Facts(Part, frozen=True):
@@ -105,16 +121,17 @@ def gather(
         )
         output = compose.config(
             rendered.text,
-            name=f"{project.name}-{env}",
+            name=compose_project(project.name, env),
             folder=project.root,
             variables=rendered.variables,
             where=rendered.where,
             cancel=cancel,
             warn=lambda text: emit(Warned(text)),
         )
-    model = seal.model_of(output)
+    model = seal.take_in_files(seal.model_of(output), project.root)
     asked = seal.asked_images(model, images)
-    previous = _previous(ledger, env, emit)
+    last = next(readable_releases(ledger, env, emit), None)
+    previous = last.record if last else None
     return Facts(
         project=project,
         environment=environment,
@@ -132,10 +149,10 @@ def gather(
 
 
 def decide(facts: Facts) -> Plan:
-    """Seal the release.
+    """Say what the release will hold, but for its id and its time.
 
     Raises:
-        ReleaseFailed, InputError: something in it cannot be sealed.
+        ReleaseFailed: something in it cannot be sealed.
     """
     env, project = facts.environment, facts.project
     compose_file = seal.seal(
@@ -146,13 +163,13 @@ def decide(facts: Facts) -> Plan:
         "variables.toml": _variables_file(env.variables),
     }
     release = Release(
-        id="",
+        id=_NOT_YET_NAMED,
         env=env.name,
         project=project.name,
-        created=datetime.now(UTC),
+        created=_NOT_YET,
         actor=facts.actor,
         message=facts.message,
-        content=digest.of_tree(files),
+        content_digest=digest.of_tree(files),
         engine_local=any(pin.kind == "image id" for pin in facts.pins.values()),
         build=facts.build.link,
         ci=facts.ci,
@@ -163,7 +180,7 @@ def decide(facts: Facts) -> Plan:
         pins=facts.pins,
     )
     previous = facts.previous
-    same = previous is not None and previous.content == release.content
+    same = previous is not None and previous.content_digest == release.content_digest
     return Plan(release=release, files=files, same_as=previous.name if previous and same else None)
 
 
@@ -174,7 +191,8 @@ def apply(plan: Plan, *, ledger: Ledger, emit: Emit) -> Stored[Release]:
     if plan.release.engine_local:
         emit(Warned("engine-local: this release runs only on the engine that has its images"))
     with step(emit, "seal", plan.release.env) as under_way:
-        stored = ledger.add_release(plan.release, plan.files)
+        release = msgspec.structs.replace(plan.release, created=datetime.now(UTC))
+        stored = ledger.add_release(release, plan.files)
         under_way.outcome = stored.record.name
     return stored
 
@@ -200,26 +218,15 @@ def find_build(ledger: Ledger, id: str | None) -> Stored[Build]:
     return build
 
 
-def _previous(ledger: Ledger, env: str, emit: Emit) -> Release | None:
-    """Return the last release that can be read: a damaged one must not stop the next."""
-    for id in ledger.releases(env):
-        try:
-            return ledger.release(env, id).record
-        except StagekitError as error:
-            emit(Warned(f"{env}/{id} is passed over: {error}"))
-    return None
-
-
 def _commits(
     project: Project, ledger: Ledger, build: Build, previous: Release | None
 ) -> tuple[str, ...]:
     if previous is None or previous.build.id == build.id:
         return ()
-    try:
-        old = ledger.build(previous.build.id).record.source.commit
-    except StagekitError:
-        return ()  # that build's record is not on this machine
-    return commits_between(project.root, old, build.source.commit)
+    old = ledger.find_build(previous.build.id)
+    return commits_between(
+        project.root, old.record.source.commit if old else None, build.source.commit
+    )
 
 
 def _variables_file(variables: Merged) -> bytes:

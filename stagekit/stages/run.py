@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from stagekit.errors import InputError, RunFailed
 from stagekit.events import Emit, step
@@ -10,7 +10,7 @@ from stagekit.inputs import seal
 from stagekit.inputs.merge import Tree
 from stagekit.process import Cancel
 from stagekit.protocols import Engine, Ledger, Runner
-from stagekit.records import CI, EngineFacts, Part, Release, Run, Stored
+from stagekit.records import CI, EngineFacts, Part, Release, Run, RunReason, Stored
 from stagekit.stages.history import last_run
 from stagekit.stages.ports import conflicts
 from stagekit.stages.running import Plan, Running
@@ -32,7 +32,7 @@ class Facts(Part, frozen=True):
     engine: EngineFacts
     missing: tuple[str, ...]
     busy: tuple[str, ...]
-    reason: str
+    reason: RunReason
     actor: str
     ci: CI | None = None
 
@@ -41,7 +41,7 @@ def gather(
     env: str,
     *,
     release_id: str | None,
-    reason: str,
+    reason: RunReason,
     ledger: Ledger,
     engine: Engine,
     actor: str,
@@ -65,14 +65,13 @@ def gather(
         LedgerError: the release is not what was sealed.
     """
     with step(emit, "verify", f"{env}, release {release_id or 'newest'}") as under_way:
-        release, document = verified(env, release_id, ledger)
+        release, document = verified(ledger, env, release_id)
         under_way.outcome = f"{release.record.name} is as it was sealed"
     pins = sorted({pin.pinned for pin in release.record.pins.values()})
-    name = f"{release.record.project}-{env}"
     with step(emit, "check", engine.url) as under_way:
         facts = engine.facts()
         missing = tuple(pin for pin in pins if engine.image(pin) is None)
-        busy = conflicts(seal.published_ports(document), name, engine)
+        busy = conflicts(seal.published_ports(document), release.record.compose_project, engine)
         under_way.outcome = f"version {facts.version}, images to pull: {len(missing)}"
     return Facts(
         release=release,
@@ -151,7 +150,7 @@ def stop(
     *,
     ledger: Ledger,
     engine: Engine,
-    runner: Runner,
+    runner: Callable[[Release], Runner],
     actor: str,
     ci: CI | None = None,
     emit: Emit,
@@ -162,10 +161,10 @@ def stop(
     Raises:
         InputError: nothing was ever run there.
     """
-    last = last_run(ledger, env)
+    last = last_run(ledger, env, emit)
     if last is None:
         raise InputError(f"nothing was ever run in {env}", hint=f"inv run --env {env}")
-    release, document = verified(env, last.record.release.id, ledger)
+    release, document = verified(ledger, env, last.record.release.id)
     plan = Plan(
         release=release,
         document=document,
@@ -175,4 +174,4 @@ def stop(
         actor=actor,
         ci=ci,
     )
-    return Running(plan, ledger, engine, runner, emit, cancel).down()
+    return Running(plan, ledger, engine, runner(release.record), emit, cancel).down()

@@ -1,4 +1,4 @@
-"""One run under way: its steps, its journal, its record, however it ends."""
+"""What a run does, step by step, and how it is recorded however it ends."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from time import monotonic
 
-from stagekit.errors import Cancelled, RegistryError, RunFailed, StagekitError
+from stagekit.errors import NotProven, RegistryError, RunFailed
 from stagekit.events import Emit, Step, step
 from stagekit.inputs.merge import Tree
 from stagekit.process import Cancel
@@ -21,10 +21,13 @@ from stagekit.records import (
     Part,
     Release,
     Run,
+    RunOutcome,
+    RunReason,
     StepTaken,
     Stored,
 )
 from stagekit.stages import proof
+from stagekit.stages.failure import failure_of, is_cancelled
 
 
 class Plan(Part, frozen=True):
@@ -34,7 +37,7 @@ class Plan(Part, frozen=True):
     document: Tree
     engine: EngineFacts
     pull: tuple[str, ...]
-    reason: str
+    reason: RunReason
     actor: str
     ci: CI | None = None
 
@@ -119,34 +122,34 @@ class Running:
         self._steps.append(taken)
         self._journal.note({"step": name, "seconds": taken.seconds, "outcome": taken.outcome})
 
-    def _recorded(self, outcome: str, work: Callable[[], tuple[ContainerSeen, ...]]) -> Stored[Run]:
+    def _recorded(
+        self, outcome: RunOutcome, work: Callable[[], tuple[ContainerSeen, ...]]
+    ) -> Stored[Run]:
         self._journal: RunJournal = self._ledger.begin_run(self._release.env, self._begun())
         created = datetime.now(UTC)
         try:
             try:
                 seen = work()
-            except StagekitError as error:
+            except BaseException as error:  # a second Ctrl-C, and a plugin's bug, are recorded too
                 self._journal.finish(self._failed(created, error))
                 raise
             return self._journal.finish(self._record(created, outcome, containers=seen))
         finally:
             self._journal.close()
 
-    def _failed(self, created: datetime, error: StagekitError) -> Run:
-        failed = error.failed if isinstance(error, proof.NotProven) else ()
+    def _failed(self, created: datetime, error: BaseException) -> Run:
+        failed = error.failed if isinstance(error, NotProven) else ()
         return self._record(
             created,
-            "cancelled" if isinstance(error, Cancelled) else "failed",
-            failure=Failure(
-                subject=self._release.name, step=self._at, message=str(error), output=error.output
-            ),
+            "cancelled" if is_cancelled(error) else "failed",
+            failure=failure_of(error, step=self._at, subject=self._release.name),
             failed=failed,
         )
 
     def _record(
         self,
         created: datetime,
-        outcome: str,
+        outcome: RunOutcome,
         *,
         containers: tuple[ContainerSeen, ...] = (),
         failed: tuple[ContainerFailure, ...] = (),

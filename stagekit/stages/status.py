@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+from stagekit.events import Emit
 from stagekit.inputs.seal import replicas
 from stagekit.protocols import Container, Engine, Ledger, Runner
 from stagekit.records import Part, Pin, Release, Run
@@ -45,40 +48,46 @@ class EnvironmentStatus(Part, frozen=True):
         )
 
 
-def gather(env: str, *, ledger: Ledger, engine: Engine, runner: Runner) -> EnvironmentStatus | None:
-    """Return how an environment stands, or None where nothing was ever run."""
-    last = last_run(ledger, env)
+def status_of(
+    env: str,
+    *,
+    ledger: Ledger,
+    engine: Engine,
+    runner: Callable[[Release], Runner],
+    emit: Emit,
+) -> EnvironmentStatus | None:
+    """Return how an environment stands, or None where nothing was ever run.
+
+    Raises:
+        LedgerError: the release that was run last is not what was sealed.
+    """
+    last = last_run(ledger, env, emit)
     if last is None:
         return None
-    release, document = verified(env, last.record.release.id, ledger)
-    observed = runner.observe(release.record)
+    stored, document = verified(ledger, env, last.record.release.id)
+    release = stored.record
+    observed = runner(release).observe(release)
+    build = ledger.find_build(release.build.id)
+    services = () if _stopped(last.record, observed.containers) else replicas(document).items()
     return EnvironmentStatus(
         env=env,
-        release=release.record.id,
-        build=release.record.build.id,
-        commit=_commit(ledger, release.record),
+        release=release.id,
+        build=release.build.id,
+        commit=build.record.source.commit if build else None,
         run=last.record.n,
         outcome=last.record.outcome,
         reason=last.record.reason,
         actor=last.record.actor,
-        engine_local=release.record.engine_local,
-        services=()
-        if _stopped(last.record, observed.containers)
-        else tuple(
-            _service(name, count, observed.of(name), release.record.pins[name], engine)
-            for name, count in sorted(replicas(document).items())
+        engine_local=release.engine_local,
+        services=tuple(
+            _service(name, count, observed.of(name), release.pins[name], engine)
+            for name, count in sorted(services)
         ),
     )
 
 
 def _stopped(run: Run, containers: tuple[Container, ...]) -> bool:
     return run.outcome == "stopped" and not containers
-
-
-def _commit(ledger: Ledger, release: Release) -> str | None:
-    if release.build.id not in ledger.builds():
-        return None
-    return ledger.build(release.build.id).record.source.commit
 
 
 def _service(
