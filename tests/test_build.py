@@ -71,10 +71,11 @@ def test_a_plan_says_everything(tmp_path: Path) -> None:
     plan = decided(project(tmp_path))
     assert (plan.id, plan.project, plan.push, plan.actor) == ("shop-7", "shop", True, "ann@laptop")
     assert (plan.source, plan.ci) == (SOURCE, GOCD)
-    assert plan.repositories == {"web": "registry.test/web", "api": "registry.test/api"}
+    assert [image.repository for image in plan.images] == ["registry.test/web", "registry.test/api"]
     web = plan.images[0]
     assert (web.name, web.context) == ("web", tmp_path / "web")
     assert web.dockerfile == tmp_path / "web/Dockerfile"
+    assert web.tags == ("shop-7", "latest")
     assert web.references == ("registry.test/web:shop-7", "registry.test/web:latest")
     assert web.hidden == ()
 
@@ -221,13 +222,34 @@ def test_a_refused_push_is_a_failed_build(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("error", "status"),
-    [(Cancelled("stopped"), "cancelled"), (EngineError("gone"), "failed")],
+    [
+        (Cancelled("stopped"), "cancelled"),
+        (KeyboardInterrupt(), "cancelled"),  # the second Ctrl-C, which waits for nothing
+        (EngineError("gone"), "failed"),
+        (ZeroDivisionError("a plugin's bug"), "failed"),
+        (SystemExit(3), "failed"),
+    ],
 )
-def test_however_it_ends_it_is_recorded(tmp_path: Path, error: Exception, status: str) -> None:
-    """A cancelled build is told from a failed one."""
-    with pytest.raises(type(error)):
+def test_however_it_ends_it_is_recorded(tmp_path: Path, error: BaseException, status: str) -> None:
+    """A cancelled build is told from a failed one; the error itself goes on unchanged."""
+    with pytest.raises(type(error)) as caught:
+        applied(decided(project(tmp_path)), tmp_path, FakeEngine(), fails="api", error=error)
+    assert caught.value is error
+    build = recorded(tmp_path)
+    assert (build.status, build.images) == (status, {})
+    assert build.failure is not None
+    assert (build.failure.step, build.failure.subject) == ("build", "api")
+    assert not (tmp_path / "artifacts/builds/shop-7.journal").exists()
+
+
+def test_an_unexpected_error_is_recorded_by_its_kind(tmp_path: Path) -> None:
+    """``0`` alone would tell nobody anything."""
+    error = KeyError("x")
+    with pytest.raises(KeyError):
         applied(decided(project(tmp_path)), tmp_path, FakeEngine(), fails="web", error=error)
-    assert recorded(tmp_path).status == status
+    failure = recorded(tmp_path).failure
+    assert failure is not None
+    assert (failure.message, failure.output) == ("KeyError: 'x'", ())
 
 
 def test_a_stop_before_the_first_image_builds_nothing(tmp_path: Path) -> None:
@@ -247,6 +269,6 @@ def test_a_missing_dockerfile_takes_no_id(tmp_path: Path, text: str | None, what
     file = tmp_path / "api/Dockerfile"
     file.unlink() if text is None else file.write_text(text)
     with pytest.raises(InputError, match=what) as caught:
-        applied(decided(where), tmp_path, FakeEngine())
+        stage.gather(where, ci=None, actor="ann", name=lambda *_: "n")
     assert caught.value.where == "image api"
     assert not (tmp_path / "artifacts").exists()

@@ -58,17 +58,16 @@ def test_buildx_builds_and_loads() -> None:
         references=("r.test/app:1", "r.test/app:latest"),
         target="final",
         args={"B": "2 $x", "A": "1"},
-        labels={"z": "", "a": "b"},
     ) == (
         *("/bin/docker-buildx", "build", "--progress", "plain", "--load"),
         *("--file", "/tmp/x/Dockerfile", "--tag", "r.test/app:1", "--tag", "r.test/app:latest"),
         *("--target", "final", "--build-arg", "A=1", "--build-arg", "B=2 $x"),
-        *("--label", "a=b", "--label", "z=", "/project/app"),
+        "/project/app",
     )
 
 
 def test_what_an_image_does_not_set_is_no_flag() -> None:
-    """No target, no arguments, no labels: nothing is passed for them."""
+    """No target, no arguments: nothing is passed for them."""
     argv = commands.buildx_build(
         BUILDX,
         context=FOLDER,
@@ -76,6 +75,5 @@ def test_what_an_image_does_not_set_is_no_flag() -> None:
         references=("app:1",),
         target=None,
         args={},
-        labels={},
     )
     assert argv[5:] == ("--file", "/project/Dockerfile", "--tag", "app:1", "/project")

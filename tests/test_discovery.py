@@ -14,7 +14,7 @@ import pytest
 
 from stagekit.engine.discovery import DEFAULT_SOCKET, endpoints, find_engine
 from stagekit.engine.endpoint import Endpoint
-from stagekit.engine.home import home
+from stagekit.engine.home import home_of
 from stagekit.errors import EngineError, NoEngine
 
 
@@ -134,7 +134,7 @@ def refusal(environ: dict[str, str]) -> EngineError:
     try:
         find_engine(environ)
     except EngineError as error:
-        bare = type(error)(error.what, hint=error.hint, output=error.output)
+        bare = type(error)(error.what, where=error.where, hint=error.hint, output=error.output)
     else:
         pytest.fail("an engine was found")
     gc.collect()  # the SDK forgets a socket that does not connect: let it go here
@@ -147,8 +147,7 @@ def test_the_engine_that_was_named_must_answer(bare: dict[str, str], tmp_path: P
     url = f"unix://{tmp_path}/none.sock"
     error = refusal({**bare, "DOCKER_HOST": url})
     assert not isinstance(error, NoEngine)
-    assert url in error.what
-    assert "cannot be reached" in error.what
+    assert str(error).startswith(f"{url}: the engine cannot be reached to answer: no such file")
 
 
 @pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
@@ -186,4 +185,4 @@ def test_an_endpoint_knows_its_socket(url: str, path: Path | None) -> None:
 )
 def test_stagekits_home_can_be_moved(environ: dict[str, str], path: Path) -> None:
     """By its own variable, else by the system's, else among the user's data."""
-    assert home(environ) == path
+    assert home_of(environ) == path

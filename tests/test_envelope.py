@@ -6,7 +6,7 @@ import subprocess
 import tomllib
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 import pytest
@@ -20,6 +20,7 @@ from stagekit.records import (
     CI,
     Build,
     BuilderFacts,
+    BuildStatus,
     BuiltImage,
     ContainerFailure,
     ContainerSeen,
@@ -28,8 +29,11 @@ from stagekit.records import (
     Failure,
     Link,
     Pin,
+    PinKind,
     Release,
     Run,
+    RunOutcome,
+    RunReason,
     Source,
     StepTaken,
     Versions,
@@ -44,7 +48,12 @@ NUMBERS = st.integers(0, 2**53)
 SECONDS = st.floats(0, 1e9)
 
 
-def part(kind: type[Any], **fields: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+def word(kind: Any) -> st.SearchStrategy[str]:
+    """The words that a field of few choices takes."""
+    return st.sampled_from(get_args(kind))
+
+
+def part(kind: type[Any], /, **fields: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
     """Values of ``kind``: fields not named are plain text."""
     rest = {field.name: TEXT for field in msgspec.structs.fields(kind)}
     return st.builds(kind, **{**rest, **fields})
@@ -55,6 +64,7 @@ FAILURES = st.none() | part(Failure, output=LINES)
 IMAGES = part(BuiltImage, tags=LINES, size=NUMBERS, pushed=st.booleans(), digest=MAYBE)
 BUILDS = part(
     Build,
+    status=word(BuildStatus),
     created=TIMES,
     finished=TIMES,
     engine_local=st.booleans(),
@@ -75,11 +85,13 @@ RELEASES = part(
     ci=CIS,
     secrets=LINES,
     commits=LINES,
-    pins=st.dictionaries(TEXT, part(Pin), max_size=2),
+    pins=st.dictionaries(TEXT, part(Pin, kind=word(PinKind)), max_size=2),
 )
 RUNS = part(
     Run,
     n=NUMBERS,
+    reason=word(RunReason),
+    outcome=word(RunOutcome),
     created=TIMES,
     finished=TIMES,
     release=part(Link),

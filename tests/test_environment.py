@@ -105,18 +105,30 @@ def test_set_below_a_value_is_refused(tmp_path: Path) -> None:
     [
         ("A = \n", "environments/dev/config.toml", "Invalid value"),
         ("[secrets]\nA = 1\n", "environments/dev/config.toml", "unknown key 'secrets'"),
-        ('vars = "x"\n', "environments/dev/config.toml", "unknown key 'vars'"),
+        ('vars = "x"\n', "environments/dev/config.toml", "vars is not a table"),
         ("[vars]\nday = 2026-01-01\n", "environments/dev/config.toml [vars]", "day is a date"),
         ("[vars.web]\nat = [[1]]\n", "environments/dev/config.toml [vars]", "web.at is a list"),
         ('[vars]\n"a-b" = 1\n', "environments/dev/config.toml [vars]", "'a-b' is not a variable"),
         ('[vars.web]\n"1" = 1\n', "environments/dev/config.toml [vars]", "'web.1' is not a"),
         ("[stagekit]\ntimeot = 1\n", "environments/dev/config.toml [stagekit]", "'timeot'"),
         ('[stagekit]\ntimeout = "1"\n', "environments/dev/config.toml [stagekit]", "timeout"),
-        ("[stagekit]\ntimeout = 0\n", "environments/dev/config.toml [stagekit]", "timeout is"),
-        ("[stagekit]\ntimeout = nan\n", "environments/dev/config.toml [stagekit]", "timeout is"),
-        ("[stagekit]\ntimeout = inf\n", "environments/dev/config.toml [stagekit]", "timeout is"),
-        ("[stagekit]\nsettle = -1\n", "environments/dev/config.toml [stagekit]", "settle from"),
-        ("[stagekit]\nsettle = 3601\n", "environments/dev/config.toml [stagekit]", "settle from"),
+        ("[stagekit]\ntimeout = 0\n", "environments/dev/config.toml [stagekit]", "timeout must be"),
+        (
+            "[stagekit]\ntimeout = nan\n",
+            "environments/dev/config.toml [stagekit]",
+            "timeout must be",
+        ),
+        (
+            "[stagekit]\ntimeout = inf\n",
+            "environments/dev/config.toml [stagekit]",
+            "timeout must be",
+        ),
+        ("[stagekit]\nsettle = -1\n", "environments/dev/config.toml [stagekit]", "settle must be"),
+        (
+            "[stagekit]\nsettle = 3601\n",
+            "environments/dev/config.toml [stagekit]",
+            "settle must be",
+        ),
     ],
 )
 def test_every_mistake_is_said_by_file_and_key(

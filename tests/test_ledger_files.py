@@ -94,6 +94,16 @@ def test_a_build_under_way_is_no_build_yet(ledger: FileLedger) -> None:
         ledger.build("b")
 
 
+def test_a_build_that_may_be_elsewhere_is_looked_for(ledger: FileLedger) -> None:
+    """Not at hand is no error; at hand and damaged is one."""
+    assert ledger.find_build("b1") is None
+    add_build(ledger, "b1")
+    assert ledger.find_build("b1") == ledger.build("b1")
+    (ledger.root / "builds/b1.toml").write_bytes(b"")
+    with pytest.raises(LedgerError):
+        ledger.find_build("b1")
+
+
 def test_builds_of_many_processes_get_ids_of_their_own(tmp_path: Path) -> None:
     """Three machines' worth of jobs at once: no id twice, no record lost."""
     ids = side_by_side(reserve_builds, tmp_path, 12)
@@ -136,7 +146,6 @@ def test_a_release_is_read_as_it_was_written(ledger: FileLedger) -> None:
     assert stored.record == a_release("prod", id="v1")
     assert ledger.release("prod", "v1") == stored
     assert ledger.release_files("prod", "v1") == files
-    assert ledger.environments() == ["prod"]
 
 
 def test_releases_count_up_per_environment(ledger: FileLedger) -> None:
@@ -146,7 +155,6 @@ def test_releases_count_up_per_environment(ledger: FileLedger) -> None:
     released(ledger, "dev")
     assert ledger.releases("prod") == [f"v{number}" for number in range(11, 0, -1)]
     assert ledger.releases("dev") == ["v1"]
-    assert ledger.environments() == ["dev", "prod"]
 
 
 def test_releases_of_many_processes_get_ids_of_their_own(tmp_path: Path) -> None:
@@ -162,9 +170,7 @@ def test_a_half_written_release_is_none(ledger: FileLedger) -> None:
     left = ledger.root / "releases/prod/.tmp-v2-00000000"
     left.mkdir()
     (left / "compose.yaml").write_text("half")
-    (ledger.root / "releases/.tmp-x").mkdir()
     assert ledger.releases("prod") == ["v1"]
-    assert ledger.environments() == ["prod"]
     assert released(ledger).record.id == "v2"
 
 
@@ -341,8 +347,40 @@ def test_a_journal_that_says_nothing_stops_nothing(ledger: FileLedger, text: byt
     journal = ledger.root / "runs/prod/1.journal"
     journal.parent.mkdir(parents=True)
     journal.write_bytes(text)
-    assert ran(ledger, "v1").record.outcome == "running"
+    stored = ran(ledger, "v1").record
+    assert (stored.n, stored.outcome) == (2, "running")
     assert not journal.exists()
+    assert ledger.runs("prod") == [2]
+
+
+def test_a_journal_that_says_nothing_is_kept_with_its_number(ledger: FileLedger) -> None:
+    """It is set aside for whoever wants to read it, and no run is ever given its number."""
+    ran(ledger, "v1")
+    journal = ledger.root / "runs/prod/2.journal"
+    journal.write_bytes(b"half a li")
+    assert ran(ledger, "v1").record.n == 3
+    kept = journal.with_suffix(".unreadable")
+    assert kept.read_bytes() == b"half a li"
+    (ledger.root / "runs/prod/3.toml").unlink()
+    assert ran(ledger, "v1").record.n == 3
+    (ledger.root / "runs/prod/3.toml").unlink()
+    (ledger.root / "runs/prod/4.journal").write_bytes(b"")
+    assert ran(ledger, "v1").record.n == 5
+    assert kept.read_bytes() == b"half a li"
+    assert ledger.runs("prod") == [5, 1]
+
+
+def test_a_run_without_a_record_is_known(ledger: FileLedger) -> None:
+    """Under way or interrupted: its number is told until it has its record."""
+    assert ledger.unfinished_run("prod") is None
+    ran(ledger, "v1")
+    assert ledger.unfinished_run("prod") is None
+    journal = ledger.begin_run("prod", {})
+    assert ledger.unfinished_run("prod") == 2
+    journal.close()
+    assert ledger.unfinished_run("prod") == 2
+    ran(ledger, "v1")
+    assert ledger.unfinished_run("prod") is None
 
 
 # names
@@ -355,6 +393,7 @@ def test_no_name_leads_out_of_the_ledger(ledger: FileLedger, name: str) -> None:
     for use in (
         lambda: ledger.reserve_build(name),
         lambda: ledger.build(name),
+        lambda: ledger.find_build(name),
         lambda: ledger.releases(name),
         lambda: ledger.release(name, "v1"),
         lambda: ledger.release("prod", name),
@@ -375,7 +414,6 @@ def test_an_empty_ledger_is_empty(ledger: FileLedger) -> None:
     assert ledger.builds() == []
     assert ledger.releases("prod") == []
     assert ledger.runs("prod") == []
-    assert ledger.environments() == []
     assert not ledger.root.exists()
 
 

@@ -125,13 +125,13 @@ def test_a_build_that_nobody_names_is_an_error() -> None:
 @pytest.mark.parametrize("wanted", ["auto", "own"])
 def test_a_builder_is_chosen_by_name_or_taken_first(wanted: str) -> None:
     """``auto`` is the first offered: an own one goes before what ships."""
-    assert with_own(Own()).builder(wanted, ENGINE).name == "own"
+    assert with_own(Own()).builder(wanted, ENGINE, {}).name == "own"
 
 
 def test_an_unknown_builder_is_told_which_there_are() -> None:
     """With the setting to change."""
     with pytest.raises(InputError, match="no builder 'kaniko'") as caught:
-        Plugins([Own()]).builder("kaniko", ENGINE)
+        Plugins([Own()]).builder("kaniko", ENGINE, {})
     assert caught.value.hint == "there are: auto, own"
     assert caught.value.where == "pyproject.toml [tool.stagekit] builder"
 
@@ -139,14 +139,14 @@ def test_an_unknown_builder_is_told_which_there_are() -> None:
 def test_runner_and_secrets_are_chosen_by_an_environments_setting() -> None:
     """An own one by its name; an unknown one is an error that names the key."""
     plugins = with_own(Own())
-    assert isinstance(plugins.runner("own", ENGINE), FakeRunner)
+    assert isinstance(plugins.runner("own", ENGINE, {}), FakeRunner)
     assert plugins.secret_provider("own", {}).values(["A"]) == {"A": "own"}
     with pytest.raises(InputError, match="no runner for engine 'nomad'") as caught:
-        plugins.runner("nomad", ENGINE)
+        plugins.runner("nomad", ENGINE, {})
     assert caught.value.where == "config.toml [stagekit] engine"
     with pytest.raises(InputError, match="no secret provider 'vault'") as caught:
         plugins.secret_provider("vault", {})
-    assert caught.value.where == "config.toml [stagekit] secrets"
+    assert caught.value.where == "config.toml [stagekit] secret_provider"
 
 
 def test_an_unknown_hook_is_refused() -> None:

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from stagekit.errors import Cancelled, RunFailed
+from stagekit.errors import Cancelled, NotProven, RunFailed
 from stagekit.process import Cancel
 from stagekit.protocols import Container, ImageFacts
 from stagekit.records import Deploy, Pin
@@ -38,8 +38,8 @@ def settle(
     )
 
 
-def refusal(*observations: list[Container], **settings: object) -> proof.NotProven:
-    with pytest.raises(proof.NotProven) as caught:
+def refusal(*observations: list[Container], **settings: object) -> NotProven:
+    with pytest.raises(NotProven) as caught:
         settle(*observations, **settings)  # type: ignore[arg-type]
     return caught.value
 
@@ -204,12 +204,12 @@ def test_an_image_id_pins_where_there_is_no_digest() -> None:
 )
 def test_a_container_of_another_image_is_not_proven(digests: tuple[str, ...]) -> None:
     """Another digest, another repository, or none at all."""
-    with pytest.raises(proof.NotProven, match="not what was released") as caught:
+    with pytest.raises(NotProven, match="not what was released") as caught:
         proof.compare(RELEASE, [UP], engine_with(*digests))
     assert caught.value.where == "prod/v1, service web"
 
 
 def test_a_service_that_was_not_released_is_not_proven() -> None:
     """A container nobody asked for does not pass."""
-    with pytest.raises(proof.NotProven):
+    with pytest.raises(NotProven):
         proof.compare(RELEASE, [UP, a_container("spy")], engine_with(PIN.pinned))

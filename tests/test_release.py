@@ -66,7 +66,7 @@ def test_a_release_holds_everything_it_was_made_from(tmp_path: Path) -> None:
     assert (release.deploy.timeout, release.message, release.actor) == (9.0, "why", "ann@laptop")
     assert (release.versions.stagekit, release.versions.compose) == (__version__, "5.6.1")
     assert not release.engine_local
-    assert release.content == digest.of_tree(plan.files)
+    assert release.content_digest == digest.of_tree(plan.files)
 
 
 def test_every_variable_is_kept_with_its_origin(tmp_path: Path) -> None:
@@ -93,23 +93,23 @@ def test_the_content_is_the_same_whoever_releases_whenever(tmp_path: Path) -> No
             build=Stored(record=a_build("b2"), digest=sha("b2")),
         )
     )
-    assert one.release.content == two.release.content
+    assert one.release.content_digest == two.release.content_digest
     assert one.files == two.files
 
 
 def test_another_value_or_pin_is_another_content(tmp_path: Path) -> None:
     """What runs differently has another digest."""
     contents = {
-        stage.decide(facts(tmp_path)).release.content,
+        stage.decide(facts(tmp_path)).release.content_digest,
         stage.decide(
             facts(tmp_path, pins={"web": Pin(asked="x", pinned=f"x@{sha('x')}", kind="digest")})
-        ).release.content,
+        ).release.content_digest,
         stage.decide(
             facts(
                 tmp_path,
                 environment=Environment("prod", merge([Layer("prod", {"A": "3"})]), Deploy()),
             )
-        ).release.content,
+        ).release.content_digest,
     }
     assert len(contents) == 3
 
@@ -117,7 +117,7 @@ def test_another_value_or_pin_is_another_content(tmp_path: Path) -> None:
 def test_the_same_content_as_the_last_release_is_said(tmp_path: Path) -> None:
     """The release is made all the same, with a remark."""
     first = stage.decide(facts(tmp_path)).release
-    previous = a_release(id="v4", content=first.content)
+    previous = a_release(id="v4", content_digest=first.content_digest)
     plan, heard = stage.decide(facts(tmp_path, previous)), Heard()
     assert plan.same_as == "prod/v4"
     stored = stage.apply(plan, ledger=FileLedger(tmp_path / "artifacts"), emit=heard)
@@ -140,7 +140,7 @@ def test_what_is_sealed_is_verified(tmp_path: Path) -> None:
     ledger, plan = FileLedger(tmp_path / "artifacts"), stage.decide(facts(tmp_path))
     stored = stage.apply(plan, ledger=ledger, emit=Heard())
     assert ledger.release_files("prod", "v1") == plan.files
-    read, document = verified("prod", None, ledger)
+    read, document = verified(ledger, "prod", None)
     assert read == stored
     assert document["services"]["web"]["image"] == PIN.pinned
 
@@ -198,7 +198,7 @@ def test_a_release_that_was_changed_is_refused(ledger: FileLedger, name: str) ->
     path.parent.mkdir(exist_ok=True)
     path.write_bytes(path.read_bytes() + b" " if path.exists() else b"")
     with pytest.raises(LedgerError, match="was changed after it was sealed"):
-        verified("prod", "v1", ledger)
+        verified(ledger, "prod", "v1")
 
 
 def test_a_release_that_lost_a_file_is_refused(ledger: FileLedger) -> None:
@@ -206,20 +206,20 @@ def test_a_release_that_lost_a_file_is_refused(ledger: FileLedger) -> None:
     released(ledger)
     (ledger.root / "releases/prod/v1/compose.yaml").unlink()
     with pytest.raises(LedgerError, match="was changed after it was sealed"):
-        verified("prod", "v1", ledger)
+        verified(ledger, "prod", "v1")
 
 
 def test_a_build_that_was_exchanged_is_noticed(ledger: FileLedger) -> None:
     """A release names its build by digest; without the build at hand it is believed."""
     released(ledger)
-    assert verified("prod", "v1", ledger)
+    assert verified(ledger, "prod", "v1")
     add(ledger, "b1")
     with pytest.raises(LedgerError, match="build b1 is not the one"):
-        verified("prod", "v1", ledger)
+        verified(ledger, "prod", "v1")
 
 
 def test_an_environment_without_releases_is_said(ledger: FileLedger) -> None:
     """With the command that makes the first."""
     with pytest.raises(InputError, match="nothing was released to prod yet") as caught:
-        verified("prod", None, ledger)
+        verified(ledger, "prod", None)
     assert caught.value.hint == "inv release --env prod"

@@ -18,7 +18,7 @@ from stagekit.errors import (
 from stagekit.ledger.files import FileLedger
 from stagekit.process import Cancel
 from stagekit.protocols import Container, ImageFacts
-from stagekit.records import Run, Stored
+from stagekit.records import Link, Release, Run, Stored
 from stagekit.stages import run as stage
 from stagekit.stages import status
 from tests.fakes import (
@@ -27,6 +27,7 @@ from tests.fakes import (
     FakeEngine,
     FakeRunner,
     Heard,
+    a_build,
     a_container,
     ran,
     released,
@@ -80,6 +81,17 @@ def applied(
         emit=Heard(),
         cancel=cancel or Cancel(),
     )
+
+
+class Broken(FakeRunner):
+    """A runner whose ``up`` raises."""
+
+    def __init__(self, error: BaseException) -> None:
+        super().__init__([UP])
+        self._error = error
+
+    def up(self, *_args: object, **_settings: object) -> tuple[str, ...]:
+        raise self._error
 
 
 def facts(**changes: object) -> stage.Facts:
@@ -205,16 +217,31 @@ def test_a_cancelled_run_is_recorded_as_one(ledger: FileLedger) -> None:
 
 
 def test_a_bug_in_a_runner_frees_the_environment(ledger: FileLedger) -> None:
-    """Whatever a plugin raises, the next run can begin and finds the dead one's record."""
-
-    class Broken(FakeRunner):
-        def up(self, *_args: object, **_settings: object) -> tuple[str, ...]:
-            raise ZeroDivisionError
-
-    with pytest.raises(ZeroDivisionError):
-        applied(ledger, Broken([UP]))
+    """Whatever a plugin raises is recorded by its kind and goes on; the next run can begin."""
+    error = ZeroDivisionError("by zero")
+    with pytest.raises(ZeroDivisionError) as caught:
+        applied(ledger, Broken(error))
+    assert caught.value is error
+    run = ledger.run("prod", 1).record
+    assert run.failure is not None
+    assert (run.outcome, run.failure.step, run.failure.subject) == ("failed", "up", "prod/v1")
+    assert run.failure.message == "ZeroDivisionError: by zero"
+    assert ledger.unfinished_run("prod") is None
     assert applied(ledger, FakeRunner([UP])).record.n == 2
-    assert ledger.run("prod", 1).record.outcome == "interrupted"
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), Cancelled("stopped on request")])
+def test_a_run_that_is_stopped_in_mid_step_is_a_cancelled_one(
+    ledger: FileLedger, error: BaseException
+) -> None:
+    """By one Ctrl-C or by two: the record says at which step, and the environment is free."""
+    with pytest.raises(type(error)) as caught:
+        applied(ledger, Broken(error))
+    assert caught.value is error
+    run = ledger.run("prod", 1).record
+    assert run.failure is not None
+    assert (run.outcome, run.failure.step, run.steps) == ("cancelled", "up", ())
+    assert applied(ledger, FakeRunner([UP])).record.n == 2
 
 
 def test_one_run_at_a_time(ledger: FileLedger) -> None:
@@ -232,7 +259,7 @@ def stopped(ledger: FileLedger, runner: FakeRunner) -> Stored[Run]:
         "prod",
         ledger=ledger,
         engine=engine(),
-        runner=runner,
+        runner=lambda _release: runner,
         actor="ann",
         emit=Heard(),
         cancel=Cancel(),
@@ -271,7 +298,13 @@ def test_a_failed_stop_is_recorded(ledger: FileLedger) -> None:
 
 
 def looked_at(ledger: FileLedger, *containers: Container) -> status.EnvironmentStatus | None:
-    return status.gather("prod", ledger=ledger, engine=engine(), runner=FakeRunner(containers))
+    return status.status_of(
+        "prod",
+        ledger=ledger,
+        engine=engine(),
+        runner=lambda _release: FakeRunner(containers),
+        emit=Heard(),
+    )
 
 
 def test_status_holds_what_runs_against_what_was_released(ledger: FileLedger) -> None:
@@ -302,3 +335,46 @@ def test_status_of_a_stopped_environment_lists_nothing(ledger: FileLedger) -> No
     assert left_over is not None
     assert (report.outcome, report.services) == ("stopped", ())
     assert len(left_over.services) == 1
+
+
+def test_status_asks_for_the_runner_of_the_release_in_force(ledger: FileLedger) -> None:
+    """Not of the newest one: what runs is looked at by what ran it."""
+    ran(ledger, "v1")
+    released(ledger)
+    asked = []
+
+    def runner(release: Release) -> FakeRunner:
+        asked.append(release.id)
+        return FakeRunner([UP])
+
+    report = status.status_of("prod", ledger=ledger, engine=engine(), runner=runner, emit=Heard())
+    assert report is not None
+    assert (report.release, asked) == ("v1", ["v1"])
+
+
+def test_status_names_the_commit_where_the_build_is_at_hand(ledger: FileLedger) -> None:
+    """A machine that only runs has no builds, and no less to say of what runs."""
+    ran(ledger, "v1")
+    report = looked_at(ledger, UP)
+    assert report is not None
+    assert (report.build, report.commit, report.well) == ("b1", None, True)
+    build = ledger.reserve_build("b1").finish(a_build())
+    link = Link(id="b1", digest=build.digest)
+    ran(ledger, released(ledger, build=link).record.id)
+    report = looked_at(ledger, UP)
+    assert report is not None
+    assert report.commit == "c" * 40
+
+
+def test_status_passes_over_a_damaged_run(ledger: FileLedger) -> None:
+    """The run before it is told of, with a warning."""
+    ran(ledger, "v1")
+    ran(ledger, "v1", "failed")
+    (ledger.root / "runs/prod/2.toml").write_bytes(b"")
+    heard = Heard()
+    report = status.status_of(
+        "prod", ledger=ledger, engine=engine(), runner=lambda _: FakeRunner([UP]), emit=heard
+    )
+    assert report is not None
+    assert (report.run, report.outcome) == (1, "running")
+    assert "run 2 of prod is passed over" in heard.text

@@ -18,13 +18,17 @@ from stagekit.errors import InputError, ReleaseFailed, StagekitError
 from stagekit.inputs.seal import (
     asked_images,
     model_of,
+    parse,
     published_ports,
     replicas,
     seal,
     secret_variables,
+    take_in_files,
+    to_yaml,
 )
 from stagekit.inputs.templates import render
 from stagekit.process import Cancel
+from stagekit.protocols import ANY_ADDRESS, Port
 from stagekit.records import Pin
 
 # What reads as something else, ends a string, or moves the reader, in one tool or the other.
@@ -90,11 +94,10 @@ def model(root: Path, **service: Any) -> dict[str, Any]:
 
 
 def sealed(source: dict[str, Any], root: Path) -> dict[str, Any]:
-    """Seal ``source``, every service pinned alike, and read the result."""
+    """Take in the files of ``source``, seal it, every service pinned alike, and read the result."""
     pins = dict.fromkeys(source["services"], PIN)
-    text = seal(source, pins=pins, project="shop", env="prod", root=root)
-    read: dict[str, Any] = yaml.safe_load(text)
-    return read
+    taken = take_in_files(source, root)
+    return parse(seal(taken, pins=pins, project="shop", env="prod", root=root).encode())
 
 
 def refusal(source: dict[str, Any], root: Path) -> StagekitError:
@@ -118,11 +121,12 @@ def test_the_sealed_document_is_this_text(tmp_path: Path) -> None:
     )
     (tmp_path / "page.html").write_text("costs $5\n")
     source["configs"] = {"page": {"name": "page", "file": str(tmp_path / "page.html")}}
-    text = seal(source, pins={"web": PIN}, project="shop", env="prod", root=tmp_path)
+    taken = take_in_files(source, tmp_path)
+    text = seal(taken, pins={"web": PIN}, project="shop", env="prod", root=tmp_path)
     assert (
         text
         == f"""\
-# Sealed by stagekit: needs no variable and no file from outside. Do not edit.
+# Sealed by stagekit: needs nothing from outside but its secrets. Do not edit.
 configs:
   page:
     content: "costs $$5\\n"
@@ -156,9 +160,15 @@ services:
 def test_the_model_is_left_as_it_was(tmp_path: Path) -> None:
     """Sealing works on a copy: the same facts may be decided on twice."""
     source = model(tmp_path, build={"context": "/x"}, labels={"a": "b"})
+    (tmp_path / "page").write_text("hello\n")
+    source["configs"] = {"page": {"file": str(tmp_path / "page")}}
     before = copy.deepcopy(source)
-    sealed(source, tmp_path)
+    taken = take_in_files(source, tmp_path)
+    assert taken["configs"] == {"page": {"content": "hello\n"}}
     assert source == before
+    kept = copy.deepcopy(taken)
+    seal(taken, pins={"web": PIN}, project="shop", env="prod", root=tmp_path)
+    assert taken == kept
 
 
 def test_the_same_model_seals_to_the_same_bytes(tmp_path: Path) -> None:
@@ -174,13 +184,13 @@ def test_the_same_model_seals_to_the_same_bytes(tmp_path: Path) -> None:
 
 
 @given(DOCUMENTS)
-def test_emit_reads_back_as_it_was(document: object) -> None:
+def test_yaml_reads_back_as_it_was(document: object) -> None:
     """Whatever a JSON document holds, YAML reads the same from what is written."""
     assert yaml.safe_load(to_yaml(document)) == document  # type: ignore[arg-type]
 
 
 @given(st.lists(st.dictionaries(st.text(), st.text(), max_size=3), max_size=3))
-def test_emit_uses_no_anchors_and_only_ascii(document: list[object]) -> None:
+def test_yaml_has_no_anchors_and_only_ascii(document: list[object]) -> None:
     """A value that stands twice is written twice, and no reader's encoding matters."""
     text = to_yaml([document, document])  # type: ignore[arg-type]
     assert text.isascii()
@@ -259,12 +269,12 @@ volumes: {data: {}}
     closed = sealed(source, tmp_path)
     again = normalised(compose, to_yaml(closed), tmp_path / "elsewhere")
     assert again["services"]["web"] == closed["services"]["web"]
-    assert again["configs"]["page"]["content_digest"] == "$$HOME costs $${5} $$$$\n"
+    assert again["configs"]["page"]["content"] == "$$HOME costs $${5} $$$$\n"
     assert secret_variables(closed) == ("TOKEN",)
     assert replicas(closed) == {"web": 2, "job": 1}
     assert published_ports(closed) == [
-        ("web", "127.0.0.1", "8080", "tcp"),
-        ("web", "0.0.0.0", "9000-9002", "udp"),  # noqa: S104
+        ("web", Port("127.0.0.1", "8080", "tcp")),
+        ("web", Port(ANY_ADDRESS, "9000-9002", "udp")),
     ]
 
 
@@ -289,7 +299,7 @@ def test_no_label_names_the_release_or_the_build(tmp_path: Path) -> None:
     assert labels == {"stagekit.project": "shop", "stagekit.env": "prod"}
 
 
-@pytest.mark.parametrize("kind", ["file", "content_digest"])
+@pytest.mark.parametrize("kind", ["file", "content"])
 def test_a_secret_in_clear_is_refused(tmp_path: Path, kind: str) -> None:
     """A release is no place for a secret; the hint says what is."""
     source = model(tmp_path) | {"secrets": {"token": {kind: "hunter2"}}}
