@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping
+
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
 
 def of_bytes(data: bytes) -> str:
     """Return the digest of ``data``."""
     return "sha256:" + hashlib.sha256(data).hexdigest()
+
+
+def is_digest(text: str) -> bool:
+    """Tell whether ``text`` is exactly one well-formed SHA-256 digest."""
+    return _DIGEST.fullmatch(text) is not None
 
 
 def of_tree(files: Mapping[str, bytes]) -> str:

@@ -20,6 +20,7 @@ The number is the exit code.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -51,6 +52,12 @@ class StagekitError(Exception):
         self.where = where
         self.hint = hint
         self.output = output
+
+    def reword(self, change: Callable[[str], str]) -> None:
+        """Change every text of it, to take secrets out."""
+        self.what = change(self.what)
+        self.args = (self.what,)
+        self.output = tuple(map(change, self.output))
 
     def __str__(self) -> str:
         return f"{self.where}: {self.what}" if self.where else self.what
@@ -90,6 +97,18 @@ class NotProven(RunFailed):
     ) -> None:
         super().__init__(what, where=where, hint=hint, output=output)
         self.failed = failed
+
+    def reword(self, change: Callable[[str], str]) -> None:
+        super().reword(change)
+        self.failed = tuple(
+            type(item)(
+                service=item.service,
+                name=item.name,
+                reason=change(item.reason),
+                output=tuple(map(change, item.output)),
+            )
+            for item in self.failed
+        )
 
 
 class EngineError(StagekitError):

@@ -21,6 +21,7 @@ OUTPUT_LIMIT = 256 * 2**20
 
 _POLL = 0.1
 _GRACE = 5.0
+_DRAIN = 2.0
 
 
 class Cancel:
@@ -177,8 +178,13 @@ class _Exchange:
     def until_closed(self, *, deadline: float, limit: float, cancel: Cancel) -> None:
         with selectors.DefaultSelector() as selector:
             self._register(selector)
+            ended = None
             while selector.get_map() or self._child.poll() is None:
                 cancel.check()
+                if ended is None and self._child.poll() is not None:
+                    ended = monotonic()
+                if ended is not None and monotonic() - ended > _DRAIN:
+                    return  # something it started, and left behind, keeps its output open
                 if monotonic() > deadline:
                     raise LimitExceeded(
                         f"{self._name} did not end within {limit:g} s and was stopped",

@@ -7,6 +7,7 @@ process's environment.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
 
@@ -38,6 +39,7 @@ class Port(Part, frozen=True):
         return self.host == other.host or bool({self.host, other.host} & _ANY)
 
 
+_YOUNG = 60.0
 _ANY = {ANY_ADDRESS, "::", ""}
 
 
@@ -95,6 +97,15 @@ class Container(Part, frozen=True):
     error: str = ""
     health_output: str = ""
     ports: tuple[Port, ...] = ()
+
+    @property
+    def is_young(self) -> bool:
+        """Whether it was started within the last minute, by this machine's clock."""
+        try:
+            started = datetime.fromisoformat(self.started)
+        except ValueError:
+            return True
+        return abs((datetime.now(UTC) - started).total_seconds()) < _YOUNG
 
     @property
     def done(self) -> bool:
@@ -177,13 +188,22 @@ class Runner(Protocol):
     def up(
         self,
         release: Release,
+        document: bytes,
         folder: Path,
         *,
         secrets: Mapping[str, str],
         emit: Emit,
         cancel: Cancel,
     ) -> tuple[str, ...]:
-        """Bring up exactly what ``folder`` holds.
+        """Bring up exactly ``document``, the release's compose.yaml as it was verified.
+
+        Args:
+            release: what is brought up.
+            document: its bytes; what stands on disk may have changed since.
+            folder: the release's own.
+            secrets: values by name.
+            emit: told how far it is.
+            cancel: stops it.
 
         Returns:
             The last lines of what went wrong, empty if nothing did. It is no verdict: the caller
@@ -191,10 +211,12 @@ class Runner(Protocol):
         """
         ...
 
-    def observe(self, release: Release) -> Observation: ...
+    def observe(self, project: str) -> Observation:
+        """Return what runs under a Compose project's name."""
+        ...
 
-    def down(self, release: Release, folder: Path, *, emit: Emit, cancel: Cancel) -> None:
-        """Remove the release's containers and networks. Volumes stay."""
+    def down(self, project: str, *, emit: Emit, cancel: Cancel) -> None:
+        """Remove what runs under that name, containers and networks. Volumes stay."""
         ...
 
 

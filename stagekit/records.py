@@ -227,6 +227,7 @@ class Run(Part, frozen=True):
 
     ``reason`` is run, rollback or stop. ``outcome`` is running, stopped, failed, cancelled or
     interrupted (its process died; written by the next command from the journal that it left).
+    ``runner`` names what brought it up, and can take it down.
     """
 
     n: int
@@ -238,6 +239,7 @@ class Run(Part, frozen=True):
     finished: datetime
     actor: str
     release: Link
+    runner: str = "compose"
     engine: EngineFacts | None = None
     ci: CI | None = None
     failure: Failure | None = None

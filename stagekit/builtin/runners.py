@@ -8,6 +8,7 @@ from pathlib import Path
 from stagekit.engine.compose import Compose, find_compose
 from stagekit.errors import RunFailed
 from stagekit.events import Emit, Progress
+from stagekit.inputs.seal import SECRET_PREFIX
 from stagekit.plugins.spec import hookimpl
 from stagekit.process import Cancel
 from stagekit.protocols import Engine, Observation, Runner
@@ -31,6 +32,7 @@ class ComposeRunner:
     def up(
         self,
         release: Release,
+        document: bytes,
         folder: Path,
         *,
         secrets: Mapping[str, str],
@@ -38,26 +40,24 @@ class ComposeRunner:
         cancel: Cancel,
     ) -> tuple[str, ...]:
         result = self._compose.up(
+            document,
             name=release.compose_project,
             folder=folder,
             timeout=release.deploy.timeout,
-            secrets=secrets,
+            secrets={SECRET_PREFIX + name: value for name, value in secrets.items()},
             on_line=lambda line: emit(Progress("up", release.name, line.strip())),
             cancel=cancel,
         )
         return () if result.ok else result.tail()
 
-    def observe(self, release: Release) -> Observation:
-        return Observation(containers=self._engine.containers(release.compose_project))
+    def observe(self, project: str) -> Observation:
+        return Observation(containers=self._engine.containers(project))
 
-    def down(self, release: Release, folder: Path, *, emit: Emit, cancel: Cancel) -> None:
+    def down(self, project: str, *, emit: Emit, cancel: Cancel) -> None:
         result = self._compose.down(
-            name=release.compose_project,
-            folder=folder,
-            on_line=lambda line: emit(Progress("down", release.name, line.strip())),
+            name=project,
+            on_line=lambda line: emit(Progress("down", project, line.strip())),
             cancel=cancel,
         )
         if not result.ok:
-            raise RunFailed(
-                "Compose could not take it down", where=release.name, output=result.tail()
-            )
+            raise RunFailed("Compose could not take it down", where=project, output=result.tail())

@@ -9,10 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from stagekit.errors import InputError
+from stagekit.inputs.seal import SECRET_PREFIX
 from stagekit.plugins.spec import hookimpl
 from stagekit.protocols import SecretProvider
-
-PREFIX = "STAGEKIT_SECRET_"
 
 
 @hookimpl
@@ -27,11 +26,11 @@ class EnvironmentSecrets:
         self._environ = environ
 
     def values(self, names: Sequence[str]) -> Mapping[str, str]:
-        missing = [name for name in names if PREFIX + name not in self._environ]
+        missing = [name for name in names if SECRET_PREFIX + name not in self._environ]
         if missing:
             raise InputError(
                 f"secret {missing[0]} has no value",
-                where=f"${PREFIX}{missing[0]}",
-                hint=f"set {PREFIX}{missing[0]} in the environment of the command that runs it",
+                where=f"${SECRET_PREFIX}{missing[0]}",
+                hint=f"set {SECRET_PREFIX}{missing[0]} in the environment of this command",
             )
-        return {name: self._environ[PREFIX + name] for name in names}
+        return {name: self._environ[SECRET_PREFIX + name] for name in names}

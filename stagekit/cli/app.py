@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from stagekit.ledger.files import FileLedger
     from stagekit.plugins.manager import Plugins
     from stagekit.protocols import Runner
-    from stagekit.records import CI, Release
+    from stagekit.records import CI
 
 
 class App:
@@ -82,8 +82,9 @@ class App:
         """Look for the engine again: what runs on this machine has changed."""
         self.__dict__.pop("engine", None)
 
-    def runner(self, release: Release) -> Runner:
-        return self.plugins.runner(release.deploy.engine, self.engine, os.environ)
+    def runner(self, kind: str) -> Runner:
+        """Return the runner of that name on the engine."""
+        return self.plugins.runner(kind, self.engine, os.environ)
 
     def check_environment(self, env: str) -> None:
         """Raise InputError unless ``env`` is one of the project's environments."""

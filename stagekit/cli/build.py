@@ -23,7 +23,7 @@ if TYPE_CHECKING:
         "json": "print the record as JSON",
     },
 )
-def new(app: App, *, plan: bool = False, json: bool = False) -> None:
+def new(app: App, *, plan: bool = False, json: bool = False) -> Stored[Build] | None:
     """Build the project's images from source, once, and push them.
 
     Writes artifacts/builds/<id>.toml, which `inv release` reads. Nothing is pushed before
@@ -37,17 +37,18 @@ def new(app: App, *, plan: bool = False, json: bool = False) -> None:
         ci=app.ci,
         actor=app.actor,
         name=lambda ci, source: app.plugins.build_id(ci=ci, source=source, now=datetime.now(UTC)),
+        emit=app.console.emit,
     )
     decided = stage.decide(facts)
     if plan and json:
         app.console.data([plain(spec) for spec in decided.images])
-        return
+        return None
     if plan:
         for spec in decided.images:
             app.console.result(f"build  {spec.name}  {spec.context}")
             for reference in spec.references if decided.push else ():
                 app.console.result(f"push   {reference}")
-        return
+        return None
     builder = app.plugins.builder(app.project.builder, app.engine, os.environ)
     stored = stage.apply(
         decided,
@@ -58,6 +59,7 @@ def new(app: App, *, plan: bool = False, json: bool = False) -> None:
         cancel=app.cancel,
     )
     _show(app, stored, json)
+    return stored
 
 
 @stage_task(
@@ -83,7 +85,8 @@ def list_(app: App, *, last: int = 20, json: bool = False) -> None:
         where = "engine-local" if build.engine_local else "pushed"
         commit = short_commit(build.source)
         images = ", ".join(sorted(build.images))
-        rows.append([build.id, build.status, age(build.created), commit, f"{images} ({where})"])
+        shown = f"{images} ({where})" if build.succeeded else "-"
+        rows.append([build.id, build.status, age(build.created), commit, shown])
     if json:
         app.console.data(records)
     else:

@@ -6,6 +6,7 @@ import json
 import os
 import sys
 from collections.abc import Sequence
+from io import TextIOWrapper
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +31,8 @@ class Console:
         self._colour = self._live and not os.environ.get("NO_COLOR")
         self._status: Status | None = None
         self._last_line = monotonic()
+        if isinstance(sys.stdout, TextIOWrapper):  # a locale that lacks a letter is no failure
+            sys.stdout.reconfigure(errors="backslashreplace")
 
     def emit(self, event: Event) -> None:
         """Tell of an event (the listener that stages are given)."""
@@ -55,14 +58,14 @@ class Console:
     def data(self, value: Any) -> None:
         """Print a result for machines, as JSON."""
         self._hide()
-        print(json.dumps(value, indent=2, default=str, ensure_ascii=False))
+        print(json.dumps(value, indent=2, default=str))
 
     def table(self, head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         """Print rows in aligned columns under their names."""
-        cells = [list(head), *(list(row) for row in rows)]
-        widths = [max(len(clean(row[at])) for row in cells) for at in range(len(head))]
+        cells = [[clean(text).replace("\n", " ") for text in row] for row in (head, *rows)]
+        widths = [max(len(row[at]) for row in cells) for at in range(len(head))]
         for row in cells:
-            padded = (clean(text).ljust(width) for text, width in zip(row, widths, strict=True))
+            padded = (text.ljust(width) for text, width in zip(row, widths, strict=True))
             self.result("  ".join(padded).rstrip())
 
     def note(self, text: str) -> None:

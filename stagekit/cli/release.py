@@ -37,7 +37,7 @@ def new(
     message: str = "",
     plan: bool = False,
     json: bool = False,
-) -> None:
+) -> Stored[Release] | None:
     """Join a build with one environment's configuration, and seal the result.
 
     Writes artifacts/releases/<env>/v<n>/, which `inv run` reads: compose.yaml with every image
@@ -69,9 +69,10 @@ def new(
             app.console.data({**plain(decided.release), "same_as": decided.same_as})
         else:
             app.console.result(decided.files["compose.yaml"].decode().rstrip())
-        return
+        return None
     stored = stage.apply(decided, ledger=app.ledger, emit=app.console.emit)
     _show(app, stored, json)
+    return stored
 
 
 @stage_task(
@@ -128,7 +129,7 @@ def show(app: App, name: str, *, json: bool = False) -> None:
 
     env, id = parse_name(app.ledger, name, app.console.emit)
     app.check_environment(env)
-    stored, _ = verified(app.ledger, env, id)
+    stored = verified(app.ledger, env, id).release
     if json:
         app.console.data({**plain(stored.record), "digest": stored.digest})
         return

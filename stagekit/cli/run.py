@@ -153,7 +153,10 @@ def _bring_up(
         emit=app.console.emit,
     )
     decided = stage.decide(facts)
-    release = decided.release.record
+    release = decided.release
+    if plan and json:
+        app.console.data({"release": release.name, "pull": decided.pull, "engine": app.engine.url})
+        return
     if plan:
         for pin in decided.pull:
             app.console.result(f"pull  {pin}")
@@ -164,7 +167,7 @@ def _bring_up(
         decided,
         ledger=app.ledger,
         engine=app.engine,
-        runner=app.runner(release),
+        runner=app.runner(release.deploy.engine),
         secrets=provider.values(release.secrets) if release.secrets else {},
         emit=app.console.emit,
         cancel=app.cancel,

@@ -20,6 +20,8 @@ from invoke.tasks import Task
 from stagekit.cli.app import App
 from stagekit.errors import Bug, Cancelled, InputError, StagekitError
 
+_DIGITS = 9
+
 
 class StageTask(Task):  # type: ignore[type-arg]  # Invoke's own annotation has no parameter at run time
     """A shipped task. Its body takes an `App` where a plain one takes Invoke's context.
@@ -77,7 +79,7 @@ class StageTask(Task):  # type: ignore[type-arg]  # Invoke's own annotation has 
         parsed = dict(given)
         for name in self._numbers:
             if isinstance(text := parsed.get(name), str):
-                if not text.isascii() or not text.isdigit():
+                if not text.isascii() or not text.isdigit() or len(text) > _DIGITS:
                     raise InputError(f"{text!r} is not a whole number", where=f"--{name}")
                 parsed[name] = int(text)
         return parsed

@@ -15,6 +15,6 @@ from stagekit.cli.task import stage_task
 def up(app: App, *, env: str = "") -> None:
     """Build, release and run: from source to running in one command."""
     app.check_environment(env)
-    build.new.body(app)
-    release.new.body(app, env=env)
-    run.new.body(app, env=env)
+    built = build.new.body(app)
+    released = release.new.body(app, env=env, build=built.record.id)
+    run.new.body(app, env=env, release=released.record.id)

@@ -13,19 +13,25 @@ def compose_version(program: Path) -> Argv:
 
 
 def compose_config(program: Path, *, name: str, folder: Path) -> Argv:
-    """Normalise the document on stdin, its relative paths resolved against ``folder``."""
+    """Normalise the document on stdin. Its paths stay as they are, relative to ``folder``: this
+    machine's own must not get in."""
     return (
-        *_compose(program, name=name, folder=folder, file="-"),
+        *_compose(program, name=name, folder=folder),
+        "--file",
+        "-",
         "config",
+        "--no-path-resolution",
         "--format",
         "json",
     )
 
 
 def compose_up(program: Path, *, name: str, folder: Path, timeout: int) -> Argv:
-    """Bring up the release in ``folder``: exactly that, nothing pulled, nothing built."""
+    """Bring up the document on stdin: exactly that, nothing pulled, nothing built."""
     return (
-        *_compose(program, name=name, folder=folder, file=str(folder / "compose.yaml")),
+        *_compose(program, name=name, folder=folder),
+        "--file",
+        "-",
         "up",
         "--detach",
         "--wait",
@@ -39,12 +45,9 @@ def compose_up(program: Path, *, name: str, folder: Path, timeout: int) -> Argv:
 
 
 def compose_down(program: Path, *, name: str, folder: Path) -> Argv:
-    """Remove containers and networks. No ``--volumes``, ever."""
-    return (
-        *_compose(program, name=name, folder=folder, file=str(folder / "compose.yaml")),
-        "down",
-        "--remove-orphans",
-    )
+    """Remove a project's containers and networks, found by its name in the empty ``folder``: what
+    it was brought up from need not be there any more. No ``--volumes``, ever."""
+    return (*_compose(program, name=name, folder=folder), "down", "--remove-orphans")
 
 
 def buildx_version(program: Path) -> Argv:
@@ -76,7 +79,7 @@ def buildx_build(
     )
 
 
-def _compose(program: Path, *, name: str, folder: Path, file: str) -> Argv:
+def _compose(program: Path, *, name: str, folder: Path) -> Argv:
     return (
         str(program),
         "--ansi",
@@ -85,8 +88,6 @@ def _compose(program: Path, *, name: str, folder: Path, file: str) -> Argv:
         name,
         "--project-directory",
         str(folder),
-        "--file",
-        file,
     )
 
 

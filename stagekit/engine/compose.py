@@ -7,6 +7,7 @@ can be made to loop and to take all memory, so every call is bounded (Go needs 2
 from __future__ import annotations
 
 import re
+import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -14,7 +15,7 @@ from pathlib import Path
 from stagekit import process
 from stagekit.engine import commands
 from stagekit.engine.programs import find_program
-from stagekit.errors import EngineError, ReleaseFailed
+from stagekit.errors import EngineError, InputError, ReleaseFailed
 from stagekit.process import Cancel, Result
 
 OLDEST = (2, 26)
@@ -24,6 +25,7 @@ _CONFIG_LIMIT = 120.0
 _DOWN_LIMIT = 180.0
 _MEMORY = 4 * 2**30
 _OWN = {"COMPOSE_DISABLE_ENV_FILE": "1", "COMPOSE_MENU": "0", "COMPOSE_EXPERIMENTAL": "0"}
+_UNSET = re.compile(r'The \\?"(\w+)\\?" variable is not set')
 _WARNING = re.compile(r'level=warning msg="((?:[^"\\]|\\.)*)"')
 
 
@@ -81,6 +83,7 @@ class Compose:
 
         Raises:
             ReleaseFailed: Compose refuses it, in its own words.
+            InputError: a file that it takes in asks for a variable without a value.
         """
         result = self._run(
             commands.compose_config(self.program, name=name, folder=folder),
@@ -91,6 +94,12 @@ class Compose:
             env={**variables, **_OWN},
         )
         for message in _WARNING.findall(result.stderr):
+            if unset := _UNSET.search(message):
+                raise InputError(
+                    f"${{{unset.group(1)}}} has no value, in a file that the template takes in",
+                    where=where,
+                    hint=f"set {unset.group(1)} in environments/<env>/config.toml [vars]",
+                )
             warn("Compose: " + message.replace(r"\"", '"'))
         if not result.ok:
             reason = result.tail(5) or (f"it ended with {result.code}",)
@@ -101,6 +110,7 @@ class Compose:
 
     def up(
         self,
+        document: bytes,
         *,
         name: str,
         folder: Path,
@@ -109,9 +119,10 @@ class Compose:
         on_line: Callable[[str], None],
         cancel: Cancel,
     ) -> Result:
-        """Bring up the release in ``folder`` and wait for health, at most ``timeout`` seconds.
+        """Bring up a sealed document and wait for health, at most ``timeout`` seconds.
 
-        ``secrets`` reach Compose by its environment and nothing else, masked in what it prints.
+        ``folder`` is where its relative paths would start from. ``secrets`` reach Compose by its
+        environment and nothing else, masked in what it prints.
         """
         argv = commands.compose_up(
             self.program, name=name, folder=folder, timeout=max(1, round(timeout))
@@ -121,17 +132,19 @@ class Compose:
             # Stopping what is replaced may take its own grace on top.
             limit=timeout + 120.0,
             cancel=cancel,
+            stdin=document,
             env={**secrets, **self._environment},
             on_line=on_line,
             mask=tuple(secrets.values()),
         )
 
-    def down(
-        self, *, name: str, folder: Path, on_line: Callable[[str], None], cancel: Cancel
-    ) -> Result:
-        """Remove the project's containers and networks; its volumes stay."""
-        argv = commands.compose_down(self.program, name=name, folder=folder)
-        return self._run(argv, limit=_DOWN_LIMIT, cancel=cancel, on_line=on_line)
+    def down(self, *, name: str, on_line: Callable[[str], None], cancel: Cancel) -> Result:
+        """Remove a project's containers and networks; its volumes stay."""
+        with tempfile.TemporaryDirectory(prefix="stagekit-") as empty:
+            argv = commands.compose_down(self.program, name=name, folder=Path(empty))
+            return self._run(
+                argv, limit=_DOWN_LIMIT, cancel=cancel, on_line=on_line, cwd=Path(empty)
+            )
 
     def _run(
         self,
@@ -143,6 +156,7 @@ class Compose:
         stdin: bytes = b"",
         on_line: Callable[[str], None] | None = None,
         mask: Sequence[str] = (),
+        cwd: Path | None = None,
     ) -> Result:
         return process.run(
             argv,
@@ -153,6 +167,7 @@ class Compose:
             memory=_MEMORY,
             on_line=on_line,
             mask=mask,
+            cwd=cwd,
         )
 
 

@@ -273,7 +273,7 @@ class DockerEngine:
             kind = LimitExceeded if timed_out(error) else EngineError
             cause = "no answer in time" if timed_out(error) else reason(error)
             raise kind(
-                f"the engine cannot be reached to {what}: {cause}",
+                f"the engine does not {what}: {cause}",
                 where=self.url,
                 hint=self.endpoint.hint,
             ) from error

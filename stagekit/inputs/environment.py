@@ -127,11 +127,18 @@ def _check_variables(layer: Layer) -> None:
                 where=f"{layer.origin} [vars]",
                 hint="write it as a string",
             )
+        if any("\0" in item for item in items if isinstance(item, str)):
+            raise InputError(
+                f"{dotted(key)} holds a NUL, which no container could be told",
+                where=f"{layer.origin} [vars]",
+            )
 
 
 def _given(texts: Sequence[str]) -> Tree:
     values: Tree = {}
     for text in texts:
+        if not _is_text(text):
+            raise InputError(f"{text!r} is not UTF-8", where="--set")
         name, equals, value = text.partition("=")
         parts = name.split(".")
         if not equals or not all(_VARIABLE.fullmatch(part) for part in parts):
@@ -145,6 +152,10 @@ def _given(texts: Sequence[str]) -> Tree:
             raise InputError(f"{name} is above a value given before", where="--set")
         at[parts[-1]] = _BOOLEANS.get(value, value)
     return values
+
+
+def _is_text(text: str) -> bool:
+    return "\0" not in text and not any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def _deploy(settings: Merged, where: str) -> Deploy:

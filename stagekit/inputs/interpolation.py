@@ -56,6 +56,7 @@ def references(text: str, *, where: str) -> list[Reference]:
     Raises:
         InputError: it is not YAML; says the line.
     """
+    _check_depth(text, where)
     try:
         nodes = [
             node
@@ -76,6 +77,18 @@ def references(text: str, *, where: str) -> list[Reference]:
     return sorted(found, key=lambda reference: reference.line)
 
 
+def _check_depth(text: str, where: str) -> None:
+    """Refuse what is nested so deeply that the parser, which is C, would run out of stack."""
+    depth = 0
+    for found in _NESTING.finditer(text):
+        depth = max(0, depth + (1 if found[0] in "[{" else -1)) if len(found[0]) == 1 else depth
+        if depth > _DEPTH or len(found[0]) > 2 * _DEPTH:
+            line = text.count("\n", 0, found.start()) + 1
+            raise InputError("nested too deeply", where=f"{where}:{line}")
+
+
+_DEPTH = 500
+_NESTING = re.compile(r"[\[\]{}]|(?:[-?] ){2,}")
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 

@@ -99,9 +99,8 @@ def load_project(root: Path, environ: Mapping[str, str]) -> Project:
         InputError: a setting is unknown or has the wrong type; says which.
     """
     document = _read_toml(root / _SETTINGS)
-    table = document.get("tool", {}).get("stagekit", {})
-    settings = _convert(table, _Settings, "[tool.stagekit]")
-    name = settings.name or document.get("project", {}).get("name") or root.name
+    settings = _convert(_table(document, "tool").get("stagekit", {}), _Settings, "[tool.stagekit]")
+    name = settings.name or str(_table(document, "project").get("name") or root.name)
     images = {
         key: _convert(value, ImageSettings, f"[tool.stagekit.images.{key}]")
         for key, value in settings.images.items()
@@ -136,6 +135,12 @@ def upper(name: str) -> str:
 
 def _check(project: Project) -> None:
     check_name(project.name, "a project", f"{_SETTINGS} [tool.stagekit] name")
+    if project.registry and "@" in project.registry:
+        raise InputError(
+            "a registry's address holds no credentials",
+            where=f"{_SETTINGS} [tool.stagekit] registry, or STAGEKIT_REGISTRY",
+            hint="docker login to it; stagekit uses Docker's own",
+        )
     if project.registry and not _REGISTRY.fullmatch(project.registry):
         raise InputError(
             f"{project.registry!r} is not a registry",
@@ -159,10 +164,23 @@ def _check(project: Project) -> None:
                 hint="a-z and 0-9, with single '.', '_', '-' or '/' between",
             )
         folder = (project.root / image.context).resolve()
+        for name_of in NOT_SOURCE:
+            if folder.is_relative_to((project.root / name_of).resolve()):
+                raise InputError(
+                    f"{image.context!r} is no source: a build knows nothing of {name_of}/",
+                    where=f"{where} context",
+                )
         if not folder.is_relative_to(project.root.resolve()) or not folder.is_dir():
             raise InputError(
                 f"{image.context!r} is not a folder of this project", where=f"{where} context"
             )
+
+
+def _table(document: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    value = document.get(name, {})
+    if not isinstance(value, dict):
+        raise InputError(f"{name} is not a table", where=_SETTINGS, hint=f"write [{name}]")
+    return value
 
 
 def _template(root: Path, setting: str | None) -> Path:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ import yaml
 
 from stagekit import digest
 from stagekit.errors import InputError, ReleaseFailed
+from stagekit.inputs.forbidden import refuse_forbidden
 from stagekit.inputs.interpolation import references
 from stagekit.inputs.merge import Tree
 from stagekit.protocols import ANY_ADDRESS, Port
@@ -26,11 +27,14 @@ _LABEL_PROJECT = "stagekit.project"
 _LABEL_ENV = "stagekit.env"
 _LABEL_FILES = "stagekit.files"
 
+SECRET_PREFIX = "STAGEKIT_SECRET_"  # noqa: S105  # no secret, but where one is looked for
+"""What a secret's variable starts with in a sealed document: none is called PATH or DOCKER_HOST."""
+
 _HEADER = "# Sealed by stagekit: needs nothing from outside but its secrets. Do not edit.\n"
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _PLAIN_KEY = re.compile(r"[A-Za-z][A-Za-z0-9_.-]*")
 _AMBIGUOUS = frozenset(["y", "n", "yes", "no", "on", "off", "true", "false", "null"])
-_MACHINE_ONLY = ("build", "develop")
+_NOT_SEALED = ("build", "develop", "profiles")
 
 
 def model_of(output: str) -> Tree:
@@ -98,11 +102,11 @@ def take_in_files(model: Tree, root: Path) -> Tree:
     for name, config in (taken.get("configs") or {}).items():
         if path := config.pop("file", None):
             where = f"configs.{name}.file"
-            config["content"] = _text_of(Path(path), root, where).replace("$", "$$")
+            config["content"] = _text_of(root / path, root, where).replace("$", "$$")
     return taken
 
 
-def seal(model: Tree, *, pins: Mapping[str, Pin], project: str, env: str, root: Path) -> str:
+def seal(model: Tree, *, pins: Mapping[str, Pin], project: str, env: str) -> str:
     """Close ``model`` and write it as the release's compose.yaml.
 
     Args:
@@ -110,7 +114,6 @@ def seal(model: Tree, *, pins: Mapping[str, Pin], project: str, env: str, root: 
         pins: the pinned image of each service.
         project: the project's name.
         env: the environment's name.
-        root: the folder the document's paths were resolved against: none of them may stay.
 
     Returns:
         YAML in which every string is quoted.
@@ -119,16 +122,17 @@ def seal(model: Tree, *, pins: Mapping[str, Pin], project: str, env: str, root: 
         ReleaseFailed: something cannot be sealed; says what, where and instead of what.
     """
     sealed: Tree = json.loads(json.dumps(model))
-    _refuse_clear_secrets(sealed)
+    refuse_forbidden(sealed)
+    for secret in (sealed.get("secrets") or {}).values():
+        if "environment" in secret:
+            secret["environment"] = SECRET_PREFIX + secret["environment"]
     for name, service in sealed["services"].items():
-        for key in _MACHINE_ONLY:
+        for key in _NOT_SEALED:
             service.pop(key, None)
         service["image"] = pins[name].pinned
-        _refuse_open_environment(name, service)
-        _refuse_source_mounts(name, service, root)
         _label(service, _labels(sealed, service, project, env))
     text = _HEADER + to_yaml(sealed)
-    _prove(text, sealed, root)
+    _prove(text, sealed)
     return text
 
 
@@ -144,9 +148,9 @@ def parse(data: bytes) -> Tree:
     return document
 
 
-def secret_variables(document: Tree) -> tuple[str, ...]:
-    """Return the variables that hold the release's secrets while it is brought up."""
-    secrets = (document.get("secrets") or {}).values()
+def secret_names(model: Tree) -> tuple[str, ...]:
+    """Return the names of the secrets that a model, not sealed yet, needs values for."""
+    secrets = (model.get("secrets") or {}).values()
     return tuple(sorted({item["environment"] for item in secrets if item.get("environment")}))
 
 
@@ -194,7 +198,9 @@ _Emitter.add_representer(dict, _represent_mapping)
 
 def _text_of(path: Path, root: Path, where: str) -> str:
     if not path.resolve().is_relative_to(root.resolve()):
-        raise InputError(f"{path} lies outside the project", where=where)
+        raise InputError(
+            f"{path} lies outside the project", where=where, hint="copy it into the project"
+        )
     try:
         text = path.read_bytes().decode("utf-8")
     except OSError as error:
@@ -206,38 +212,6 @@ def _text_of(path: Path, root: Path, where: str) -> str:
     if "\0" in text:
         raise InputError(f"{path} holds a NUL, which no config can", where=where)
     return text
-
-
-def _refuse_clear_secrets(document: Tree) -> None:
-    for name, secret in (document.get("secrets") or {}).items():
-        if "file" in secret or "content" in secret:
-            raise ReleaseFailed(
-                f"secret {name} would stand in the release in clear",
-                where=f"secrets.{name}",
-                hint=f"write secrets.{name}.environment: NAME; run asks the environment's secret "
-                "provider for it",
-            )
-
-
-def _refuse_open_environment(name: str, service: Tree) -> None:
-    for key, value in (service.get("environment") or {}).items():
-        if value is None:
-            raise ReleaseFailed(
-                f"{key} has no value: it would come from the shell of whoever runs the release",
-                where=f"services.{name}.environment",
-                hint=f"set {key} in environments/<env>/config.toml [vars]",
-            )
-
-
-def _refuse_source_mounts(name: str, service: Tree, root: Path) -> None:
-    for mount in service.get("volumes") or []:
-        source = mount.get("source")
-        if mount.get("type") == "bind" and source and Path(source).is_relative_to(root):
-            raise ReleaseFailed(
-                f"{source} is a folder of the machine that releases",
-                where=f"services.{name}.volumes",
-                hint="COPY it into the image, hand it in as a config, or use a named volume",
-            )
 
 
 def _labels(document: Tree, service: Tree, project: str, env: str) -> dict[str, str]:
@@ -256,26 +230,8 @@ def _label(service: Tree, labels: Mapping[str, str]) -> None:
     service["labels"] = {**(service.get("labels") or {}), **labels}
 
 
-def _prove(text: str, sealed: Tree, root: Path) -> None:
+def _prove(text: str, sealed: Tree) -> None:
     if parse(text.encode()) != sealed:
         raise ReleaseFailed("the sealed document does not read back as what was sealed")
     for reference in references(text, where="compose.yaml"):
         raise ReleaseFailed(f"${{{reference.name}}} is still open", where="the sealed document")
-    for where, value in _strings(sealed, ""):
-        if str(root) != "/" and re.search(rf"{re.escape(str(root))}(?:/|$)", value):
-            raise ReleaseFailed(
-                f"{value!r} is a path of the machine that releases",
-                where=where,
-                hint="a release may run elsewhere: name no path of the project in it",
-            )
-
-
-def _strings(value: Any, where: str) -> Iterator[tuple[str, str]]:
-    if isinstance(value, dict):
-        for key, item in value.items():
-            yield from _strings(item, f"{where}.{key}" if where else key)
-    elif isinstance(value, list):
-        for item in value:
-            yield from _strings(item, where)
-    elif isinstance(value, str):
-        yield where, value

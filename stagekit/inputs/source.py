@@ -5,33 +5,35 @@ from __future__ import annotations
 import os
 import shutil
 from pathlib import Path
-from urllib.parse import urlsplit, urlunsplit
 
 from stagekit import process
+from stagekit.events import Emit, Warned
 from stagekit.inputs.project import NOT_SOURCE
-from stagekit.process import Cancel
+from stagekit.process import Cancel, Result
 from stagekit.records import Source
 
 _LIMIT = 20.0
 
 
-def read_source(root: Path) -> Source:
+def read_source(root: Path, emit: Emit) -> Source:
     """Return commit, branch, remote and whether there are uncommitted changes of the source.
 
-    A folder outside git, or a machine without git, has an empty Source.
+    A folder outside git, or a machine without git, has an empty Source; a repository that git
+    refuses to look at, too, with a warning. What git cannot tell to be clean counts as dirty.
     """
-    commit = _git(root, "rev-parse", "--verify", "HEAD")
-    if not commit:
+    found = _git(root, "rev-parse", "--verify", "HEAD")
+    if not found or not found.ok:
+        if found and "dubious ownership" in found.stderr:
+            emit(Warned(f"git does not tell the commit: {found.stderr.strip().splitlines()[0]}"))
         return Source()
     excluded = [f":(exclude){name}" for name in NOT_SOURCE]
     changes = _git(root, "status", "--porcelain", "--untracked-files=normal", "--", ".", *excluded)
-    branch = _git(root, "symbolic-ref", "--short", "--quiet", "HEAD")
-    remote = _git(root, "config", "--get", "remote.origin.url")
     return Source(
-        commit=commit,
-        branch=branch or None,
-        dirty=bool(changes),
-        remote=_without_credentials(remote) if remote else None,
+        commit=found.stdout.strip(),
+        branch=_said(root, "symbolic-ref", "--short", "--quiet", "HEAD"),
+        dirty=not changes or not changes.ok or bool(changes.stdout.strip()),
+        remote=without_credentials(_said(root, "config", "--get", "remote.origin.url") or "")
+        or None,
     )
 
 
@@ -40,11 +42,26 @@ def commits_between(root: Path, old: str | None, new: str | None) -> tuple[str, 
     empty where git cannot tell."""
     if not old or not new or old == new:
         return ()
-    log = _git(root, "log", "--no-decorate", "--format=%h %s", "--max-count=100", f"{old}..{new}")
+    log = _said(root, "log", "--no-decorate", "--format=%h %s", "--max-count=100", f"{old}..{new}")
     return tuple((log or "").splitlines())
 
 
-def _git(root: Path, *arguments: str) -> str | None:
+def without_credentials(url: str) -> str:
+    """Leave out of a URL, or of git's ``user@host:path``, what could let somebody in."""
+    scheme, separator, rest = url.partition("://")
+    if not separator:
+        user, at, place = url.rpartition("@")
+        return f"{user.partition(':')[0]}{at}{place}"
+    place, slash, path = rest.partition("/")
+    return f"{scheme}://{place.rpartition('@')[2]}{slash}{path}".partition("?")[0]
+
+
+def _said(root: Path, *arguments: str) -> str | None:
+    found = _git(root, *arguments)
+    return found.stdout.strip() or None if found and found.ok else None
+
+
+def _git(root: Path, *arguments: str) -> Result | None:
     program = shutil.which("git")
     if program is None:
         return None
@@ -55,12 +72,4 @@ def _git(root: Path, *arguments: str) -> str | None:
         "GIT_TERMINAL_PROMPT": "0",
     }
     argv = (program, "-C", str(root), *arguments)
-    result = process.run(argv, env=environment, limit=_LIMIT, cancel=Cancel())
-    return result.stdout.strip() if result.ok else None
-
-
-def _without_credentials(remote: str) -> str:
-    parts = urlsplit(remote)
-    if "@" not in parts.netloc:
-        return remote
-    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+    return process.run(argv, env=environment, limit=_LIMIT, cancel=Cancel())

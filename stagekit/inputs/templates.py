@@ -26,9 +26,11 @@ from stagekit.inputs.merge import Tree
 from stagekit.inputs.project import upper
 
 _RESERVED = ("images", "stagekit")
-_RESERVED_PREFIXES = ("IMAGE_", "STAGEKIT_")
+_RESERVED_PREFIXES = ("IMAGE_", "STAGEKIT_", "COMPOSE_", "DOCKER_")
 
+_SYNTAX_HINT = "what is not meant for Jinja goes between {% raw %} and {% endraw %}"
 _UNDEFINED_HINT = "set it in environments/<env>/config.toml [vars]"
+_HAZARD = re.compile(r"""[\n\r"'\\$]|: | #""")
 _INVISIBLE = re.compile("[\x7f-\xa0\u2028\u2029\ufeff\ufffe\uffff\ud800-\udfff]")
 
 
@@ -66,15 +68,23 @@ def render(
     where = str(template.relative_to(root)) if template.is_relative_to(root) else str(template)
     seen = _everything(variables, images, env, project)
     source = _read(template, where)
-    text = _jinja(template, source, seen, where) if template.suffix == ".j2" else source
+    text = _jinja(template, source, _guarded(seen), where) if template.suffix == ".j2" else source
     flat = {name: plain_text(value) for name, value in _flat(seen).items()}
     _check_references(text, source, flat, where)
     return Rendered(text=text, where=where, variables=flat)
 
 
 def plain_text(value: Any) -> str:
-    """Write a scalar as an environment variable holds it: booleans as ``true`` and ``false``."""
-    return str(value).lower() if isinstance(value, bool) else str(value)
+    """Write a scalar as an environment variable holds it: booleans as ``true`` and ``false``.
+
+    Raises:
+        TypeError: it is no scalar.
+    """
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, str | int | float):
+        return str(value)
+    raise TypeError(f"{type(value).__name__} is no value that a document could hold")
 
 
 def quote(value: Any) -> str:
@@ -90,6 +100,8 @@ def quote(value: Any) -> str:
         return "[" + ", ".join(map(quote, value)) + "]"
     if isinstance(value, str):
         return _INVISIBLE.sub(_escape, json.dumps(value, ensure_ascii=False))
+    if isinstance(value, float):  # YAML's readers write floats each in their own way
+        return f'"{value}"'
     return plain_text(value)
 
 
@@ -107,13 +119,35 @@ def _escape(found: re.Match[str]) -> str:
     return f"\\u{ord(found[0]):04x}"
 
 
+class _Value(str):
+    """A variable's text, until something is done with it."""
+
+
+def _guarded(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _guarded(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_guarded(item) for item in value]
+    return _Value(value) if isinstance(value, str) else value
+
+
+def _finalize(value: Any) -> Any:
+    """Let a value into the document as it stands only where it cannot change what is around it."""
+    if isinstance(value, _Value) and _HAZARD.search(value):
+        raise ValueError(
+            "a value with a line break, a quote, '$', ': ' or ' #' would not arrive as it is: "
+            "write {{ … | yaml }} without quotes around it"
+        )
+    return value if isinstance(value, str) else plain_text(value)
+
+
 def _everything(
     variables: Tree, images: Mapping[str, str], env: str, project: str
 ) -> dict[str, Any]:
     for name in variables:
         if name in _RESERVED or name.startswith(_RESERVED_PREFIXES):
             raise InputError(
-                f"the name {name!r} is taken: it holds what stagekit itself tells templates",
+                f"the name {name!r} is taken: stagekit, Compose or Docker give it a meaning",
                 where=f"environments/{env} [vars]",
                 hint="rename the variable",
             )
@@ -142,11 +176,18 @@ def _jinja(template: Path, source: str, variables: Tree, where: str) -> str:
     import jinja2
     from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-    environment = ImmutableSandboxedEnvironment(
+    class Environment(ImmutableSandboxedEnvironment):
+        def getattr(self, obj: Any, attribute: str) -> Any:
+            """Find a variable before a method of the same name: ``web.items``."""
+            if isinstance(obj, dict) and attribute in obj:
+                return obj[attribute]
+            return super().getattr(obj, attribute)
+
+    environment = Environment(
         loader=_ConfinedLoader(template.parent),
         undefined=jinja2.StrictUndefined,
         keep_trailing_newline=True,
-        finalize=lambda value: plain_text(value) if isinstance(value, bool) else value,
+        finalize=_finalize,
         autoescape=False,
     )
     environment.filters.update(yaml=as_yaml, quote=quote, dollar=dollar)
@@ -155,14 +196,14 @@ def _jinja(template: Path, source: str, variables: Tree, where: str) -> str:
         return environment.get_template(template.name).render(variables)
     except jinja2.TemplateSyntaxError as error:
         at = f"{folder}{error.name or template.name}:{error.lineno}"
-        raise InputError(error.message or "wrong syntax", where=at) from error
+        raise InputError(error.message or "wrong syntax", where=at, hint=_SYNTAX_HINT) from error
     except jinja2.TemplateNotFound as error:
         raise InputError(f"no template {error.name!r} in {folder}", where=where) from error
     except Exception as error:  # whatever an expression of the template raises is the template's
         line = _line_in_template(error, template.name, template.parent)
         hint = _UNDEFINED_HINT if isinstance(error, jinja2.UndefinedError) else None
         raise InputError(
-            f"{error}",
+            str(error) or type(error).__name__,
             where=f"{folder}{line}",
             hint=hint,
             output=_line_shown(source, line, template.name),

@@ -59,7 +59,7 @@ class FileLedger:
             raise InputError(
                 f"no build {id!r}", where=str(path), hint="inv build.list shows those there are"
             )
-        return _read(Build, path)
+        return _same(_read(Build, path), path, id=id)
 
     def find_build(self, id: str) -> Stored[Build] | None:
         return self.build(id) if (self.root / "builds" / f"{_checked(id)}.toml").is_file() else None
@@ -95,14 +95,16 @@ class FileLedger:
                 where=str(path.parent),
                 hint=f"there are: {there}" if there else f"inv release --env {env} makes one",
             )
-        return _read(Release, path)
+        return _same(_read(Release, path), path, env=env, id=id)
 
     def release_folder(self, env: str, id: str) -> Path:
         return self.root / "releases" / _checked(env) / _checked(id)
 
     def release_files(self, env: str, id: str) -> Mapping[str, bytes]:
         folder = self.release_folder(env, id)
-        paths = (path for path in sorted(folder.rglob("*")) if path.is_file() or path.is_symlink())
+        paths = [
+            path for path in sorted(folder.rglob("*")) if path.is_symlink() or not path.is_dir()
+        ]
         return {
             str(path.relative_to(folder)): _bytes(path)
             for path in paths
@@ -128,7 +130,8 @@ class FileLedger:
         return sorted(numbers - {0}, reverse=True)
 
     def run(self, env: str, n: int) -> Stored[Run]:
-        return _read(Run, self.root / "runs" / _checked(env) / f"{n}.toml")
+        path = self.root / "runs" / _checked(env) / f"{n}.toml"
+        return _same(_read(Run, path), path, env=env, n=n)
 
     def unfinished_run(self, env: str) -> int | None:
         journals = (self.root / "runs" / _checked(env)).glob("*.journal")
@@ -226,7 +229,7 @@ def _entries(folder: Path) -> list[Path]:
 
 
 def _records(folder: Path) -> list[Path]:
-    return [path for path in _entries(folder) if path.suffix == ".toml"]
+    return [path for path in _entries(folder) if path.suffix == ".toml" and path.is_file()]
 
 
 def _number(id: str) -> int:
@@ -252,6 +255,8 @@ def _mtime(path: Path) -> float:
 
 def _bytes(path: Path) -> bytes:
     try:
+        if path.is_symlink() or not path.is_file():
+            raise LedgerError("not a regular file, as all of a record are", where=str(path))
         if path.stat().st_size > _RECORD_LIMIT:
             raise LedgerError("far larger than any record", where=str(path))
         return path.read_bytes()
@@ -262,3 +267,16 @@ def _bytes(path: Path) -> bytes:
 
 def _read(kind: type[Record], path: Path) -> Stored[Record]:
     return decode(kind, _bytes(path), where=str(path))
+
+
+def _same(stored: Stored[Record], path: Path, **stated: object) -> Stored[Record]:
+    """Refuse a record that stands where another belongs: copied, or renamed."""
+    for name, value in stated.items():
+        found = getattr(stored.record, name)
+        if found != value:
+            raise LedgerError(
+                f"this is the record of another one: its {name} is {found!r}, not {value!r}",
+                where=str(path),
+                hint="move it back to where it was",
+            )
+    return stored

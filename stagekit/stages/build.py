@@ -62,6 +62,7 @@ def gather(
     ci: CI | None,
     actor: str,
     name: Callable[[CI | None, Source], str],
+    emit: Emit,
 ) -> Facts:
     """Read what a build is decided from; change nothing.
 
@@ -70,13 +71,14 @@ def gather(
         ci: the CI job this runs in.
         actor: who builds.
         name: says which id the build should have.
+        emit: told of warnings.
 
     Raises:
         InputError: a Dockerfile is missing or empty.
     """
     for image in project.images:
         check_dockerfile(_spec(project, image, id=""))
-    source = read_source(project.root)
+    source = read_source(project.root, emit)
     return Facts(project=project, source=source, ci=ci, wanted_id=name(ci, source), actor=actor)
 
 

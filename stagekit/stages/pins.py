@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from stagekit.engine.reference import split_reference
-from stagekit.errors import RegistryError
+from stagekit.digest import is_digest
+from stagekit.engine.reference import familiar, split_reference
+from stagekit.errors import InputError, RegistryError
 from stagekit.events import Emit, step
 from stagekit.protocols import Engine
-from stagekit.records import Build, Pin, PinKind, Release
+from stagekit.records import Build, Pin, Release
 
 
 def pin_images(
@@ -20,9 +21,9 @@ def pin_images(
 ) -> dict[str, Pin]:
     """Pin each service's image.
 
-    Images of the build are pinned by its record. Others keep the pin of the last release while
-    the template asks for the same; else the registry is asked, and where it does not answer, the
-    engine.
+    Images of the build, by whatever tag, are pinned by its record. Others keep the pin of the last
+    release while the template asks for the same; else the registry is asked, and where it does
+    not answer, the engine.
 
     Args:
         asked: image by service.
@@ -33,14 +34,21 @@ def pin_images(
 
     Raises:
         RegistryError: an image is known to neither registry nor engine.
+        InputError: what follows an ``@`` is no digest.
     """
-    own = {image.pin: image for image in build.images.values()}
+    own = {familiar(image.repository): image for image in build.images.values()}
+    ids = {image.image_id: image for image in build.images.values()}
     known = {pin.asked: pin for pin in previous.pins.values()} if previous else {}
     found: dict[str, Pin] = {}
     for text in sorted(set(asked.values())):
-        if text in own:
-            kind: PinKind = "digest" if own[text].digest else "image id"
-            found[text] = Pin(asked=text, pinned=text, kind=kind)
+        repository, version = split_reference(text)
+        built = ids.get(text) or own.get(familiar(repository))
+        if "@" in text and not is_digest(version or ""):
+            raise InputError(f"{version} is no digest", where=f"image {text}")
+        if built and ("@" not in text or text == built.pin):
+            found[text] = Pin(
+                asked=text, pinned=built.pin, kind="digest" if built.digest else "image id"
+            )
         elif text in known and known[text].kind == "digest":
             found[text] = known[text]  # a release of configuration alone moves no database
         else:
@@ -52,9 +60,10 @@ def pin_images(
 
 def _pin(text: str, engine: Engine) -> Pin:
     """Ask the registry which bytes a reference means; else the engine which ones it has."""
-    repository, _ = split_reference(text)
+    name, version = split_reference(text)
+    repository = familiar(name)
     if "@" in text:
-        return Pin(asked=text, pinned=text, kind="digest")
+        return Pin(asked=text, pinned=f"{repository}@{version}", kind="digest")
     try:
         answered = engine.registry_digest(text)
     except RegistryError as error:

@@ -6,7 +6,7 @@ import errno
 import socket
 from collections.abc import Iterable, Sequence
 
-from stagekit.protocols import Container, Engine, Port
+from stagekit.protocols import ANY_ADDRESS, Container, Engine, Port
 
 
 def conflicts(wanted: Sequence[tuple[str, Port]], project: str, engine: Engine) -> tuple[str, ...]:
@@ -31,7 +31,7 @@ def conflicts(wanted: Sequence[tuple[str, Port]], project: str, engine: Engine) 
             continue  # a range: the engine takes what is free in it
         holder = _holder(others, port)
         mine = any(held.meets(port) for held in own)
-        if holder is None and not mine and engine.local and not _free(port):
+        if holder is None and not mine and engine.local and not all(map(_free, _places(port))):
             holder = "another program"
         if holder:
             found.append(f"port {port.number}, which {service} publishes, is taken by {holder}")
@@ -45,10 +45,21 @@ def _holder(containers: Iterable[Container], port: Port) -> str | None:
     return None
 
 
+def _places(port: Port) -> tuple[Port, ...]:
+    """Return what has to be free: on every address means on IPv6's as well."""
+    return (port, Port("::", port.number, port.protocol)) if port.host == ANY_ADDRESS else (port,)
+
+
 def _free(port: Port) -> bool:
     kind = socket.SOCK_DGRAM if port.protocol == "udp" else socket.SOCK_STREAM
     family = socket.AF_INET6 if ":" in port.host else socket.AF_INET
-    with socket.socket(family, kind) as probe:
+    try:
+        probe = socket.socket(family, kind)
+    except OSError:
+        return True  # this machine has no IPv6
+    with probe:
+        if family == socket.AF_INET6:
+            probe.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         if port.protocol != "udp":
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

@@ -18,6 +18,7 @@ from stagekit.protocols import Container, Engine, Observation, Runner
 from stagekit.records import ContainerFailure, ContainerSeen, Pin, Release
 
 _LOG_LINES = 20
+_RESTARTED_SETTLE = 10.0
 _POLL = 0.2
 
 
@@ -36,8 +37,11 @@ def settle(
     complaint: tuple[str, ...],
     engine: Engine,
     cancel: Cancel,
-) -> tuple[Container, ...]:
+) -> tuple[tuple[Container, ...], float]:
     """Watch the release until every service is up and has held for its settle time.
+
+    A container that has restarted lately has to hold for longer: it may be in a loop whose rounds
+    are longer than the settle time.
 
     Args:
         release: what was brought up.
@@ -48,19 +52,22 @@ def settle(
         cancel: stops it.
 
     Returns:
-        Its containers.
+        Its containers, and for how many seconds they held.
 
     Raises:
         NotProven: one of them failed, restarted, or did not become healthy in time.
     """
     wanted = replicas(document)
     first = _until_up(release, wanted, runner, complaint, engine, cancel)
-    _wait(release.deploy.settle, cancel)
-    second = runner.observe(release)
+    seconds = release.deploy.settle
+    if any(item.restarts and item.is_young for item in first.containers):
+        seconds = max(seconds, _RESTARTED_SETTLE)
+    _wait(seconds, cancel)
+    second = runner.observe(release.compose_project)
     troubles = _troubles(second, wanted) | _changes(first, second)
     if troubles:
         raise _not_proven(release, troubles, (), engine)
-    return second.containers
+    return second.containers, seconds
 
 
 def compare(
@@ -123,13 +130,11 @@ def _until_up(
     deadline = monotonic() + release.deploy.timeout
     while True:
         cancel.check()
-        observed = runner.observe(release)
+        observed = runner.observe(release.compose_project)
         troubles = _troubles(observed, wanted)
         if not troubles:
             return observed
-        # The runner has waited already: what it complains of will not mend itself.
-        final = bool(complaint) or monotonic() > deadline
-        if final or not all(trouble.passing for trouble in troubles.values()):
+        if monotonic() > deadline or not all(trouble.passing for trouble in troubles.values()):
             raise _not_proven(release, troubles, complaint, engine)
         sleep(_POLL)
 
@@ -141,7 +146,7 @@ def _troubles(observed: Observation, wanted: dict[str, int]) -> dict[str, _Troub
         found = [trouble for item in containers if (trouble := _trouble(item))]
         if len(containers) != count:
             text = f"{len(containers)} of {count} containers"
-            found.append(_Trouble(text, passing=len(containers) < count))
+            found.append(_Trouble(text, passing=False))  # the runner has started all it will
         if found:
             troubles[service] = min(found, key=lambda trouble: trouble.passing)  # a lasting one
     return troubles
@@ -153,8 +158,7 @@ def _trouble(container: Container) -> _Trouble | None:
         return None if container.done else _Trouble(text, False, container)
     if container.state != "running":
         detail = f": {container.error}" if container.error else ""
-        passing = container.state in ("created", "restarting")
-        return _Trouble(f"{container.state}{detail}", passing, container)
+        return _Trouble(f"{container.state}{detail}", container.state == "restarting", container)
     if container.health == "unhealthy":
         text = f"unhealthy: {container.health_output or 'its check fails'}"
         return _Trouble(text, False, container)

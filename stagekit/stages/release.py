@@ -155,9 +155,7 @@ def decide(facts: Facts) -> Plan:
         ReleaseFailed: something in it cannot be sealed.
     """
     env, project = facts.environment, facts.project
-    compose_file = seal.seal(
-        facts.model, pins=facts.pins, project=project.name, env=env.name, root=project.root
-    )
+    compose_file = seal.seal(facts.model, pins=facts.pins, project=project.name, env=env.name)
     files = {
         "compose.yaml": compose_file.encode(),
         "variables.toml": _variables_file(env.variables),
@@ -175,7 +173,7 @@ def decide(facts: Facts) -> Plan:
         ci=facts.ci,
         commits=facts.commits,
         deploy=env.deploy,
-        secrets=seal.secret_variables(facts.model),
+        secrets=seal.secret_names(facts.model),
         versions=Versions(stagekit=__version__, compose=facts.compose_version),
         pins=facts.pins,
     )

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from stagekit.events import Emit
+from stagekit.errors import LedgerError
+from stagekit.events import Emit, Warned
 from stagekit.inputs.seal import replicas
 from stagekit.protocols import Container, Engine, Ledger, Runner
 from stagekit.records import Part, Pin, Release, Run
@@ -53,22 +54,23 @@ def status_of(
     *,
     ledger: Ledger,
     engine: Engine,
-    runner: Callable[[Release], Runner],
+    runner: Callable[[str], Runner],
     emit: Emit,
 ) -> EnvironmentStatus | None:
     """Return how an environment stands, or None where nothing was ever run.
 
+    A release that was changed since it was sealed is warned of: what runs can still be seen.
+
     Raises:
-        LedgerError: the release that was run last is not what was sealed.
+        LedgerError: its record cannot be read.
     """
     last = last_run(ledger, env, emit)
     if last is None:
         return None
-    stored, document = verified(ledger, env, last.record.release.id)
-    release = stored.record
-    observed = runner(release).observe(release)
+    release = ledger.release(env, last.record.release.id).record
+    observed = runner(last.record.runner).observe(release.compose_project)
     build = ledger.find_build(release.build.id)
-    services = () if _stopped(last.record, observed.containers) else replicas(document).items()
+    wanted = {} if _stopped(last.record, observed.containers) else _wanted(ledger, release, emit)
     return EnvironmentStatus(
         env=env,
         release=release.id,
@@ -81,9 +83,17 @@ def status_of(
         engine_local=release.engine_local,
         services=tuple(
             _service(name, count, observed.of(name), release.pins[name], engine)
-            for name, count in sorted(services)
+            for name, count in sorted(wanted.items())
         ),
     )
+
+
+def _wanted(ledger: Ledger, release: Release, emit: Emit) -> dict[str, int]:
+    try:
+        return replicas(verified(ledger, release.env, release.id).document)
+    except LedgerError as error:
+        emit(Warned(str(error)))
+        return dict.fromkeys(release.pins, 1)
 
 
 def _stopped(run: Run, containers: tuple[Container, ...]) -> bool:
@@ -106,5 +116,6 @@ def _service(
         wanted=wanted,
         since=first.started if first else None,
         image=pin.pinned,
-        proven=bool(containers) and all(proof.runs(item, pin, engine) for item in containers),
+        proven=(bool(containers) or wanted == 0)
+        and all(proof.runs(item, pin, engine) for item in containers),
     )

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from stagekit import digest
 from stagekit.errors import InputError, LedgerError
 from stagekit.inputs.merge import Tree
 from stagekit.inputs.seal import parse
 from stagekit.protocols import Ledger
-from stagekit.records import Release, Stored
+from stagekit.records import Part, Release, Stored
 
 
-def verified(ledger: Ledger, env: str, release_id: str | None) -> tuple[Stored[Release], Tree]:
-    """Return a release and its document, after checking that it is byte for byte what was sealed.
+class Verified(Part, frozen=True):
+    """A release that was checked: its record, and its compose.yaml as bytes and parsed."""
+
+    release: Stored[Release]
+    text: bytes
+    document: Tree
+
+
+def verified(ledger: Ledger, env: str, release_id: str | None) -> Verified:
+    """Return a release after checking that it is byte for byte what was sealed.
 
     Args:
         ledger: where it is.
@@ -31,22 +37,18 @@ def verified(ledger: Ledger, env: str, release_id: str | None) -> tuple[Stored[R
     release = ledger.release(env, id)
     where = str(ledger.release_folder(env, id))
     files = ledger.release_files(env, id)
-    _check_content(release.record, files, where)
-    _check_chain(release.record, ledger, where)
-    return release, parse(files["compose.yaml"])
-
-
-def _check_content(release: Release, files: Mapping[str, bytes], where: str) -> None:
-    """Raise LedgerError unless a release's files are the ones it was sealed with."""
-    if digest.of_tree(files) != release.content_digest:
+    if digest.of_tree(files) != release.record.content_digest:
         raise LedgerError(
-            f"release {release.name} was changed after it was sealed",
+            f"release {release.record.name} was changed after it was sealed",
             where=where,
-            hint=f"inv release --env {release.env} makes a new one; a sealed one is never edited",
+            hint=f"inv release --env {env} makes a new one; a sealed one is never edited",
         )
+    _check_build(release.record, ledger, where)
+    text = files["compose.yaml"]
+    return Verified(release=release, text=text, document=parse(text))
 
 
-def _check_chain(release: Release, ledger: Ledger, where: str) -> None:
+def _check_build(release: Release, ledger: Ledger, where: str) -> None:
     """Compare the build the release names with the ledger's, where it is at hand."""
     build = ledger.find_build(release.build.id)
     if build and build.digest != release.build.digest:

@@ -1,0 +1,93 @@
+"""What a release may not hold: clear secrets, values from the runner's shell, and paths of the
+machine that releases. Compose leaves paths as they were written: what is relative means nothing on
+another machine.
+"""
+
+from __future__ import annotations
+
+import re
+
+from stagekit.errors import ReleaseFailed
+from stagekit.inputs.merge import Tree
+
+
+def refuse_forbidden(model: Tree) -> None:
+    """Look through a Compose model that is about to be sealed.
+
+    Raises:
+        ReleaseFailed: says what, where, and what to write instead.
+    """
+    _refuse_clear_secrets(model)
+    _refuse_volume_paths(model)
+    for name, service in model["services"].items():
+        _refuse_open_environment(name, service)
+        _refuse_mounts(name, service)
+        _refuse_host_files(name, service)
+
+
+def _refuse_clear_secrets(document: Tree) -> None:
+    for name, secret in (document.get("secrets") or {}).items():
+        if "file" in secret or "content" in secret:
+            raise ReleaseFailed(
+                f"secret {name} would stand in the release in clear",
+                where=f"secrets.{name}",
+                hint=f"write secrets.{name}.environment: NAME; run asks the environment's secret "
+                "provider for it",
+            )
+
+
+def _refuse_volume_paths(document: Tree) -> None:
+    for name, volume in (document.get("volumes") or {}).items():
+        device = ((volume or {}).get("driver_opts") or {}).get("device", "")
+        if _is_relative(str(device)):
+            raise ReleaseFailed(
+                f"{device} is a path of the machine that releases",
+                where=f"volumes.{name}.driver_opts.device",
+            )
+
+
+def _refuse_open_environment(name: str, service: Tree) -> None:
+    for key, value in (service.get("environment") or {}).items():
+        if value is None:
+            raise ReleaseFailed(
+                f"{key} has no value: it would come from the shell of whoever runs the release",
+                where=f"services.{name}.environment",
+                hint=f"set {key} in environments/<env>/config.toml [vars]",
+            )
+
+
+def _refuse_mounts(name: str, service: Tree) -> None:
+    for mount in service.get("volumes") or []:
+        if mount.get("type") == "bind" and not str(mount.get("source", "/")).startswith("/"):
+            raise ReleaseFailed(
+                f"{mount['source']} is a folder of the machine that releases",
+                where=f"services.{name}.volumes",
+                hint="COPY it into the image, hand it in as a config, or use a named volume",
+            )
+        if not str(mount.get("target", "/")).startswith("/"):
+            raise ReleaseFailed(
+                f"{mount['target']!r} is no absolute path in the container",
+                where=f"services.{name}.volumes",
+                hint="volumes of one letter need the long form: source and target",
+            )
+
+
+def _refuse_host_files(name: str, service: Tree) -> None:
+    for device in service.get("devices") or []:
+        if _is_relative(str(device.get("source", "/"))):
+            raise ReleaseFailed(
+                f"{device['source']} is a path of the machine that releases",
+                where=f"services.{name}.devices",
+            )
+    for option in service.get("security_opt") or []:
+        profile = re.fullmatch(r"seccomp[:=](.*)", option)
+        if profile and not profile[1].startswith(("/", "{")) and "/" in profile[1]:
+            raise ReleaseFailed(
+                f"{profile[1]} is a file of the machine that releases",
+                where=f"services.{name}.security_opt",
+                hint="name a profile by its absolute path on the engine's host",
+            )
+
+
+def _is_relative(path: str) -> bool:
+    return path.startswith(("./", "../", "~"))
