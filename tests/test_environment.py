@@ -84,6 +84,26 @@ def test_set_is_the_strongest_layer_with_an_origin_of_its_own(tmp_path: Path) ->
     assert set(environment.variables.origins.values()) == {"--set"}
 
 
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("true", True),
+        ("false", False),
+        ("True", "True"),
+        ("yes", "yes"),
+        ("1", "1"),
+        ("", ""),
+        ("true ", "true "),
+        ("null", "null"),
+    ],
+)
+def test_set_knows_booleans_and_text(tmp_path: Path, text: str, value: object) -> None:
+    """``true`` and ``false`` are what a template's ``if`` expects; the rest is as it was typed."""
+    environment = load(tmp_path, "[vars.web]\ndebug = 1\n", f"web.debug={text}")
+    assert environment.variables.values == {"web": {"debug": value}}
+    assert type(environment.variables.values["web"]["debug"]) is type(value)
+
+
 @pytest.mark.parametrize("text", ["A", "=x", "A B=x", "a-b=x", "web.=x", "1A=x", "A=1 B.A"])
 def test_set_without_a_name_and_a_value_is_refused(tmp_path: Path, text: str) -> None:
     """The error shows what was typed and what is wanted."""
@@ -96,7 +116,7 @@ def test_set_without_a_name_and_a_value_is_refused(tmp_path: Path, text: str) ->
 
 
 def test_set_below_a_value_is_refused(tmp_path: Path) -> None:
-    """``--set a=1 --set a.b=2`` cannot both be meant."""
+    """``--set a=1 --set a.b=2`` cannot both be meant, in either order."""
     assert refusal(tmp_path, "", "a=1", "a.b=2").where == "--set"
 
 
@@ -146,6 +166,43 @@ def test_an_unknown_setting_of_base_is_blamed_on_base(tmp_path: Path) -> None:
     with pytest.raises(InputError) as caught:
         load_environment(project, "dev")
     assert caught.value.where == "environments/base/config.toml [stagekit]"
+
+
+def test_set_above_a_value_is_refused(tmp_path: Path) -> None:
+    """The table that was begun is not replaced by a value without a word."""
+    error = refusal(tmp_path, "", "a.b=2", "a=1")
+    assert error.where == "--set"
+    assert error.what.startswith("a is above")
+
+
+@pytest.mark.parametrize("value", ["1", '"x"', "[]", "true", "2026-01-01"])
+@pytest.mark.parametrize("table", ["vars", "stagekit"])
+def test_a_value_where_a_table_should_be_is_said(tmp_path: Path, table: str, value: str) -> None:
+    """With the table's head to write instead."""
+    error = refusal(tmp_path, f"{table} = {value}\n")
+    assert error.what == f"{table} is not a table"
+    assert error.where == "environments/dev/config.toml"
+    assert error.hint == f"write [{table}]"
+
+
+@pytest.mark.parametrize("setting", ["timeout = 0", "settle = 3601", "timeout = 86401"])
+@pytest.mark.parametrize("holder", ["base", "dev"])
+def test_a_number_out_of_range_is_blamed_on_its_file(
+    tmp_path: Path, setting: str, holder: str
+) -> None:
+    """The file that says so, not the one on top of it."""
+    text = f"[stagekit]\n{setting}\n"
+    configs = {"base": "[stagekit]\ntimeout = 9\n", "dev": "[stagekit]\nengine = 'x'\n"}
+    with pytest.raises(InputError, match=setting.partition(" ")[0]) as caught:
+        load_environment(project_with(tmp_path, **{**configs, holder: text}), "dev")
+    assert caught.value.where == f"environments/{holder}/config.toml [stagekit]"
+
+
+def test_the_limits_themselves_are_fine(tmp_path: Path) -> None:
+    """A day to come up, an hour to settle, or no time to settle at all."""
+    assert load(tmp_path, "[stagekit]\ntimeout = 86400\nsettle = 3600\n").deploy.settle == 3600
+    (tmp_path / "other").mkdir()
+    assert load(tmp_path / "other", "[stagekit]\ntimeout = 0.1\nsettle = 0\n").deploy.settle == 0
 
 
 def test_a_config_that_is_not_text_is_refused(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -95,6 +96,65 @@ x-y: ${V:-}
 def test_a_reference_has_its_line(text: str, lines: dict[str, int]) -> None:
     """The line is the file's own, also in block texts and second documents."""
     assert {item.name: item.line for item in references(text, where="x")} == lines
+
+
+GUARDED = [
+    ("${X:-${Y}}", {}, ["Y"]),
+    ("${X:-${Y}}", {"X": "x"}, []),
+    ("${X-${Y}}", {}, ["Y"]),
+    ("${X-${Y}}", {"X": "x"}, []),
+    ("${X:+${Y}}", {}, []),
+    ("${X:+${Y}}", {"X": "x"}, ["Y"]),
+    ("${X+${Y}}", {}, []),
+    ("${X+${Y}}", {"X": "x"}, ["Y"]),
+    ("${X:-${Y:-${Z}}}", {}, ["Z"]),
+    ("${X:-${Y:-${Z}}}", {"X": "x"}, []),
+    ("${X:-${Y:-${Z}}}", {"Y": "y"}, []),
+    ("${X:+${Y:-${Z}}}", {"X": "x"}, ["Z"]),
+    ("${X:+${Y:-${Z}}}", {"X": "x", "Y": "y"}, []),
+    ("${X:+${Y:-${Z}}}", {}, []),
+    ("${X:-1} ${Y}", {}, ["Y"]),
+    ("${X:-${Y} ${Y}}${Y}", {"X": "x"}, ["Y"]),
+]
+
+
+@pytest.mark.parametrize(("text", "values", "lacking"), GUARDED)
+def test_what_stands_in_a_default_is_needed_only_where_the_default_is(
+    text: str, values: dict[str, str], lacking: list[str]
+) -> None:
+    """``${X:-${Y}}`` needs Y only without X, ``${X:+${Y}}`` only with it."""
+    asked = references(json.dumps({"a": text}), where="x")
+    assert [item.name for item in asked if item.lacks_value(values)] == lacking
+
+
+@pytest.mark.parametrize(("text", "values", "lacking"), GUARDED)
+def test_compose_itself_misses_the_same_values(
+    tmp_path: Path, text: str, values: dict[str, str], lacking: list[str]
+) -> None:
+    """What we would refuse is what the real Compose would make a blank, and warn of."""
+    compose = find_compose(os.environ, {})
+    result = process.run(
+        [str(compose.program), "--file", "-", "config"],
+        env=values,
+        limit=30,
+        cancel=process.Cancel(),
+        cwd=tmp_path,
+        stdin=json.dumps({"services": {"web": {"image": "x", "command": [text]}}}).encode(),
+    )
+    assert result.ok, result.stderr
+    warned = re.findall(r'The \\"(\w+)\\" variable is not set', result.stderr)
+    assert set(warned) == set(lacking)
+
+
+def test_a_must_is_one_wherever_it_is_looked_at() -> None:
+    """``${X?}`` needs its value; within another's default, only where that is taken."""
+    [plain] = references("a: ${X?must}", where="x")
+    assert plain.lacks_value({})
+    assert not plain.lacks_value({"X": "x"})
+    _, inner = references("a: ${X:-${Y:?must}}", where="x")
+    assert inner == Reference("Y", 1, required=True, guards=(("X", False),))
+    assert inner.lacks_value({})
+    assert not inner.lacks_value({"X": "x"})
 
 
 def test_keys_and_comments_are_not_looked_at() -> None:

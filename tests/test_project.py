@@ -111,6 +111,15 @@ def test_an_unknown_setting_is_told_the_known_ones(tmp_path: Path) -> None:
     assert "known: name, registry, builder, template, images" in error.what
 
 
+def test_two_images_of_one_variable_are_refused(tmp_path: Path) -> None:
+    """``${IMAGE_MY_APP}`` could only be one of them; both are named."""
+    text = "[project]\nname = 'shop'\n[tool.stagekit.images.{}]\n[tool.stagekit.images.{}]\n"
+    error = refusal(tmp_path, text.format("my-app", "my_app"))
+    assert error.what == "images my-app and my_app would both be ${IMAGE_MY_APP}"
+    assert error.where == "pyproject.toml [tool.stagekit.images]"
+    assert set(load(tmp_path, text.format("my-app", "myapp")).images) == {"my-app", "myapp"}
+
+
 def test_a_context_that_a_link_leads_out_of_is_refused(tmp_path: Path) -> None:
     """A build's source is in the repository, also by way of symbolic links."""
     root = tmp_path / "root"

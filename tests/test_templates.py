@@ -71,12 +71,21 @@ def test_tables_and_lists_are_no_compose_variables(tmp_path: Path) -> None:
     assert set(result.variables) == {"S", "IMAGE_WEB_APP", "STAGEKIT_ENV", "STAGEKIT_PROJECT"}
 
 
-@pytest.mark.parametrize("name", ["images", "stagekit"])
+@pytest.mark.parametrize(
+    "name", ["images", "stagekit", "IMAGE_WEB_APP", "IMAGE_x", "STAGEKIT_ENV", "STAGEKIT_OWN"]
+)
 def test_a_variable_cannot_hide_stagekits_own(tmp_path: Path, name: str) -> None:
-    """The two reserved names are refused with the file to change."""
+    """Neither form of what stagekit itself tells a template: refused with the file to change."""
     error = refusal(tmp_path, "a: 1\n", **{name: "x"})
     assert error.where == "environments/prod [vars]"
     assert name in error.what
+
+
+def test_a_name_that_only_looks_like_stagekits_own_is_free(tmp_path: Path) -> None:
+    """What is taken is a prefix, in its own spelling."""
+    names = {"IMAGES": "a", "image_web": "b", "MY_IMAGE_X": "c", "STAGEKIT": "d"}
+    result = rendered(tmp_path, "a: ${IMAGES}${image_web}${MY_IMAGE_X}${STAGEKIT}\n", **names)
+    assert names.items() <= result.variables.items()
 
 
 @pytest.mark.parametrize(
@@ -112,6 +121,16 @@ def test_a_default_stands_in_for_a_value(tmp_path: Path) -> None:
     """``${X:-1}`` asks for nothing, nor does Jinja's own default."""
     text = "a: ${X:-1} {{ Y | default('2') }}\n"
     assert rendered(tmp_path, text).text == "a: ${X:-1} 2\n"
+
+
+def test_a_value_within_a_default_is_asked_for_where_the_default_counts(tmp_path: Path) -> None:
+    """With X, ``${X:-${Y}}`` is whole; without it, Y is what is missing, on its line."""
+    text = "b: 1\na: ${X:-${Y}}\n"
+    assert rendered(tmp_path, text, X="1").text == text
+    error = refusal(tmp_path, text)
+    assert error.where == "templates/compose.yaml.j2:2"
+    assert error.what == "${Y} has no value"
+    assert rendered(tmp_path, "a: ${X:+${Y}}\n").text == "a: ${X:+${Y}}\n"
 
 
 def test_a_missing_name_in_an_included_file_is_said_there(tmp_path: Path) -> None:
