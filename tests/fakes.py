@@ -215,10 +215,12 @@ class FakeRunner:
         self._complaint = complaint
         self.calls: list[str] = []
         self.secrets: dict[str, str] = {}
+        self.document = b""
 
     def up(
         self,
         release: Release,
+        document: bytes,
         folder: Path,
         *,
         secrets: Mapping[str, str],
@@ -226,14 +228,15 @@ class FakeRunner:
         cancel: Cancel,
     ) -> tuple[str, ...]:
         self.calls.append("up")
+        self.document = document
         self.secrets = dict(secrets)
         return self._complaint
 
-    def observe(self, release: Release) -> Observation:
+    def observe(self, project: str) -> Observation:
         self.calls.append("observe")
         return self._observations.pop(0) if len(self._observations) > 1 else self._observations[0]
 
-    def down(self, release: Release, folder: Path, *, emit: Emit, cancel: Cancel) -> None:
+    def down(self, project: str, *, emit: Emit, cancel: Cancel) -> None:
         self.calls.append("down")
 
 

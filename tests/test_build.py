@@ -113,7 +113,7 @@ def test_gathering_asks_for_a_name_by_ci_and_source(tmp_path: Path) -> None:
         asked.append((ci, source))
         return "n"
 
-    facts = stage.gather(where, ci=GOCD, actor="ann", name=name)
+    facts = stage.gather(where, ci=GOCD, actor="ann", name=name, emit=Heard())
     assert (facts.wanted_id, facts.source) == ("n", Source())
     assert asked == [(GOCD, Source())]
 
@@ -269,6 +269,6 @@ def test_a_missing_dockerfile_takes_no_id(tmp_path: Path, text: str | None, what
     file = tmp_path / "api/Dockerfile"
     file.unlink() if text is None else file.write_text(text)
     with pytest.raises(InputError, match=what) as caught:
-        stage.gather(where, ci=None, actor="ann", name=lambda *_: "n")
+        stage.gather(where, ci=None, actor="ann", name=lambda *_: "n", emit=Heard())
     assert caught.value.where == "image api"
     assert not (tmp_path / "artifacts").exists()

@@ -17,10 +17,11 @@ def test_compose_is_asked_for_its_version() -> None:
 
 
 def test_compose_normalises_what_it_reads_from_stdin() -> None:
-    """JSON comes back; relative paths start from the project."""
+    """JSON comes back; paths stay as they were written."""
     assert commands.compose_config(COMPOSE, name="shop-prod", folder=FOLDER) == (
         *("/bin/docker-compose", "--ansi", "never", "--project-name", "shop-prod"),
-        *("--project-directory", "/project", "--file", "-", "config", "--format", "json"),
+        *("--project-directory", "/project", "--file", "-"),
+        *("config", "--no-path-resolution", "--format", "json"),
     )
 
 
@@ -28,19 +29,18 @@ def test_up_adds_nothing_to_a_release() -> None:
     """Nothing is pulled, nothing is built, what is no longer in the release goes."""
     assert commands.compose_up(COMPOSE, name="shop-prod", folder=FOLDER, timeout=120) == (
         *("/bin/docker-compose", "--ansi", "never", "--project-name", "shop-prod"),
-        *("--project-directory", "/project", "--file", "/project/compose.yaml"),
+        *("--project-directory", "/project", "--file", "-"),
         *("up", "--detach", "--wait", "--wait-timeout", "120", "--remove-orphans"),
         *("--pull", "never", "--no-build"),
     )
 
 
 def test_down_leaves_volumes() -> None:
-    """Containers and networks go; data never does."""
+    """Containers and networks go, by the project's name alone; data never does."""
     argv = commands.compose_down(COMPOSE, name="shop-prod", folder=FOLDER)
     assert argv == (
         *("/bin/docker-compose", "--ansi", "never", "--project-name", "shop-prod"),
-        *("--project-directory", "/project", "--file", "/project/compose.yaml"),
-        *("down", "--remove-orphans"),
+        *("--project-directory", "/project", "down", "--remove-orphans"),
     )
 
 

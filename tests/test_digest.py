@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from stagekit.digest import of_bytes, of_tree
+from stagekit.digest import is_digest, of_bytes, of_tree
 
 
 def sha256sum(root: Path, names: list[str]) -> str:
@@ -60,3 +60,23 @@ def test_the_order_of_the_files_does_not_matter() -> None:
 def test_a_digest_is_written_as_oci_writes_it() -> None:
     """``sha256:`` and 64 hex digits."""
     assert of_bytes(b"x") == "sha256:" + hashlib.sha256(b"x").hexdigest()
+    assert is_digest(of_bytes(b"x"))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "sha256:",
+        "sha256:" + "0" * 63,
+        "sha256:" + "0" * 65,
+        "sha256:" + "A" * 64,
+        "sha512:" + "0" * 64,
+        "0" * 64,
+        "sha256:" + "0" * 64 + "\n",
+        "x@sha256:" + "0" * 64,
+    ],
+)
+def test_anything_else_is_no_digest(text: str) -> None:
+    """Malformed ones that Compose would accept are told apart, not even a line's end passes."""
+    assert not is_digest(text)

@@ -147,7 +147,7 @@ def test_the_engine_that_was_named_must_answer(bare: dict[str, str], tmp_path: P
     url = f"unix://{tmp_path}/none.sock"
     error = refusal({**bare, "DOCKER_HOST": url})
     assert not isinstance(error, NoEngine)
-    assert str(error).startswith(f"{url}: the engine cannot be reached to answer: no such file")
+    assert str(error).startswith(f"{url}: the engine does not answer: no such file")
 
 
 @pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")

@@ -189,10 +189,27 @@ def test_what_is_not_yaml_is_said_by_its_line(text: str, where: str) -> None:
     assert caught.value.where == where
 
 
-def test_nesting_without_end_is_an_error() -> None:
-    """A document nested deeper than Python can follow is refused, not a crash."""
-    with pytest.raises(InputError, match="not YAML"):
-        references("a: " + "[" * 3000 + "]" * 3000, where="x")
+@pytest.mark.parametrize(
+    "text",
+    [
+        "\na: " + "[" * 3000 + "]" * 3000,
+        "\na: " + "{a: " * 3000 + "}" * 3000,
+        "\n" + "- " * 3000,
+        "\n" + "? " * 3000,
+        "\na: " + "[" * 10**6,
+    ],
+)
+def test_nesting_without_end_is_an_error(text: str) -> None:
+    """A document nested deeper than a parser can follow is refused, not a crash."""
+    with pytest.raises(InputError, match="nested too deeply") as caught:
+        references(text, where="x")
+    assert caught.value.where == "x:2"
+
+
+def test_many_brackets_side_by_side_are_not_deep() -> None:
+    """Depth counts, not number; nor do the braces of variables add up."""
+    text = "a: [" + "[], " * 3000 + "]\nb: [" + '"${X}", ' * 3000 + "]\n"
+    assert len(found(text)) == 3000
 
 
 @given(st.text(max_size=30))
@@ -202,4 +219,4 @@ def test_any_text_is_yaml_or_an_input_error(text: str) -> None:
         found(text)
     except InputError:
         return
-    list(yaml.compose_all(text, Loader=yaml.SafeLoader))
+    list(yaml.compose_all(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import multiprocessing
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -222,18 +223,62 @@ def test_a_record_that_is_a_folder_or_gone_is_an_error(ledger: FileLedger) -> No
     released(ledger)
     path = ledger.root / "releases/prod/v1/release.toml"
     path.unlink()
-    with pytest.raises(LedgerError, match="no such file"):
+    with pytest.raises(LedgerError, match="not a regular file"):
         ledger.release("prod", "v1")
     path.mkdir()
-    with pytest.raises(LedgerError, match="is a directory"):
+    with pytest.raises(LedgerError, match="not a regular file"):
         ledger.release("prod", "v1")
 
 
-def test_a_link_in_a_release_counts_as_its_file(ledger: FileLedger) -> None:
-    """A file that was put in as a link is seen, so the content digest cannot miss it."""
+@pytest.mark.parametrize("name", ["extra", "compose.yaml", "release.toml"])
+def test_a_link_in_a_release_is_an_error(ledger: FileLedger, tmp_path: Path, name: str) -> None:
+    """What it leads to may be anything: one is neither added nor put in place of a file."""
     released(ledger)
-    (ledger.root / "releases/prod/v1/extra").symlink_to("compose.yaml")
-    assert "extra" in ledger.release_files("prod", "v1")
+    path = ledger.root / "releases/prod/v1" / name
+    if path.exists():
+        path.rename(tmp_path / name)
+    path.symlink_to(tmp_path / name)
+    read = ledger.release if name == "release.toml" else ledger.release_files
+    with pytest.raises(LedgerError, match="not a regular file") as caught:
+        read("prod", "v1")
+    assert caught.value.where == str(path)
+
+
+def test_a_pipe_in_a_release_is_an_error(ledger: FileLedger) -> None:
+    """Reading it would wait for ever."""
+    released(ledger)
+    os.mkfifo(ledger.root / "releases/prod/v1/extra")
+    with pytest.raises(LedgerError, match="not a regular file"):
+        ledger.release_files("prod", "v1")
+
+
+def test_a_record_in_anothers_place_is_refused(ledger: FileLedger) -> None:
+    """Whole, with its digest, and copied or renamed: it is not the one that was asked for."""
+    add_build(ledger, "b1")
+    released(ledger)
+    released(ledger, "dev")
+    ran(ledger, "v1")
+    ran(ledger, "v1", env="dev")
+    copies = {
+        "builds/b1.toml": "builds/b2.toml",
+        "releases/prod/v1": "releases/prod/v2",
+        "releases/dev/v1": "releases/test/v1",
+        "runs/prod/1.toml": "runs/prod/2.toml",
+        "runs/dev/1.toml": "runs/test/1.toml",
+    }
+    for source, target in copies.items():
+        (ledger.root / target).parent.mkdir(exist_ok=True)
+        copy = shutil.copytree if (ledger.root / source).is_dir() else shutil.copy
+        copy(ledger.root / source, ledger.root / target)
+    for read, wrong in (
+        (lambda: ledger.build("b2"), "its id is 'b1', not 'b2'"),
+        (lambda: ledger.release("prod", "v2"), "its id is 'v1', not 'v2'"),
+        (lambda: ledger.release("test", "v1"), "its env is 'dev', not 'test'"),
+        (lambda: ledger.run("prod", 2), "its n is 1, not 2"),
+        (lambda: ledger.run("test", 1), "its env is 'dev', not 'test'"),
+    ):
+        with pytest.raises(LedgerError, match=wrong):
+            read()
 
 
 # runs

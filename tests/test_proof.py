@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -28,7 +29,7 @@ def settle(
     timeout: float = 0.5,
     settle: float = 0.0,
 ) -> tuple[Container, ...]:
-    return proof.settle(
+    containers, _ = proof.settle(
         a_release(id="v1", deploy=Deploy(timeout=timeout, settle=settle)),
         document or DOCUMENT,
         FakeRunner(*observations),
@@ -36,6 +37,7 @@ def settle(
         engine or FakeEngine(),
         Cancel(),
     )
+    return containers
 
 
 def refusal(*observations: list[Container], **settings: object) -> NotProven:
@@ -65,6 +67,8 @@ def test_a_one_shot_that_ended_with_0_is_done(policy: str) -> None:
         (a_container(state="exited", exit_code=1, restart_policy="no"), "exited with 1"),
         (a_container(state="dead", error="no such file"), "dead: no such file"),
         (a_container(state="paused"), "paused"),
+        (a_container(state="created"), "created"),
+        (a_container(state="created", error="port is taken"), "created: port is taken"),
         (a_container(health="unhealthy", health_output="curl: refused"), "unhealthy: curl: refuse"),
         (a_container(health="unhealthy"), "unhealthy: its check fails"),
     ],
@@ -87,7 +91,6 @@ def test_what_waiting_will_not_mend_fails_at_once(container: Container, reason: 
     ("container", "reason"),
     [
         (a_container(health="starting"), "not healthy yet"),
-        (a_container(state="created"), "created"),
         (a_container(state="restarting"), "restarting"),
     ],
 )
@@ -97,20 +100,20 @@ def test_what_may_mend_is_waited_for(container: Container, reason: str) -> None:
     assert refusal([container]).what == f"shop-prod-web-1: {reason}"
 
 
-def test_missing_containers_are_waited_for_too() -> None:
-    """Fewer than wanted may still come; more never go."""
+def test_another_number_of_containers_fails_at_once() -> None:
+    """The runner has started all it will: fewer never come, and more never go."""
     two = {"services": {"web": {"deploy": {"replicas": 2}}}}
     other = a_container(id="2", name="shop-prod-web-2")
-    assert len(settle([UP], [UP, other], document=two)) == 2
-    assert "1 of 2 containers" in refusal([UP], document=two).what
     begun = time.monotonic()
+    assert len(settle([UP, other], document=two)) == 2
+    assert "1 of 2 containers" in refusal([UP], document=two, timeout=30.0).what
     assert "2 of 1 containers" in refusal([UP, other], timeout=30.0).what
+    assert refusal([], timeout=30.0).what == "web: 0 of 1 containers"
     assert time.monotonic() - begun < 2
-    assert refusal([]).what == "web: 0 of 1 containers"
 
 
-def test_a_complaint_ends_the_waiting() -> None:
-    """The runner has waited already; its last words are told where there is no container."""
+def test_a_complaint_is_told_where_there_is_no_container() -> None:
+    """The runner's last words are all there is."""
     begun = time.monotonic()
     error = refusal([], complaint=("no such image",), timeout=30.0)
     assert time.monotonic() - begun < 2
@@ -168,6 +171,24 @@ def test_it_has_to_hold_for_its_settle_time() -> None:
     begun = time.monotonic()
     settle([UP], settle=0.5)
     assert time.monotonic() - begun >= 0.5
+
+
+def test_what_restarted_lately_has_to_hold_for_longer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A loop whose rounds are longer than the settle time is not taken for running."""
+    monkeypatch.setattr(proof, "_RESTARTED_SETTLE", 0.4)
+    now = datetime.now(UTC).isoformat()
+    before = (datetime.now(UTC) - timedelta(minutes=5)).isoformat()
+    for container, seconds in (
+        (a_container(restarts=1, started=now), 0.4),
+        (a_container(restarts=1, started="not a time"), 0.4),
+        (a_container(restarts=0, started=now), 0.0),
+        (a_container(restarts=1, started=before), 0.0),
+    ):
+        begun = time.monotonic()
+        runner = FakeRunner([container])
+        _, held = proof.settle(RELEASE, DOCUMENT, runner, (), FakeEngine(), Cancel())
+        assert held == seconds
+        assert time.monotonic() - begun >= seconds
 
 
 def test_a_cancel_ends_the_waiting() -> None:

@@ -140,9 +140,10 @@ def test_what_is_sealed_is_verified(tmp_path: Path) -> None:
     ledger, plan = FileLedger(tmp_path / "artifacts"), stage.decide(facts(tmp_path))
     stored = stage.apply(plan, ledger=ledger, emit=Heard())
     assert ledger.release_files("prod", "v1") == plan.files
-    read, document = verified(ledger, "prod", None)
-    assert read == stored
-    assert document["services"]["web"]["image"] == PIN.pinned
+    read = verified(ledger, "prod", None)
+    assert read.release == stored
+    assert read.text == plan.files["compose.yaml"]
+    assert read.document["services"]["web"]["image"] == PIN.pinned
 
 
 @pytest.fixture

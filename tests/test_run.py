@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -12,16 +13,20 @@ from stagekit.errors import (
     EngineError,
     InputError,
     LedgerError,
+    NotProven,
     RegistryError,
     RunFailed,
 )
 from stagekit.ledger.files import FileLedger
 from stagekit.process import Cancel
 from stagekit.protocols import Container, ImageFacts
-from stagekit.records import Link, Release, Run, Stored
+from stagekit.records import Link, Run, Stored
 from stagekit.stages import run as stage
 from stagekit.stages import status
+from stagekit.stages.running import Subject
+from stagekit.stages.verify import Verified
 from tests.fakes import (
+    COMPOSE_YAML,
     ENGINE,
     PIN,
     FakeEngine,
@@ -96,8 +101,9 @@ class Broken(FakeRunner):
 
 def facts(**changes: object) -> stage.Facts:
     given = stage.Facts(
-        release=stored_release(),
-        document={"services": {"web": {}}},
+        verified=Verified(
+            release=stored_release(), text=COMPOSE_YAML, document={"services": {"web": {}}}
+        ),
         engine=ENGINE,
         missing=(),
         busy=(),
@@ -112,7 +118,16 @@ def test_a_plan_pulls_what_is_missing() -> None:
     given = facts(missing=(PIN.pinned,), reason="rollback")
     plan = stage.decide(given)
     assert plan.pull == (PIN.pinned,)
-    assert (plan.reason, plan.release, plan.actor) == ("rollback", given.release, "ann")
+    assert plan.verified == given.verified
+    assert plan.subject == Subject(
+        env="prod",
+        project="shop",
+        release=given.verified.release.link,
+        runner="compose",
+        engine=ENGINE,
+        reason="rollback",
+        actor="ann",
+    )
 
 
 def test_an_image_of_another_engine_cannot_be_run() -> None:
@@ -158,6 +173,32 @@ def test_secrets_reach_the_runner_and_nothing_else(ledger: FileLedger) -> None:
     assert runner.secrets == {"TOKEN": "hunter2"}
     files = [path for path in ledger.root.rglob("*") if path.is_file()]
     assert not any(b"hunter2" in path.read_bytes() for path in files)
+
+
+def test_a_secret_in_an_error_is_masked_wherever_it_stands(ledger: FileLedger) -> None:
+    """A program that prints its token when it fails: neither error nor record repeats it."""
+    crashed = a_container(state="dead", error="token hunter2 is wrong")
+    on = engine(log=("login with hunter2",))
+    with pytest.raises(NotProven) as caught:
+        applied(ledger, FakeRunner([crashed]), on, TOKEN="hunter2")
+    error = caught.value
+    assert error.what == "shop-prod-web-1: dead: token *** is wrong"
+    assert error.output == ("login with ***",)
+    assert "hunter2" not in f"{error} {error.args} {error.failed}"
+    files = [path for path in ledger.root.rglob("*") if path.is_file()]
+    assert not any(b"hunter2" in path.read_bytes() for path in files)
+    assert ledger.run("prod", 1).record.failed[0].output == ("login with ***",)
+
+
+def test_exactly_what_was_verified_is_brought_up(ledger: FileLedger) -> None:
+    """The runner gets the bytes themselves: what stands on disk may have changed since."""
+    on, runner = engine(), FakeRunner([UP])
+    plan = stage.decide(gathered(ledger, on))
+    (ledger.root / "releases/prod/v1/compose.yaml").write_text("services: {}")
+    stage.apply(
+        plan, ledger=ledger, engine=on, runner=runner, secrets={}, emit=Heard(), cancel=Cancel()
+    )
+    assert runner.document == COMPOSE_YAML
 
 
 def test_missing_images_are_pulled_by_digest(ledger: FileLedger) -> None:
@@ -259,7 +300,7 @@ def stopped(ledger: FileLedger, runner: FakeRunner) -> Stored[Run]:
         "prod",
         ledger=ledger,
         engine=engine(),
-        runner=lambda _release: runner,
+        runner=lambda _kind: runner,
         actor="ann",
         emit=Heard(),
         cancel=Cancel(),
@@ -274,6 +315,29 @@ def test_a_stop_takes_down_what_ran_last_and_is_a_run(ledger: FileLedger) -> Non
     run = stopped(ledger, runner).record
     assert (run.outcome, run.reason, run.release.id) == ("stopped", "stop", "v1")
     assert runner.calls == ["down"]
+
+
+def test_a_stop_needs_no_release(ledger: FileLedger) -> None:
+    """What runs can be taken down whatever became of the files, by what brought it up."""
+    ran(ledger, "v1", runner="swarm")
+    shutil.rmtree(ledger.root / "releases")
+    asked, runner = [], FakeRunner([])
+
+    def find(kind: str) -> FakeRunner:
+        asked.append(kind)
+        return runner
+
+    run = stage.stop(
+        "prod",
+        ledger=ledger,
+        engine=engine(),
+        runner=find,
+        actor="ann",
+        emit=Heard(),
+        cancel=Cancel(),
+    ).record
+    assert (asked, runner.calls) == (["swarm"], ["down"])
+    assert (run.outcome, run.runner, run.release.id) == ("stopped", "swarm", "v1")
 
 
 def test_nothing_to_stop_is_said(ledger: FileLedger) -> None:
@@ -302,7 +366,7 @@ def looked_at(ledger: FileLedger, *containers: Container) -> status.EnvironmentS
         "prod",
         ledger=ledger,
         engine=engine(),
-        runner=lambda _release: FakeRunner(containers),
+        runner=lambda _kind: FakeRunner(containers),
         emit=Heard(),
     )
 
@@ -337,19 +401,19 @@ def test_status_of_a_stopped_environment_lists_nothing(ledger: FileLedger) -> No
     assert len(left_over.services) == 1
 
 
-def test_status_asks_for_the_runner_of_the_release_in_force(ledger: FileLedger) -> None:
-    """Not of the newest one: what runs is looked at by what ran it."""
-    ran(ledger, "v1")
+def test_status_asks_for_the_runner_of_the_run_in_force(ledger: FileLedger) -> None:
+    """Not of the newest release: what runs is looked at by what ran it."""
+    ran(ledger, "v1", runner="swarm")
     released(ledger)
     asked = []
 
-    def runner(release: Release) -> FakeRunner:
-        asked.append(release.id)
+    def runner(kind: str) -> FakeRunner:
+        asked.append(kind)
         return FakeRunner([UP])
 
     report = status.status_of("prod", ledger=ledger, engine=engine(), runner=runner, emit=Heard())
     assert report is not None
-    assert (report.release, asked) == ("v1", ["v1"])
+    assert (report.release, asked) == ("v1", ["swarm"])
 
 
 def test_status_names_the_commit_where_the_build_is_at_hand(ledger: FileLedger) -> None:
@@ -373,8 +437,25 @@ def test_status_passes_over_a_damaged_run(ledger: FileLedger) -> None:
     (ledger.root / "runs/prod/2.toml").write_bytes(b"")
     heard = Heard()
     report = status.status_of(
-        "prod", ledger=ledger, engine=engine(), runner=lambda _: FakeRunner([UP]), emit=heard
+        "prod", ledger=ledger, engine=engine(), runner=lambda _kind: FakeRunner([UP]), emit=heard
     )
     assert report is not None
     assert (report.run, report.outcome) == (1, "running")
     assert "run 2 of prod is passed over" in heard.text
+
+
+def test_status_of_a_changed_release_is_told_with_a_warning(ledger: FileLedger) -> None:
+    """What runs can be seen all the same."""
+    ran(ledger, "v1")
+    (ledger.root / "releases/prod/v1/compose.yaml").write_text("services: {}")
+    heard = Heard()
+    report = status.status_of(
+        "prod",
+        ledger=ledger,
+        engine=engine(),
+        runner=lambda _kind: FakeRunner([UP]),
+        emit=heard,
+    )
+    assert report is not None
+    assert [(item.service, item.running) for item in report.services] == [("web", 1)]
+    assert "was changed after it was sealed" in heard.text

@@ -22,7 +22,7 @@ from stagekit.inputs.seal import (
     published_ports,
     replicas,
     seal,
-    secret_variables,
+    secret_names,
     take_in_files,
     to_yaml,
 )
@@ -97,7 +97,7 @@ def sealed(source: dict[str, Any], root: Path) -> dict[str, Any]:
     """Take in the files of ``source``, seal it, every service pinned alike, and read the result."""
     pins = dict.fromkeys(source["services"], PIN)
     taken = take_in_files(source, root)
-    return parse(seal(taken, pins=pins, project="shop", env="prod", root=root).encode())
+    return parse(seal(taken, pins=pins, project="shop", env="prod").encode())
 
 
 def refusal(source: dict[str, Any], root: Path) -> StagekitError:
@@ -122,7 +122,7 @@ def test_the_sealed_document_is_this_text(tmp_path: Path) -> None:
     (tmp_path / "page.html").write_text("costs $5\n")
     source["configs"] = {"page": {"name": "page", "file": str(tmp_path / "page.html")}}
     taken = take_in_files(source, tmp_path)
-    text = seal(taken, pins={"web": PIN}, project="shop", env="prod", root=tmp_path)
+    text = seal(taken, pins={"web": PIN}, project="shop", env="prod")
     assert (
         text
         == f"""\
@@ -167,7 +167,7 @@ def test_the_model_is_left_as_it_was(tmp_path: Path) -> None:
     assert taken["configs"] == {"page": {"content": "hello\n"}}
     assert source == before
     kept = copy.deepcopy(taken)
-    seal(taken, pins={"web": PIN}, project="shop", env="prod", root=tmp_path)
+    seal(taken, pins={"web": PIN}, project="shop", env="prod")
     assert taken == kept
 
 
@@ -176,10 +176,7 @@ def test_the_same_model_seals_to_the_same_bytes(tmp_path: Path) -> None:
     one = model(tmp_path, environment={"A": "1", "B": "2"})
     two = {"services": {"web": {"environment": {"B": "2", "A": "1"}, "image": "web:1"}}}
     two["name"] = "shop-prod"  # type: ignore[assignment]
-    texts = {
-        seal(item, pins={"web": PIN}, project="shop", env="prod", root=tmp_path)
-        for item in (one, two)
-    }
+    texts = {seal(item, pins={"web": PIN}, project="shop", env="prod") for item in (one, two)}
     assert len(texts) == 1
 
 
@@ -228,7 +225,7 @@ def test_a_value_goes_the_whole_way_unchanged(compose: Compose, tmp_path: Path) 
     )
     result = render(template, root=tmp_path, variables=names, images={}, env="e", project="p")
     first = normalised(compose, result.text, tmp_path, **result.variables)
-    text = seal(first, pins={"web": PIN}, project="shop", env="prod", root=tmp_path)
+    text = seal(first, pins={"web": PIN}, project="shop", env="prod")
     second = normalised(compose, text, tmp_path)
     arrived = second["services"]["web"]["environment"]
     for name, value in names.items():
@@ -270,7 +267,8 @@ volumes: {data: {}}
     again = normalised(compose, to_yaml(closed), tmp_path / "elsewhere")
     assert again["services"]["web"] == closed["services"]["web"]
     assert again["configs"]["page"]["content"] == "$$HOME costs $${5} $$$$\n"
-    assert secret_variables(closed) == ("TOKEN",)
+    assert secret_names(source) == ("TOKEN",)
+    assert closed["secrets"]["token"]["environment"] == "STAGEKIT_SECRET_TOKEN"
     assert replicas(closed) == {"web": 2, "job": 1}
     assert published_ports(closed) == [
         ("web", Port("127.0.0.1", "8080", "tcp")),
@@ -323,12 +321,12 @@ def test_an_environment_value_left_open_is_refused(tmp_path: Path) -> None:
     assert error.what.startswith("DEBUG has no value")
 
 
-def test_a_mount_of_the_source_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize("source", [".", "./src", "../src", "src", "~/src"])
+def test_a_mount_of_the_source_is_refused(tmp_path: Path, source: str) -> None:
     """A folder of the machine that releases would hide what was built."""
-    for source in (tmp_path, tmp_path / "src"):
-        mount = {"type": "bind", "source": str(source), "target": "/code"}
-        error = refusal(model(tmp_path, volumes=[mount]), tmp_path)
-        assert error.where == "services.web.volumes"
+    mount = {"type": "bind", "source": source, "target": "/code"}
+    error = refusal(model(tmp_path, volumes=[mount]), tmp_path)
+    assert error.where == "services.web.volumes"
 
 
 def test_a_mount_of_the_engines_host_and_a_volume_are_fine(tmp_path: Path) -> None:
@@ -342,12 +340,56 @@ def test_a_mount_of_the_engines_host_and_a_volume_are_fine(tmp_path: Path) -> No
     assert sealed(model(tmp_path, volumes=mounts), tmp_path)["services"]["web"]["volumes"] == mounts
 
 
-@pytest.mark.parametrize("key", ["working_dir", "command"])
-def test_a_path_of_the_project_anywhere_is_refused(tmp_path: Path, key: str) -> None:
-    """No value may name a path that only the machine which releases has."""
-    for value in (str(tmp_path), f"{tmp_path}/x", f"--file={tmp_path}/x"):
-        error = refusal(model(tmp_path, **{key: value}), tmp_path)
-        assert error.where == f"services.web.{key}"
+@pytest.mark.parametrize(
+    ("service", "key"),
+    [
+        ({"devices": [{"source": "./disk", "target": "/dev/sda"}]}, "devices"),
+        ({"devices": [{"source": "~/disk", "target": "/dev/sda"}]}, "devices"),
+        ({"security_opt": ["seccomp:./profile.json"]}, "security_opt"),
+        ({"security_opt": ["seccomp=profiles/one.json"]}, "security_opt"),
+        ({"volumes": [{"type": "volume", "source": "c", "target": "data"}]}, "volumes"),
+    ],
+)
+def test_a_path_that_means_nothing_elsewhere_is_refused(
+    tmp_path: Path, service: dict[str, Any], key: str
+) -> None:
+    """What is relative would be read on the machine that runs it."""
+    assert refusal(model(tmp_path, **service), tmp_path).where == f"services.web.{key}"
+
+
+def test_a_path_on_the_engines_host_is_fine(tmp_path: Path) -> None:
+    """Absolute devices and profiles are the host's; a profile may also be named or written out."""
+    service = {
+        "devices": [{"source": "/dev/fuse", "target": "/dev/fuse"}],
+        "security_opt": ["seccomp=unconfined", "seccomp:/etc/one.json", "label:disable"],
+    }
+    closed = sealed(model(tmp_path, **service), tmp_path)["services"]["web"]
+    assert service.items() <= closed.items()
+
+
+def with_device(root: Path, device: str) -> dict[str, Any]:
+    """A model with a volume that is a bind by way of its options."""
+    options = {"type": "none", "o": "bind", "device": device}
+    return model(root) | {"volumes": {"data": {"driver_opts": options}}}
+
+
+@pytest.mark.parametrize("device", ["./data", "../data", "~/data"])
+def test_a_volumes_device_is_no_path_of_this_machine(tmp_path: Path, device: str) -> None:
+    """A bind is one, however it is written."""
+    error = refusal(with_device(tmp_path, device), tmp_path)
+    assert error.where == "volumes.data.driver_opts.device"
+
+
+@pytest.mark.parametrize("device", ["/data", "tmpfs", ":/export"])
+def test_a_volumes_device_may_be_the_hosts(tmp_path: Path, device: str) -> None:
+    """An absolute path, a kind of file system, or a share."""
+    source = with_device(tmp_path, device)
+    assert sealed(source, tmp_path)["volumes"] == source["volumes"]
+
+
+def test_what_was_active_is_sealed_without_its_profiles(tmp_path: Path) -> None:
+    """Whoever runs the release names none."""
+    assert "profiles" not in sealed(model(tmp_path, profiles=["a"]), tmp_path)["services"]["web"]
 
 
 def test_an_open_variable_is_refused(tmp_path: Path) -> None:

@@ -72,7 +72,17 @@ def test_tables_and_lists_are_no_compose_variables(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["images", "stagekit", "IMAGE_WEB_APP", "IMAGE_x", "STAGEKIT_ENV", "STAGEKIT_OWN"]
+    "name",
+    [
+        "images",
+        "stagekit",
+        "IMAGE_WEB_APP",
+        "IMAGE_x",
+        "STAGEKIT_ENV",
+        "STAGEKIT_OWN",
+        "COMPOSE_FILE",
+        "DOCKER_HOST",
+    ],
 )
 def test_a_variable_cannot_hide_stagekits_own(tmp_path: Path, name: str) -> None:
     """Neither form of what stagekit itself tells a template: refused with the file to change."""
@@ -227,7 +237,31 @@ def test_a_template_that_is_not_text_is_refused(tmp_path: Path) -> None:
 
 def test_what_jinja_makes_must_be_yaml(tmp_path: Path) -> None:
     """A value written without a filter that breaks the document is said with the template."""
-    assert "not YAML" in refusal(tmp_path, "a: {{ S }}\n", S="x: [").what
+    assert "not YAML" in refusal(tmp_path, "a: {{ S }}\n", S="[x").what
+
+
+@pytest.mark.parametrize("value", ["a\nb", "a\rb", 'a"b', "a'b", "a\\b", "$a", "a: b", "a #b"])
+def test_a_value_that_would_not_arrive_as_it_is_needs_a_filter(tmp_path: Path, value: str) -> None:
+    """Bare it is refused, with what to write; by the filter it arrives."""
+    error = refusal(tmp_path, "\na: {{ T.x }}\n", T={"x": value})
+    assert "| yaml }}" in error.what
+    assert error.where == "templates/compose.yaml.j2:2"
+    text = rendered(tmp_path, "a: {{ T.x | yaml }}\n", T={"x": value}).text
+    assert yaml.safe_load(text) == {"a": value.replace("$", "$$")}
+
+
+@pytest.mark.parametrize("name", ["items", "keys", "get", "update"])
+def test_a_variable_goes_before_a_method_of_its_name(tmp_path: Path, name: str) -> None:
+    """``web.items`` is the variable."""
+    text = "a: {{ web." + name + " }}\n"
+    assert rendered(tmp_path, text, web={name: "x"}).text == "a: x\n"
+
+
+@pytest.mark.parametrize("expression", ["T", "L", "T.items", "range(3)", "none"])
+def test_what_is_no_scalar_needs_a_filter(tmp_path: Path, expression: str) -> None:
+    """Python's own writing of it is nothing for a document."""
+    error = refusal(tmp_path, "\na: {{ " + expression + " }}\n", T={"x": 1}, L=[1])
+    assert error.where == "templates/compose.yaml.j2:2"
 
 
 @given(VALUES)
