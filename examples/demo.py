@@ -33,7 +33,7 @@ def demo(app: App, *, install_engine: bool = False) -> None:
     running at http://localhost:5000.
     """
     from examples.standins import STANDINS, ensure_base_images
-    from stagekit.engine.home import home
+    from stagekit.engine.home import home_of
     from stagekit.engine.machine import prepare
 
     _chapter(app, "An engine and a registry")
@@ -43,7 +43,7 @@ def demo(app: App, *, install_engine: bool = False) -> None:
         STANDINS,
         engine=machine.engine,
         registry=machine.registry.address,
-        state=home(os.environ) / "apt",
+        state=home_of(os.environ) / "apt",
         emit=app.console.emit,
         cancel=app.cancel,
     )

@@ -271,7 +271,7 @@ class DockerEngine:
             raise failure(f"cannot {what}: {text}", where=self.url, hint=hint) from error
         except (requests.RequestException, DockerException, OSError) as error:
             kind = LimitExceeded if timed_out(error) else EngineError
-            cause = "no answer in time" if timed_out(error) else reason(error)
+            cause = "nothing was heard in time" if timed_out(error) else reason(error)
             raise kind(
                 f"the engine does not {what}: {cause}",
                 where=self.url,

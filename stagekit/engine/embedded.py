@@ -43,6 +43,7 @@ class Embedded(Part, frozen=True):
     """A private engine."""
 
     url: str
+    mirror: str
     dockerd: Daemon
     settings: Settings
 
@@ -67,7 +68,7 @@ def start(home: Path, program: Path, *, mirror: str, settings: Settings) -> Embe
     """
     if found := running(home):
         return found
-    stop(home)
+    _clear(home)
     check(home)
     make_home(home)
     for part in ("data", "exec", "log"):
@@ -86,17 +87,45 @@ def start(home: Path, program: Path, *, mirror: str, settings: Settings) -> Embe
     except BaseException:
         bridge.remove(settings.bridge)
         raise
-    started = Embedded(url=f"unix://{home / 'docker.sock'}", dockerd=dockerd, settings=settings)
+    started = Embedded(
+        url=f"unix://{home / 'docker.sock'}", mirror=mirror, dockerd=dockerd, settings=settings
+    )
     write_state(home / _STATE, started)
     return started
 
 
-def stop(home: Path) -> bool:
+def stop(home: Path, program: Path | None) -> bool:
     """Stop the engine of ``home`` and its containers. Its data stays.
 
+    Args:
+        home: stagekit's own folder.
+        program: dockerd. One that was killed has left its containers running: only another one
+            can stop them.
+
     Returns:
-        Whether it ran.
+        Whether it ran, or had left something.
     """
+    state = read_state(home / _STATE, Embedded)
+    if state is None:
+        return False
+    if program and not state.dockerd.alive and _left_behind(home):
+        start(home, program, mirror=state.mirror, settings=state.settings)
+    return _clear(home)
+
+
+def _left_behind(home: Path) -> bool:
+    """Tell whether a process of the engine's runs on: what holds its containers."""
+    mark = os.fsencode(home / "exec")
+    for arguments in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            if mark in arguments.read_bytes():
+                return True
+        except OSError:
+            continue  # it ended meanwhile
+    return False
+
+
+def _clear(home: Path) -> bool:
     state = read_state(home / _STATE, Embedded)
     if state is None:
         return False

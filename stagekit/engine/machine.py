@@ -62,7 +62,7 @@ def halt(environ: Mapping[str, str]) -> tuple[str, ...]:
     state = registry.running(home)
     engine = _find(environ) if state and state.engine else None
     stopped = []
-    if embedded.stop(home):
+    if embedded.stop(home, find_system_program("dockerd")):
         stopped.append("engine")
     if registry.stop(home, engine):
         stopped.append("registry")

@@ -133,12 +133,16 @@ def _guarded(value: Any) -> Any:
 
 def _finalize(value: Any) -> Any:
     """Let a value into the document as it stands only where it cannot change what is around it."""
+    import jinja2
+
     if isinstance(value, _Value) and _HAZARD.search(value):
         raise ValueError(
             "a value with a line break, a quote, '$', ': ' or ' #' would not arrive as it is: "
             "write {{ … | yaml }} without quotes around it"
         )
-    return value if isinstance(value, str) else plain_text(value)
+    if isinstance(value, str | jinja2.Undefined):  # Jinja itself raises for what is undefined
+        return value
+    return plain_text(value)
 
 
 def _everything(

@@ -233,8 +233,8 @@ def test_engine_that_is_gone(deployed: Repository) -> None:
         refused(
             deployed.attempt(*task, DOCKER_HOST="unix:///nowhere/docker.sock"),
             code=6,
-            says="the engine at unix:///nowhere/docker.sock cannot be reached",
-            next="inv doctor",
+            says="unix:///nowhere/docker.sock: the engine does not",
+            next="start that engine, or name another: DOCKER_HOST",
         )
     assert records(deployed) == {}
 
@@ -262,7 +262,11 @@ def test_engine_that_hangs(deployed: Repository, tmp_path: Path) -> None:
         server.shutdown()
         thread.join()
         server.socket.close()
-    refused(outcome, code=6, says=f"the engine at unix://{path} does not answer")
+    refused(
+        outcome,
+        code=6,
+        says=f"unix://{path}: the engine does not answer: nothing was heard in time",
+    )
 
 
 def test_port_held_by_a_program(deployed: Repository) -> None:

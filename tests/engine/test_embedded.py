@@ -238,3 +238,18 @@ def without_dockerd(bare: Bare) -> None:
     for folder in {*os.get_exec_path(), "/usr/sbin", "/usr/local/sbin"}:
         if found := shutil.which("dockerd", path=folder):
             bare.hide(found)
+
+
+def test_stop_after_a_killed_dockerd(alone: Repository, bare: Bare, machine: Machine) -> None:
+    """What ran on it ends too: neither its containers nor what held them stay."""
+    alone.inv("engine.start")
+    load_busybox(alone, machine)
+    with closing(client(alone)) as engine:
+        engine.containers.run("busybox:1", ["sleep", "1000"], detach=True, stop_signal="SIGKILL")
+    bare.do("kill", "-KILL", str(dockerd_pid(alone)))
+    assert "sleep" in bare.processes()
+
+    alone.inv("engine.stop")
+
+    assert bare.processes() == []
+    assert bare.interfaces() == {"lo"}
