@@ -115,6 +115,20 @@ def test_set_without_a_name_and_a_value_is_refused(tmp_path: Path, text: str) ->
     assert text in error.what
 
 
+@pytest.mark.parametrize("text", ["A=\udcff", "A=a\0b"])
+def test_set_takes_text_only(tmp_path: Path, text: str) -> None:
+    """What no environment variable or record could hold is refused before it gets anywhere."""
+    assert refusal(tmp_path, "", text).where == "--set"
+
+
+@pytest.mark.parametrize("value", ['"a\\u0000b"', '["a", "\\u0000"]'])
+def test_a_nul_in_a_value_is_refused(tmp_path: Path, value: str) -> None:
+    """Also within a list."""
+    error = refusal(tmp_path, f"[vars]\nA = {value}\n")
+    assert error.what.startswith("A holds a NUL")
+    assert error.where == "environments/dev/config.toml [vars]"
+
+
 def test_set_below_a_value_is_refused(tmp_path: Path) -> None:
     """``--set a=1 --set a.b=2`` cannot both be meant, in either order."""
     assert refusal(tmp_path, "", "a=1", "a.b=2").where == "--set"

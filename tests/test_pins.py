@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from stagekit.errors import RegistryError
+from stagekit.errors import InputError, RegistryError
 from stagekit.protocols import ImageFacts
 from stagekit.records import Pin
 from stagekit.stages.pins import pin_images
@@ -27,6 +27,40 @@ def test_the_builds_own_images_are_pinned_by_its_record() -> None:
     engine = FakeEngine()
     assert pinned(OWN, engine) == Pin(asked=OWN, pinned=OWN, kind="digest")
     assert engine.calls == []
+
+
+@pytest.mark.parametrize("tag", ["", ":b1", ":latest", ":dev"])
+def test_an_image_of_the_build_is_that_builds_by_whatever_tag(tag: str) -> None:
+    """A Compose file that names our repository gets what this build made, not what is newest."""
+    engine = FakeEngine()
+    assert pinned(f"registry.test/web{tag}", engine).pinned == OWN
+    assert engine.calls == []
+
+
+def test_an_older_image_of_ours_stays_what_was_asked_for() -> None:
+    """Whoever names a digest means it."""
+    older = f"registry.test/web@{sha('older')}"
+    assert pinned(older, FakeEngine()) == Pin(asked=older, pinned=older, kind="digest")
+
+
+@pytest.mark.parametrize(
+    "digest", ["sha256:12", "latest", "sha512:" + "0" * 64, "sha256:" + "A" * 64]
+)
+def test_what_is_no_digest_is_no_pin(digest: str) -> None:
+    """Compose would take it; no engine could."""
+    with pytest.raises(InputError, match="is no digest") as caught:
+        pinned(f"redis@{digest}", FakeEngine())
+    assert caught.value.where == f"image redis@{digest}"
+
+
+@pytest.mark.parametrize(
+    "name", ["redis", "library/redis", "docker.io/redis", "docker.io/library/redis"]
+)
+def test_a_pin_is_written_as_the_engine_writes_it(name: str) -> None:
+    """Docker Hub's images have several names; what runs is compared with one of them."""
+    engine = FakeEngine(registry={f"{name}:7": sha("redis 7")})
+    assert pinned(f"{name}:7", engine).pinned == REDIS
+    assert pinned(f"{name}:7@{sha('redis 7')}", engine).pinned == REDIS
 
 
 def test_an_engine_local_image_is_pinned_by_its_id() -> None:

@@ -116,6 +116,19 @@ def test_a_build_is_named_by_its_job_or_by_the_time() -> None:
     assert plugins.build_id(ci=None, source=Source(), now=NOW) == "2026.04.06-20.32"
 
 
+def test_a_long_pipeline_does_not_cut_off_its_counter() -> None:
+    """The counter is what tells two builds apart."""
+    ci = CI(name="gocd", pipeline="p" * 300, counter="4321")
+    assert with_own().build_id(ci=ci, source=Source(), now=NOW) == "p" * 100 + "-4321"
+
+
+def test_gocds_address_is_recorded_without_credentials() -> None:
+    """A record is read by many."""
+    found = with_own().ci({**GOCD, "GO_SERVER_URL": "https://ann:hunter2@ci.test/go/"})
+    assert found is not None
+    assert found.url == "https://ci.test/go/pipelines/shop/42/build/2"
+
+
 def test_a_build_that_nobody_names_is_an_error() -> None:
     """A plugin that answers with nothing is no name."""
     with pytest.raises(InputError, match="no plugin names builds"):

@@ -251,6 +251,16 @@ def test_the_longest_secret_is_hidden_first(text: str, mask: list[str], hidden: 
     assert hide(text, mask) == hidden
 
 
+def test_what_it_left_behind_does_not_keep_us(tmp_path: Path) -> None:
+    """A program that has ended has ended, whoever still holds its output."""
+    begun = time.monotonic()
+    script = f"setsid sleep 30 & echo $! > {tmp_path}/pid; echo done; exit 3"
+    result = run("sh", "-c", script)
+    os.kill(pid_in(tmp_path / "pid"), signal.SIGKILL)
+    assert (result.code, result.stdout) == (3, "done\n")
+    assert time.monotonic() - begun < 10
+
+
 def test_the_tail_is_the_last_lines_of_what_tells_most() -> None:
     """stderr if it says anything, else stdout."""
     assert Result(1, "out\n", "a\nb\nc\n").tail(2) == ("b", "c")

@@ -120,6 +120,29 @@ def test_two_images_of_one_variable_are_refused(tmp_path: Path) -> None:
     assert set(load(tmp_path, text.format("my-app", "myapp")).images) == {"my-app", "myapp"}
 
 
+@pytest.mark.parametrize("folder", ["artifacts", "environments", "environments/prod"])
+def test_a_context_that_is_no_source_is_refused(tmp_path: Path, folder: str) -> None:
+    """A build knows neither records nor environments."""
+    (tmp_path / folder).mkdir(parents=True)
+    text = f"[project]\nname = 'a'\n[tool.stagekit.images.web]\ncontext = '{folder}'\n"
+    error = refusal(tmp_path, text)
+    assert "is no source" in error.what
+    assert error.where == "pyproject.toml [tool.stagekit.images.web] context"
+
+
+def test_a_registry_with_credentials_is_refused_without_repeating_them(tmp_path: Path) -> None:
+    """They would stand in every record."""
+    error = refusal(tmp_path, "[tool.stagekit]\nname='a'\nregistry = 'ann:hunter2@r.test'\n")
+    assert "no credentials" in error.what
+    assert "hunter2" not in f"{error} {error.hint}"
+
+
+@pytest.mark.parametrize("name", ["tool", "project"])
+def test_a_value_where_a_table_should_be_is_said(tmp_path: Path, name: str) -> None:
+    """Another tool's mistake in the same file is one line, too."""
+    assert refusal(tmp_path, f"{name} = 1\n").what == f"{name} is not a table"
+
+
 def test_a_context_that_a_link_leads_out_of_is_refused(tmp_path: Path) -> None:
     """A build's source is in the repository, also by way of symbolic links."""
     root = tmp_path / "root"

@@ -1,0 +1,109 @@
+"""Where the source of a build stands, as git tells it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from stagekit.events import ignore
+from stagekit.inputs.source import commits_between, read_source, without_credentials
+from stagekit.records import Source
+
+GIT = {
+    "PATH": os.environ["PATH"],
+    **dict.fromkeys(("GIT_AUTHOR_NAME", "GIT_COMMITTER_NAME"), "ann"),
+    **dict.fromkeys(("GIT_AUTHOR_EMAIL", "GIT_COMMITTER_EMAIL"), "ann@laptop"),
+}
+
+
+def git(root: Path, *arguments: str) -> str:
+    done = subprocess.run(
+        ["git", *arguments], cwd=root, env=GIT, capture_output=True, text=True, check=True
+    )
+    return done.stdout.strip()
+
+
+def commit(root: Path, message: str) -> str:
+    git(root, "commit", "--quiet", "--allow-empty", "--message", message)
+    return git(root, "rev-parse", "HEAD")
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """A repository with one file, not committed yet."""
+    git(tmp_path, "init", "--quiet", "--initial-branch", "main")
+    (tmp_path / "app").write_text("1")
+    git(tmp_path, "add", "app")
+    return tmp_path
+
+
+def test_a_clean_commit_is_named(root: Path) -> None:
+    """Commit, branch and remote; nothing is dirty."""
+    id = commit(root, "one")
+    git(root, "remote", "add", "origin", "https://ann:hunter2@git.test/shop.git")
+    assert read_source(root, ignore) == Source(
+        commit=id, branch="main", dirty=False, remote="https://git.test/shop.git"
+    )
+
+
+def test_without_a_branch_or_a_remote_they_are_left_out(root: Path) -> None:
+    """As on most CIs, which check out a commit."""
+    id = commit(root, "one")
+    git(root, "checkout", "--quiet", "--detach")
+    assert read_source(root, ignore) == Source(commit=id)
+
+
+@pytest.mark.parametrize("path", ["app", "new"])
+def test_a_change_that_is_not_committed_is_dirty(root: Path, path: str) -> None:
+    """A changed file, and one that git does not know."""
+    commit(root, "one")
+    (root / path).write_text("2")
+    assert read_source(root, ignore).dirty
+
+
+def test_records_and_environments_make_nothing_dirty(root: Path) -> None:
+    """They are no source."""
+    commit(root, "one")
+    for folder in ("artifacts", "environments"):
+        (root / folder).mkdir()
+        (root / folder / "x").write_text("1")
+    assert not read_source(root, ignore).dirty
+
+
+def test_outside_git_the_source_is_empty(tmp_path: Path) -> None:
+    """Also before the first commit."""
+    assert read_source(tmp_path, ignore) == Source()
+    git(tmp_path, "init", "--quiet")
+    assert read_source(tmp_path, ignore) == Source()
+
+
+def test_commits_are_listed_newest_first(root: Path) -> None:
+    """What came after the old one, up to the new one; nothing where git cannot tell."""
+    one, two, three = (commit(root, text) for text in ("one", "two", "three"))
+    found = commits_between(root, one, three)
+    assert [line.partition(" ")[2] for line in found] == ["three", "two"]
+    assert all(id.startswith(line.split()[0]) for id, line in zip((three, two), found, strict=True))
+    for old, new in ((one, one), (None, three), (one, None), ("f" * 40, three)):
+        assert commits_between(root, old, new) == ()
+
+
+@pytest.mark.parametrize(
+    ("url", "clean"),
+    [
+        ("https://git.test/shop.git", "https://git.test/shop.git"),
+        ("https://ann:pw@git.test:8443/shop.git", "https://git.test:8443/shop.git"),
+        ("https://token@git.test/a@b", "https://git.test/a@b"),
+        ("https://git.test/shop?token=pw", "https://git.test/shop"),
+        ("https://a:p@ss@git.test/x", "https://git.test/x"),
+        ("git@git.test:shop.git", "git@git.test:shop.git"),
+        ("ann:pw@git.test:shop.git", "ann@git.test:shop.git"),
+        ("/srv/shop.git", "/srv/shop.git"),
+        ("", ""),
+    ],
+)
+def test_an_address_is_kept_without_what_lets_somebody_in(url: str, clean: str) -> None:
+    """In whichever form it is written."""
+    assert without_credentials(url) == clean
