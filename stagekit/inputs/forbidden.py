@@ -18,6 +18,7 @@ def refuse_forbidden(model: Tree) -> None:
         ReleaseFailed: says what, where, and what to write instead.
     """
     _refuse_clear_secrets(model)
+    _refuse_open_configs(model)
     _refuse_volume_paths(model)
     for name, service in model["services"].items():
         _refuse_open_environment(name, service)
@@ -25,8 +26,8 @@ def refuse_forbidden(model: Tree) -> None:
         _refuse_host_files(name, service)
 
 
-def _refuse_clear_secrets(document: Tree) -> None:
-    for name, secret in (document.get("secrets") or {}).items():
+def _refuse_clear_secrets(model: Tree) -> None:
+    for name, secret in (model.get("secrets") or {}).items():
         if "file" in secret or "content" in secret:
             raise ReleaseFailed(
                 f"secret {name} would stand in the release in clear",
@@ -36,8 +37,18 @@ def _refuse_clear_secrets(document: Tree) -> None:
             )
 
 
-def _refuse_volume_paths(document: Tree) -> None:
-    for name, volume in (document.get("volumes") or {}).items():
+def _refuse_open_configs(model: Tree) -> None:
+    for name, config in (model.get("configs") or {}).items():
+        if "environment" in config:
+            raise ReleaseFailed(
+                f"config {name} would come from the shell of whoever runs the release",
+                where=f"configs.{name}.environment",
+                hint=f"write configs.{name}.content, with ${{NAME}} in it",
+            )
+
+
+def _refuse_volume_paths(model: Tree) -> None:
+    for name, volume in (model.get("volumes") or {}).items():
         device = ((volume or {}).get("driver_opts") or {}).get("device", "")
         if _is_relative(str(device)):
             raise ReleaseFailed(

@@ -14,6 +14,7 @@ from stagekit.errors import InputError
 from stagekit.events import Emit, Noted, Warned, step
 from stagekit.inputs import seal
 from stagekit.inputs.environment import Environment, load_environment
+from stagekit.inputs.includes import refuse_env_files
 from stagekit.inputs.merge import Merged, Tree, dotted, leaves
 from stagekit.inputs.project import Project
 from stagekit.inputs.source import commits_between
@@ -119,6 +120,7 @@ def gather(
             env=env,
             project=project.name,
         )
+        refuse_env_files(rendered.text, project.root, where=rendered.where)
         output = compose.config(
             rendered.text,
             name=compose_project(project.name, env),

@@ -170,6 +170,28 @@ def test_a_name_without_a_value_in_an_included_file(deployed: Repository) -> Non
     refused(deployed.attempt("release", "--env", "dev"), code=2, says="${WHO} has no value")
 
 
+def test_an_env_file_beside_an_included_one(deployed: Repository) -> None:
+    """A `.env` that nobody named reaches no release, also by way of `include`."""
+    template(deployed, "  web:\n    image: ${IMAGE_APP}\n", "include: [more.yaml]\n")
+    deployed.write(
+        "more.yaml", "services:\n  more:\n    image: busybox:1\n    command: ['${WHO:-nobody}']\n"
+    )
+    deployed.write(".env", "WHO=the file's\n")
+    deployed.inv("build")
+
+    refused(
+        deployed.attempt("release", "--env", "dev"),
+        code=2,
+        says=".env for what it includes",
+        next="env_file: /dev/null",
+    )
+    text = deployed.read("templates/compose.yaml.j2")
+    named = "include: [{path: more.yaml, env_file: /dev/null}]"
+    deployed.write("templates/compose.yaml.j2", text.replace("include: [more.yaml]", named))
+    deployed.inv("release", "--env", "dev")
+    assert "nobody" in deployed.read("artifacts/releases/dev/v1/compose.yaml")
+
+
 def test_a_project_in_a_folder_named_like_one_in_the_container(deployed: Repository) -> None:
     """Where the source is checked out is nobody's business."""
     template(
