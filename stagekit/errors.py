@@ -57,6 +57,8 @@ class StagekitError(Exception):
         """Change every text of it, to take secrets out."""
         self.what = change(self.what)
         self.args = (self.what,)
+        self.where = change(self.where) if self.where else None
+        self.hint = change(self.hint) if self.hint else None
         self.output = tuple(map(change, self.output))
 
     def __str__(self) -> str:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from stagekit import process
 from stagekit.engine.compose import find_compose
 from stagekit.errors import InputError
-from stagekit.inputs.interpolation import Reference, references
+from stagekit.inputs.interpolation import Guard, Reference, references
 
 NAMES = st.from_regex(r"[A-Za-z_][A-Za-z0-9_]{0,6}", fullmatch=True)
 LITERALS = st.text(
@@ -152,7 +152,7 @@ def test_a_must_is_one_wherever_it_is_looked_at() -> None:
     assert plain.lacks_value({})
     assert not plain.lacks_value({"X": "x"})
     _, inner = references("a: ${X:-${Y:?must}}", where="x")
-    assert inner == Reference("Y", 1, required=True, guards=(("X", False),))
+    assert inner == Reference("Y", 1, required=True, guards=(Guard("X", False, True),))
     assert inner.lacks_value({})
     assert not inner.lacks_value({"X": "x"})
 
@@ -220,3 +220,18 @@ def test_any_text_is_yaml_or_an_input_error(text: str) -> None:
     except InputError:
         return
     list(yaml.compose_all(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)))
+
+
+@pytest.mark.parametrize(
+    ("text", "values", "lacks"),
+    [
+        ("${X:-${Y}}", {"X": ""}, True),  # with a colon, an empty value is none
+        ("${X-${Y}}", {"X": ""}, False),
+        ("${X:+${Y}}", {"X": ""}, False),
+        ("${X+${Y}}", {"X": ""}, True),
+    ],
+)
+def test_an_empty_value_and_the_colon(text: str, values: dict[str, str], lacks: bool) -> None:
+    """Whether a default is looked at depends on the colon, as in the shell."""
+    asked = references(f"a: {text}\n", where="x")
+    assert any(reference.lacks_value(values) for reference in asked) == lacks

@@ -24,6 +24,22 @@ _START = re.compile(
 
 
 @dataclass(frozen=True)
+class Guard:
+    """A variable that must be there, or must not, for what stands beside it to count.
+
+    With a colon (``:-``, ``:+``) an empty value is none.
+    """
+
+    name: str
+    present: bool
+    empty_is_absent: bool
+
+    def holds(self, values: Mapping[str, str]) -> bool:
+        there = bool(values.get(self.name)) if self.empty_is_absent else self.name in values
+        return there == self.present
+
+
+@dataclass(frozen=True)
 class Reference:
     """One place that asks for a variable.
 
@@ -31,18 +47,17 @@ class Reference:
         name: the variable.
         line: where in the document, from 1.
         required: whether no default stands in for it.
-        guards: for one inside another's default, the variables around it, each with whether it
-            must have a value for this place to be looked at.
+        guards: for one inside another's default, what must hold for it to be looked at.
     """
 
     name: str
     line: int
     required: bool
-    guards: tuple[tuple[str, bool], ...] = ()
+    guards: tuple[Guard, ...] = ()
 
     def lacks_value(self, values: Mapping[str, str]) -> bool:
         """Tell whether Compose would put nothing here, given ``values``."""
-        looked_at = all((name in values) == present for name, present in self.guards)
+        looked_at = all(guard.holds(values) for guard in self.guards)
         return looked_at and self.required and self.name not in values
 
 
@@ -113,7 +128,7 @@ def _references(node: yaml.ScalarNode) -> Iterator[Reference]:
         yield replace(found, line=node.value.count("\n", 0, found.line) + (1 if block else 0))
 
 
-def _scan(text: str, base: int, guards: tuple[tuple[str, bool], ...]) -> Iterator[Reference]:
+def _scan(text: str, base: int, guards: tuple[Guard, ...]) -> Iterator[Reference]:
     """Yield the references of a text, with offsets for lines."""
     at = 0
     while found := _START.search(text, at):
@@ -128,7 +143,8 @@ def _scan(text: str, base: int, guards: tuple[tuple[str, bool], ...]) -> Iterato
         end = _closing(text, argument_at)
         yield Reference(name, base + found.start(), required=operator == "?", guards=guards)
         if operator != "?":
-            inner = (*guards, (name, operator == "+"))
+            colon = text[found.end("braced")] == ":"
+            inner = (*guards, Guard(name, present=operator == "+", empty_is_absent=colon))
             yield from _scan(text[argument_at:end], base + argument_at, inner)
         at = end
 

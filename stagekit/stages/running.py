@@ -115,7 +115,9 @@ class Running:
 
     def _failed(self, n: int, created: datetime, error: BaseException) -> Run:
         if isinstance(error, StagekitError):
-            error.reword(lambda text: process.hide(text, self._secrets))
+            error.reword(self._hide)
+        else:
+            error.args = tuple(self._hide(str(part)) for part in error.args)
         return self._record(
             n,
             created,
@@ -123,6 +125,9 @@ class Running:
             (),
             error,
         )
+
+    def _hide(self, text: str) -> str:
+        return process.hide(text, self._secrets)
 
     def _record(
         self,

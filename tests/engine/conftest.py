@@ -58,6 +58,9 @@ def hits(machine: Machine, base_images: tuple[str, ...], tmp_path: Path) -> Iter
     repository.write(
         "pyproject.toml", settings.replace('name = "hits"', f'name = "{repository.name}"')
     )
+    for command in (["init", "--quiet"], ["add", "--all"], ["commit", "--quiet", "-m", "All"]):
+        author = ["-c", "user.name=Ana", "-c", "user.email=ana@example.com"]
+        subprocess.run(["git", *author, *command], cwd=repository.root, check=True)
     yield repository
     remove_projects(repository.name, machine.engine)
 
