@@ -11,7 +11,7 @@ from pathlib import Path
 
 from stagekit.cli import build, release, run
 from stagekit.cli.app import App
-from stagekit.cli.task import stage_task
+from stagekit.cli.task import INSTALL, stage_task
 from stagekit.errors import RunFailed
 
 URL = "http://localhost:5000"
@@ -23,7 +23,7 @@ _LIMIT = 10.0
 @stage_task(
     name="demo",
     help={
-        "install_engine": "consent to install docker.io where dockerd is missing",
+        "install_engine": INSTALL,
     },
 )
 def demo(app: App, *, install_engine: bool = False) -> None:

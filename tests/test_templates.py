@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stagekit.errors import InputError
-from stagekit.inputs.templates import Rendered, as_yaml, dollar, plain_text, quote, render
+from stagekit.inputs.quoting import as_yaml, dollar, plain_text, quote
+from stagekit.inputs.templates import Rendered, render
 
 VALUES = st.recursive(
     st.booleans() | st.integers() | st.text(),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from stagekit.cli.app import App
 from stagekit.cli.show import age, damaged_row, short_commit
-from stagekit.cli.task import stage_task
+from stagekit.cli.task import JSON, PLAN, stage_task
 
 if TYPE_CHECKING:
     from stagekit.inputs.project import Project
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     name="new",
     default=True,
     help={
-        "plan": "say what would be built, and stop",
-        "json": "print the record as JSON",
+        "plan": PLAN,
+        "json": JSON,
     },
 )
 def new(app: App, *, plan: bool = False, json: bool = False) -> Stored[Build] | None:
@@ -64,7 +64,7 @@ def new(app: App, *, plan: bool = False, json: bool = False) -> Stored[Build] | 
 
 @stage_task(
     name="list",
-    help={"last": "how many, newest first (default 20)", "json": "print them as JSON"},
+    help={"last": "how many, newest first (default 20)", "json": JSON},
     short={"last": "n"},
     numbers=["last"],
 )

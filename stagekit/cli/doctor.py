@@ -7,10 +7,10 @@ import os
 from invoke.exceptions import Exit
 
 from stagekit.cli.app import App
-from stagekit.cli.task import stage_task
+from stagekit.cli.task import JSON, stage_task
 
 
-@stage_task(name="doctor", help={"json": "print it as JSON"})
+@stage_task(name="doctor", help={"json": JSON})
 def doctor(app: App, *, json: bool = False) -> None:
     """Show every part that stagekit works with: where, which version, what to type if missing.
 

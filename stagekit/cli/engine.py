@@ -6,14 +6,14 @@ import os
 from typing import Any
 
 from stagekit.cli.app import App
-from stagekit.cli.task import stage_task
+from stagekit.cli.task import INSTALL, JSON, stage_task
 
 
 @stage_task(
     name="start",
     help={
-        "install_engine": "consent to install docker.io where dockerd is missing",
-        "json": "print what runs as JSON",
+        "install_engine": INSTALL,
+        "json": JSON,
     },
 )
 def start(app: App, *, install_engine: bool = False, json: bool = False) -> None:
@@ -42,7 +42,7 @@ def stop(app: App) -> None:
         app.console.result("nothing of stagekit's own was running")
 
 
-@stage_task(name="status", help={"json": "print it as JSON"})
+@stage_task(name="status", help={"json": JSON})
 def status(app: App, *, json: bool = False) -> None:
     """Show the engine that would be used, and what of stagekit's own runs."""
     _show(app, json)

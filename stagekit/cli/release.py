@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from stagekit.cli.app import App
 from stagekit.cli.show import age, damaged_row
-from stagekit.cli.task import stage_task
+from stagekit.cli.task import ENV, JSON, PLAN, stage_task
 
 if TYPE_CHECKING:
     from stagekit.records import Release, Stored
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     name="new",
     default=True,
     help={
-        "env": "the environment, a folder of environments/",
+        "env": ENV,
         "build": "a build's id; by default the newest",
         "set": "KEY=VALUE, beats every layer of configuration; may be given several times",
         "message": "why, for the record",
-        "plan": "print what would be sealed, and stop",
-        "json": "print the record as JSON",
+        "plan": PLAN,
+        "json": JSON,
     },
     short={"env": "e", "message": "m"},
     iterable=["set"],
@@ -78,9 +78,9 @@ def new(
 @stage_task(
     name="list",
     help={
-        "env": "the environment",
+        "env": ENV,
         "last": "how many, newest first (default 20)",
-        "json": "print them as JSON",
+        "json": JSON,
     },
     short={"env": "e", "last": "n"},
     numbers=["last"],
@@ -115,7 +115,7 @@ def list_(app: App, *, env: str = "", last: int = 20, json: bool = False) -> Non
     name="show",
     help={
         "name": "ENV/ID, for example dev/v1; also ENV/latest, ENV/current, ENV/previous",
-        "json": "print the record as JSON",
+        "json": JSON,
     },
 )
 def show(app: App, name: str, *, json: bool = False) -> None:

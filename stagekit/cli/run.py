@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from stagekit.cli.app import App
-from stagekit.cli.task import stage_task
+from stagekit.cli.task import ENV, JSON, PLAN, stage_task
 
 if TYPE_CHECKING:
     from stagekit.records import Run, RunReason, Stored
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     name="new",
     default=True,
     help={
-        "env": "the environment",
+        "env": ENV,
         "release": "a release's id; by default the newest",
-        "plan": "say what would be done, and stop",
-        "json": "print the record as JSON",
+        "plan": PLAN,
+        "json": JSON,
     },
     short={"env": "e"},
 )
@@ -39,10 +39,10 @@ def new(
 @stage_task(
     name="rollback",
     help={
-        "env": "the environment",
+        "env": ENV,
         "to": "a release's id; by default the last one before the current that ran well",
-        "plan": "say what would be done, and stop",
-        "json": "print the record as JSON",
+        "plan": PLAN,
+        "json": JSON,
     },
     short={"env": "e"},
 )
@@ -59,7 +59,7 @@ def rollback(
 
 @stage_task(
     name="stop",
-    help={"env": "the environment", "json": "print the record as JSON"},
+    help={"env": ENV, "json": JSON},
     short={"env": "e"},
 )
 def stop(app: App, *, env: str = "", json: bool = False) -> None:
@@ -82,7 +82,7 @@ def stop(app: App, *, env: str = "", json: bool = False) -> None:
 
 @stage_task(
     name="status",
-    help={"env": "the environment; by default all", "json": "print it as JSON"},
+    help={"env": f"{ENV}; by default all", "json": JSON},
     short={"env": "e"},
 )
 def status(app: App, *, env: str = "", json: bool = False) -> None:

@@ -22,6 +22,11 @@ from stagekit.errors import Bug, Cancelled, InputError, StagekitError
 
 _DIGITS = 9
 
+ENV = "the environment, a folder of environments/"
+PLAN = "say what would be done, and stop"
+JSON = "print it as JSON"
+INSTALL = "consent to install docker.io where dockerd is missing"
+
 
 class StageTask(Task):  # type: ignore[type-arg]  # Invoke's own annotation has no parameter at run time
     """A shipped task. Its body takes an `App` where a plain one takes Invoke's context.

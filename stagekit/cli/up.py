@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from stagekit.cli import build, release, run
 from stagekit.cli.app import App
-from stagekit.cli.task import stage_task
+from stagekit.cli.task import ENV, stage_task
 
 
 @stage_task(
     name="up",
-    help={"env": "the environment"},
+    help={"env": ENV},
     short={"env": "e"},
 )
 def up(app: App, *, env: str = "") -> None:

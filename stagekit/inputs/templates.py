@@ -13,8 +13,6 @@ In Jinja, write ``{{ value | yaml }}``: it quotes the value, so that it arrives 
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,14 +22,13 @@ from stagekit.errors import InputError
 from stagekit.inputs.interpolation import references
 from stagekit.inputs.merge import Tree
 from stagekit.inputs.project import upper
+from stagekit.inputs.quoting import as_yaml, dollar, finalize, guarded, plain_text, quote
 
 _RESERVED = ("images", "stagekit")
 _RESERVED_PREFIXES = ("IMAGE_", "STAGEKIT_", "COMPOSE_", "DOCKER_")
 
 _SYNTAX_HINT = "what is not meant for Jinja goes between {% raw %} and {% endraw %}"
 _UNDEFINED_HINT = "set it in environments/<env>/config.toml [vars]"
-_HAZARD = re.compile(r"""[\n\r"'\\$]|: | #""")
-_INVISIBLE = re.compile("[\x7f-\xa0\u2028\u2029\ufeff\ufffe\uffff\ud800-\udfff]")
 
 
 @dataclass(frozen=True)
@@ -68,81 +65,10 @@ def render(
     where = str(template.relative_to(root)) if template.is_relative_to(root) else str(template)
     seen = _everything(variables, images, env, project)
     source = _read(template, where)
-    text = _jinja(template, source, _guarded(seen), where) if template.suffix == ".j2" else source
+    text = _jinja(template, source, guarded(seen), where) if template.suffix == ".j2" else source
     flat = {name: plain_text(value) for name, value in _flat(seen).items()}
     _check_references(text, source, flat, where)
     return Rendered(text=text, where=where, variables=flat)
-
-
-def plain_text(value: Any) -> str:
-    """Write a scalar as an environment variable holds it: booleans as ``true`` and ``false``.
-
-    Raises:
-        TypeError: it is no scalar.
-    """
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, str | int | float):
-        return str(value)
-    raise TypeError(f"{type(value).__name__} is no value that a document could hold")
-
-
-def quote(value: Any) -> str:
-    """Write a value so that YAML reads back exactly that: strings always double-quoted.
-
-    JSON's quoting is YAML's, but for what lies outside the Basic Multilingual Plane (must stay
-    as it is) and for a few invisible characters (must be escaped).
-    """
-    if isinstance(value, dict):
-        items = ", ".join(f"{quote(str(key))}: {quote(item)}" for key, item in value.items())
-        return "{" + items + "}"
-    if isinstance(value, list | tuple):
-        return "[" + ", ".join(map(quote, value)) + "]"
-    if isinstance(value, str):
-        return _INVISIBLE.sub(_escape, json.dumps(value, ensure_ascii=False))
-    if isinstance(value, float):  # YAML's readers write floats each in their own way
-        return f'"{value}"'
-    return plain_text(value)
-
-
-def dollar(value: Any) -> str:
-    """Double each dollar, so that Compose takes it as one and not as the start of a variable."""
-    return plain_text(value).replace("$", "$$")
-
-
-def as_yaml(value: Any) -> str:
-    """Quote a value for YAML and for Compose: what arrives is what it was."""
-    return quote(value).replace("$", "$$")
-
-
-def _escape(found: re.Match[str]) -> str:
-    return f"\\u{ord(found[0]):04x}"
-
-
-class _Value(str):
-    """A variable's text, until something is done with it."""
-
-
-def _guarded(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _guarded(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_guarded(item) for item in value]
-    return _Value(value) if isinstance(value, str) else value
-
-
-def _finalize(value: Any) -> Any:
-    """Let a value into the document as it stands only where it cannot change what is around it."""
-    import jinja2
-
-    if isinstance(value, _Value) and _HAZARD.search(value):
-        raise ValueError(
-            "a value with a line break, a quote, '$', ': ' or ' #' would not arrive as it is: "
-            "write {{ … | yaml }} without quotes around it"
-        )
-    if isinstance(value, str | jinja2.Undefined):  # Jinja itself raises for what is undefined
-        return value
-    return plain_text(value)
 
 
 def _everything(
@@ -191,7 +117,7 @@ def _jinja(template: Path, source: str, variables: Tree, where: str) -> str:
         loader=_ConfinedLoader(template.parent),
         undefined=jinja2.StrictUndefined,
         keep_trailing_newline=True,
-        finalize=_finalize,
+        finalize=finalize,
         autoescape=False,
     )
     environment.filters.update(yaml=as_yaml, quote=quote, dollar=dollar)

@@ -1,0 +1,85 @@
+"""How a value is written into a Compose document so that it arrives as it was.
+
+The filters of templates, and what becomes of a value that is written without one.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+_HAZARD = re.compile(r"""[\n\r"'\\$]|: | #""")
+_INVISIBLE = re.compile("[\x7f-\xa0\u2028\u2029\ufeff\ufffe\uffff\ud800-\udfff]")
+
+
+def plain_text(value: Any) -> str:
+    """Write a scalar as an environment variable holds it: booleans as ``true`` and ``false``.
+
+    Raises:
+        TypeError: it is no scalar.
+    """
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, str | int | float):
+        return str(value)
+    raise TypeError(f"{type(value).__name__} is no value that a document could hold")
+
+
+def quote(value: Any) -> str:
+    """Write a value so that YAML reads back exactly that: strings always double-quoted.
+
+    JSON's quoting is YAML's, but for what lies outside the Basic Multilingual Plane (must stay
+    as it is) and for a few invisible characters (must be escaped).
+    """
+    if isinstance(value, dict):
+        items = ", ".join(f"{quote(str(key))}: {quote(item)}" for key, item in value.items())
+        return "{" + items + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(map(quote, value)) + "]"
+    if isinstance(value, str):
+        return _INVISIBLE.sub(_escape, json.dumps(value, ensure_ascii=False))
+    if isinstance(value, float):  # YAML's readers write floats each in their own way
+        return f'"{value}"'
+    return plain_text(value)
+
+
+def dollar(value: Any) -> str:
+    """Double each dollar, so that Compose takes it as one and not as the start of a variable."""
+    return plain_text(value).replace("$", "$$")
+
+
+def as_yaml(value: Any) -> str:
+    """Quote a value for YAML and for Compose: what arrives is what it was."""
+    return quote(value).replace("$", "$$")
+
+
+def _escape(found: re.Match[str]) -> str:
+    return f"\\u{ord(found[0]):04x}"
+
+
+class Value(str):
+    """A variable's text, until something is done with it."""
+
+
+def guarded(value: Any) -> Any:
+    """Mark every string in a tree of variables as a `Value`."""
+    if isinstance(value, dict):
+        return {key: guarded(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [guarded(item) for item in value]
+    return Value(value) if isinstance(value, str) else value
+
+
+def finalize(value: Any) -> Any:
+    """Let a value into the document as it stands only where it cannot change what is around it."""
+    import jinja2
+
+    if isinstance(value, Value) and _HAZARD.search(value):
+        raise ValueError(
+            "a value with a line break, a quote, '$', ': ' or ' #' would not arrive as it is: "
+            "write {{ … | yaml }} without quotes around it"
+        )
+    if isinstance(value, str | jinja2.Undefined):  # Jinja itself raises for what is undefined
+        return value
+    return plain_text(value)
