@@ -53,12 +53,12 @@ class Console:
     def result(self, text: str = "") -> None:
         """Print a result."""
         self._hide()
-        print(clean(text))
+        print(clean(text), flush=True)
 
     def data(self, value: Any) -> None:
         """Print a result for machines, as JSON."""
         self._hide()
-        print(json.dumps(value, indent=2, default=str))
+        print(json.dumps(value, indent=2, default=str), flush=True)
 
     def table(self, head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         """Print rows in aligned columns under their names."""

@@ -104,7 +104,7 @@ def test_a_dead_docker_host_is_an_error(
 
     outcome = alone.attempt(*command, DOCKER_HOST=url)
 
-    refused(outcome, f"error: {url}: the engine cannot be reached", ": connection refused\n")
+    refused(outcome, f"error: {url}: the engine does not answer", ": connection refused\n")
     assert not Path(alone.environ["STAGEKIT_HOME"]).exists()
     assert found(alone)["origin"] == "the default socket"
 
@@ -125,8 +125,8 @@ def test_an_engine_that_does_not_answer_is_given_up(alone: Repository, short: Pa
 
         refused(
             alone.attempt("build", DOCKER_HOST=f"unix://{path}"),
-            f"error: unix://{path}: the engine cannot be reached",
-            "no answer in time",
+            f"error: unix://{path}: the engine does not answer",
+            "nothing was heard in time",
         )
 
     assert time.monotonic() - begun < 15
@@ -306,7 +306,7 @@ def test_a_stranger_is_not_let_in(deployed: Repository, secured: str) -> None:
     """Without certificates, the engine behind TLS is an error in one line."""
     outcome = deployed.attempt("build", DOCKER_HOST=secured)
 
-    refused(outcome, f"error: {secured}: the engine cannot be reached")
+    refused(outcome, f"error: {secured}: the engine does not answer")
 
 
 def goes_the_whole_way(project: Repository, url: str) -> None:
