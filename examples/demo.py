@@ -111,5 +111,5 @@ def _get(url: str) -> str:
 
 
 def _tree(folder: Path) -> list[str]:
-    files = sorted(path for path in folder.rglob("*") if path.is_file() and path.suffix == ".toml")
+    files = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != "lock")
     return [str(path.relative_to(folder.parent)) for path in files]

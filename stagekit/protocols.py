@@ -109,8 +109,12 @@ class Container(Part, frozen=True):
 
     @property
     def done(self) -> bool:
-        """Whether it is a one-shot that has done its work."""
-        one_shot = self.restart_policy in ("no", "on-failure")
+        """Whether it is a one-shot that has done its work.
+
+        What publishes a port, or has a health check, was meant to stay.
+        """
+        passing = not self.ports and self.health is None
+        one_shot = self.restart_policy in ("no", "on-failure") and passing
         return self.state == "exited" and self.exit_code == 0 and one_shot
 
 

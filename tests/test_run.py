@@ -19,8 +19,8 @@ from stagekit.errors import (
 )
 from stagekit.ledger.files import FileLedger
 from stagekit.process import Cancel
-from stagekit.protocols import Container, ImageFacts
-from stagekit.records import Link, Run, Stored
+from stagekit.protocols import Container, ImageFacts, Port
+from stagekit.records import ContainerSeen, Link, Run, Stored
 from stagekit.stages import run as stage
 from stagekit.stages import status
 from stagekit.stages.running import Subject
@@ -41,6 +41,7 @@ from tests.fakes import (
 )
 
 UP = a_container()
+ENDED = a_container(state="exited", exit_code=0, restart_policy="no")
 IMAGE = ImageFacts(id=UP.image_id, size=1, digests=(PIN.pinned,))
 
 
@@ -380,7 +381,7 @@ def test_status_holds_what_runs_against_what_was_released(ledger: FileLedger) ->
         (): ("missing", 0, False, False),
         (a_container(state="exited", exit_code=3),): ("exited", 0, True, False),
         (a_container(image_id=sha("other")),): ("running", 1, False, False),
-        (a_container(state="exited", exit_code=0, restart_policy="no"),): ("done", 1, True, True),
+        (ENDED,): ("exited", 0, True, False),  # it ran when the run was proven
     }
     for containers, expected in cases.items():
         report = looked_at(ledger, *containers)
@@ -388,6 +389,21 @@ def test_status_holds_what_runs_against_what_was_released(ledger: FileLedger) ->
         [web] = report.services
         assert (web.state, web.running, web.proven, report.well) == expected
         assert (report.release, report.run, web.wanted) == ("v1", 1, 1)
+
+
+def test_a_one_shot_that_was_done_when_the_run_was_proven_is_done(ledger: FileLedger) -> None:
+    """It need not run; one that publishes a port, or has a health check, is no one-shot."""
+    seen = ContainerSeen(
+        service="web", name="w", id="i", state="exited", image_id=ENDED.image_id, proven=True
+    )
+    ran(ledger, "v1", containers=(seen,))
+    report = looked_at(ledger, ENDED)
+    assert report is not None
+    assert (report.services[0].state, report.well) == ("done", True)
+    for serving in ({"ports": (Port("0.0.0.0", "80", "tcp"),)}, {"health": "unhealthy"}):  # noqa: S104
+        report = looked_at(ledger, replace(ENDED, **serving))
+        assert report is not None
+        assert (report.services[0].state, report.well) == ("exited", False)
 
 
 def test_status_of_a_stopped_environment_lists_nothing(ledger: FileLedger) -> None:

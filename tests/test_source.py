@@ -74,10 +74,10 @@ def test_records_and_environments_make_nothing_dirty(root: Path) -> None:
 
 
 def test_outside_git_the_source_is_empty(tmp_path: Path) -> None:
-    """Also before the first commit."""
+    """Before the first commit it is dirty: nothing of it is committed."""
     assert read_source(tmp_path, ignore) == Source()
     git(tmp_path, "init", "--quiet")
-    assert read_source(tmp_path, ignore) == Source()
+    assert read_source(tmp_path, ignore) == Source(dirty=True)
 
 
 def test_commits_are_listed_newest_first(root: Path) -> None:

@@ -6,6 +6,7 @@ import json
 import os
 import sys
 from collections.abc import Sequence
+from datetime import datetime
 from io import TextIOWrapper
 from time import monotonic
 from typing import TYPE_CHECKING, Any
@@ -58,7 +59,7 @@ class Console:
     def data(self, value: Any) -> None:
         """Print a result for machines, as JSON."""
         self._hide()
-        print(json.dumps(value, indent=2, default=str), flush=True)
+        print(json.dumps(value, indent=2, default=_written), flush=True)
 
     def table(self, head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         """Print rows in aligned columns under their names."""
@@ -125,6 +126,10 @@ class Console:
         """Print a line, with a coloured word of its kind in front where it has one."""
         mark = f"\x1b[{_COLOURS[kind]}m{word}\x1b[0m" if kind and self._colour else word
         print(f"{mark} {clean(text)}" if mark else clean(text), file=sys.stderr, flush=True)
+
+
+def _written(value: Any) -> str:
+    return value.isoformat() if isinstance(value, datetime) else str(value)
 
 
 def clean(text: str) -> str:

@@ -86,7 +86,7 @@ def new(
     numbers=["last"],
 )
 def list_(app: App, *, env: str = "", last: int = 20, json: bool = False) -> None:
-    """List an environment's releases, newest first; ``*`` marks the one that was run last."""
+    """List an environment's releases, newest first; * marks the one that was run last."""
     from stagekit.envelope import plain
     from stagekit.errors import StagekitError
     from stagekit.stages.history import last_run

@@ -10,7 +10,7 @@ from stagekit.cli.task import ENV, JSON, PLAN, stage_task
 
 if TYPE_CHECKING:
     from stagekit.records import Run, RunReason, Stored
-    from stagekit.stages.status import EnvironmentStatus
+    from stagekit.stages.status import EnvironmentStatus, ServiceStatus
 
 
 @stage_task(
@@ -33,7 +33,7 @@ def new(
     at, has to hold for the settle time, and must run the image that the release pins.
     """
     app.check_environment(env)
-    _bring_up(app, env, release or None, "run", plan, json)
+    _bring_up(app, env, _release_id(app, env, release), "run", plan, json)
 
 
 @stage_task(
@@ -53,7 +53,7 @@ def rollback(
     from stagekit.stages.history import rollback_target
 
     app.check_environment(env)
-    target = to or rollback_target(app.ledger, env, app.console.emit)
+    target = _release_id(app, env, to) or rollback_target(app.ledger, env, app.console.emit)
     _bring_up(app, env, target, "rollback", plan, json)
 
 
@@ -118,7 +118,7 @@ def status(app: App, *, env: str = "", json: bool = False) -> None:
 def _show_status(app: App, report: EnvironmentStatus) -> None:
     commit = f", commit {report.commit[:9]}" if report.commit else ""
     app.console.result(
-        f"{report.env}/{report.release}: {report.outcome} "
+        f"{report.env}/{report.release}: {_headline(report)} "
         f"(run {report.run}, {report.reason} by {report.actor}; build {report.build}{commit})"
     )
     rows = [
@@ -128,13 +128,36 @@ def _show_status(app: App, report: EnvironmentStatus) -> None:
             item.health or "-",
             f"{item.running}/{item.wanted}",
             (item.since or "-")[:19],
-            "as released" if item.proven else "NOT what was released",
+            _image(item),
         ]
         for item in report.services
     ]
     if rows:
         head = ["  SERVICE", "STATE", "HEALTH", "UP", "SINCE (UTC)", "IMAGE"]
         app.console.table(head, rows)
+
+
+def _headline(report: EnvironmentStatus) -> str:
+    return "not well" if report.outcome == "running" and not report.well else report.outcome
+
+
+def _image(item: ServiceStatus) -> str:
+    if item.state == "missing":
+        return "-"
+    return "as released" if item.proven else "NOT what was released"
+
+
+def _release_id(app: App, env: str, text: str) -> str | None:
+    """Return the id that ``--release`` or ``--to`` means: ``v1``, ``dev/v1``, ``latest``."""
+    from stagekit.errors import InputError
+    from stagekit.stages.history import parse_name
+
+    if not text:
+        return None
+    named, id = parse_name(app.ledger, text if "/" in text else f"{env}/{text}", app.console.emit)
+    if named != env:
+        raise InputError(f"{text} is a release of {named}", where=f"--env {env}")
+    return id
 
 
 def _bring_up(

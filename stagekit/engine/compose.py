@@ -104,7 +104,10 @@ class Compose:
         if not result.ok:
             reason = result.tail(5) or (f"it ended with {result.code}",)
             raise ReleaseFailed(
-                f"Compose refuses the document: {reason[-1]}", where=where, output=reason[:-1]
+                f"Compose refuses the document: {reason[-1]}",
+                where=where,
+                hint="its format: https://docs.docker.com/reference/compose-file/",
+                output=reason[:-1],
             )
         return result.stdout
 

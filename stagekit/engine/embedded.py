@@ -7,6 +7,7 @@ started it, and is stopped by its pid.
 
 from __future__ import annotations
 
+import hashlib
 import os
 from pathlib import Path
 
@@ -25,6 +26,7 @@ ORIGIN = "the embedded engine"
 _SOCKET_LIMIT = 107
 _START_LIMIT = 60.0
 _STATE = "engine.toml"
+_NETWORKS = range(130, 250)
 
 
 class Settings(Part, frozen=True):
@@ -35,8 +37,16 @@ class Settings(Part, frozen=True):
         network: first two numbers of the addresses it hands out.
     """
 
-    bridge: str = "stagekit0"
-    network: str = "10.213"
+    bridge: str
+    network: str
+
+    @classmethod
+    def of(cls, home: Path) -> Settings:
+        """Return what the engine of ``home`` has: the same at each start, another one's differ."""
+        mark = hashlib.sha256(os.fsencode(home)).hexdigest()
+        return cls(
+            bridge=f"sk{mark[:8]}", network=f"10.{_NETWORKS[int(mark, 16) % len(_NETWORKS)]}"
+        )
 
 
 class Embedded(Part, frozen=True):

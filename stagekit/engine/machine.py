@@ -39,7 +39,7 @@ def prepare(
     Args:
         environ: the process's environment.
         install: consent to install the distribution's engine where there is no dockerd.
-        settings: of the embedded engine.
+        settings: of the embedded engine; by default those of its home.
         emit: told of each step.
         cancel: stops it.
 
@@ -52,7 +52,7 @@ def prepare(
         _install(install, emit, cancel)
         engine = _find(environ)  # a system that starts its services has started it by now
     if engine is None:
-        engine = _start_embedded(environ, home, settings or Settings(), emit, cancel)
+        engine = _start_embedded(environ, home, settings or Settings.of(home), emit, cancel)
     return Machine(engine, _start_registry(home, engine, emit, cancel))
 
 

@@ -71,7 +71,7 @@ def _refuse_mounts(name: str, service: Tree) -> None:
     for mount in service.get("volumes") or []:
         if mount.get("type") == "bind" and not str(mount.get("source", "/")).startswith("/"):
             raise ReleaseFailed(
-                f"{mount['source']} is a folder of the machine that releases",
+                f"{mount['source']} is a path of the machine that releases",
                 where=f"services.{name}.volumes",
                 hint="COPY it into the image, hand it in as a config, or use a named volume",
             )

@@ -25,7 +25,7 @@ def read_source(root: Path, emit: Emit) -> Source:
     if not found or not found.ok:
         if found and "dubious ownership" in found.stderr:
             emit(Warned(f"git does not tell the commit: {found.stderr.strip().splitlines()[0]}"))
-        return Source()
+        return Source(dirty=(root / ".git").exists())
     excluded = [f":(exclude){name}" for name in NOT_SOURCE]
     changes = _git(root, "status", "--porcelain", "--untracked-files=normal", "--", ".", *excluded)
     return Source(

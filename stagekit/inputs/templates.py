@@ -28,7 +28,6 @@ _RESERVED = ("images", "stagekit")
 _RESERVED_PREFIXES = ("IMAGE_", "STAGEKIT_", "COMPOSE_", "DOCKER_")
 
 _SYNTAX_HINT = "what is not meant for Jinja goes between {% raw %} and {% endraw %}"
-_UNDEFINED_HINT = "set it in environments/<env>/config.toml [vars]"
 
 
 @dataclass(frozen=True)
@@ -131,11 +130,12 @@ def _jinja(template: Path, source: str, variables: Tree, where: str) -> str:
         raise InputError(f"no template {error.name!r} in {folder}", where=where) from error
     except Exception as error:  # whatever an expression of the template raises is the template's
         line = _line_in_template(error, template.name, template.parent)
-        hint = _UNDEFINED_HINT if isinstance(error, jinja2.UndefinedError) else None
+        config = f"environments/{variables['stagekit']['env']}/config.toml"
+        undefined = isinstance(error, jinja2.UndefinedError)
         raise InputError(
             str(error) or type(error).__name__,
             where=f"{folder}{line}",
-            hint=hint,
+            hint=f"set it in {config} [vars]" if undefined else None,
             output=_line_shown(source, line, template.name),
         ) from error
 
@@ -180,9 +180,16 @@ def _check_references(text: str, source: str, values: Mapping[str, str], where: 
             raise InputError(
                 f"${{{reference.name}}} has no value",
                 where=f"{where}:{line}" if line else where,
-                hint=f"set {reference.name} in environments/<env>/config.toml [vars], "
-                f"or write ${{{reference.name}:-default}}",
+                hint=_missing_hint(reference.name, values),
             )
+
+
+def _missing_hint(name: str, values: Mapping[str, str]) -> str:
+    if name.startswith("IMAGE_"):
+        images = [known for known in values if known.startswith("IMAGE_")]
+        return f"the build's images are: {', '.join(images)}"
+    config = f"environments/{values['STAGEKIT_ENV']}/config.toml"
+    return f"set {name} in {config} [vars], or write ${{{name}:-default}}"
 
 
 def _line_of(source: str, name: str) -> int | None:

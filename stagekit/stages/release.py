@@ -211,7 +211,7 @@ def find_build(ledger: Ledger, id: str | None) -> Stored[Build]:
         which = "build" if id else "the newest build,"
         reason = f": {build.record.failure.message}" if build.record.failure else ""
         raise InputError(
-            f"{which} {build.record.id} {build.record.status}{reason}",
+            f"{which} {build.record.id}{',' if not id else ''} {build.record.status}{reason}",
             where="artifacts/builds/",
             hint="mend it and inv build, or name an earlier one with --build (inv build.list)",
         )

@@ -82,7 +82,7 @@ def status_of(
         actor=last.record.actor,
         engine_local=release.engine_local,
         services=tuple(
-            _service(name, count, observed.of(name), release.pins[name], engine)
+            _service(name, count, observed.of(name), release.pins[name], engine, last.record)
             for name, count in sorted(wanted.items())
         ),
     )
@@ -101,13 +101,19 @@ def _stopped(run: Run, containers: tuple[Container, ...]) -> bool:
 
 
 def _service(
-    name: str, wanted: int, containers: tuple[Container, ...], pin: Pin, engine: Engine
+    name: str,
+    wanted: int,
+    containers: tuple[Container, ...],
+    pin: Pin,
+    engine: Engine,
+    last: Run,
 ) -> ServiceStatus:
-    up = [item for item in containers if item.state == "running" or item.done]
+    done = {seen.service for seen in last.containers if seen.state == "exited"}
+    up = [item for item in containers if item.state == "running" or (item.done and name in done)]
     first = containers[0] if containers else None
     state = "missing"
     if first:
-        state = "done" if first.done else first.state
+        state = "done" if first.done and name in done else first.state
     return ServiceStatus(
         service=name,
         state=state,

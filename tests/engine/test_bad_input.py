@@ -144,7 +144,7 @@ def test_line_of_a_plain_template(deployed: Repository) -> None:
         deployed.attempt("release", "--env", "dev"),
         code=2,
         says="templates/compose.yaml:6: ${WHO} has no value",
-        next="set WHO in environments/<env>/config.toml [vars]",
+        next="set WHO in environments/dev/config.toml [vars]",
     )
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import docker
 import pytest
 
+from stagekit.engine.embedded import Settings
 from tests.conftest import Machine
 from tests.engine.bare import Bare
 from tests.repository import Repository
@@ -32,6 +33,10 @@ AS_NOBODY = (
 
 def home(alone: Repository) -> Path:
     return Path(alone.environ["STAGEKIT_HOME"])
+
+
+def settings(alone: Repository) -> Settings:
+    return Settings.of(home(alone))
 
 
 def client(alone: Repository) -> docker.DockerClient:
@@ -61,12 +66,12 @@ def test_start_status_stop(alone: Repository, bare: Bare, machine: Machine) -> N
     assert status["engine"]["origin"] == "the embedded engine"
     assert status["engine"]["url"] == f"unix://{home(alone)}/docker.sock"
     assert {"dockerd", "docker-registry"} <= set(bare.processes())
-    assert bare.interfaces() == {"lo", "stagekit0"}
+    assert bare.interfaces() == {"lo", settings(alone).bridge}
     load_busybox(alone, machine)
     with closing(client(alone)) as engine:
         said = engine.containers.run("busybox:1", ["sh", "-c", "ip route; echo well"])
         assert said.decode().endswith("well\n")
-        assert "10.213.0.1" in said.decode()
+        assert f"{settings(alone).network}.0.1" in said.decode()
         engine.containers.run("busybox:1", ["sleep", "1000"], detach=True, stop_signal="SIGKILL")
     assert "sleep" in bare.processes()
 

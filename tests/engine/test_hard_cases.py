@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -143,9 +144,9 @@ def test_a_link_in_a_release(deployed: Repository, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("line", "says"),
     [
-        ("volumes: ['.:/code']", "is a folder of the machine that releases"),
-        ("volumes: ['../beside:/x']", "is a folder of the machine that releases"),
-        ("volumes: ['~/x:/x']", "is a folder of the machine that releases"),
+        ("volumes: ['.:/code']", "is a path of the machine that releases"),
+        ("volumes: ['../beside:/x']", "is a path of the machine that releases"),
+        ("volumes: ['~/x:/x']", "is a path of the machine that releases"),
         ("devices: ['./d:/dev/d']", "is a path of the machine that releases"),
         ("security_opt: ['seccomp:./s.json']", "is a file of the machine that releases"),
         ("environment: [TOKEN]", "TOKEN has no value"),
@@ -262,3 +263,33 @@ def test_output_that_nobody_reads_on(deployed: Repository) -> None:
     )
     assert done.stdout.startswith("release dev/v1")
     assert done.stderr == ""
+
+
+def test_a_server_that_ends_well_is_not_well(
+    deployed: Repository, free_port: Callable[[], int]
+) -> None:
+    """What publishes a port was meant to stay: that it ended with 0 is no excuse."""
+    template(
+        deployed,
+        "  web:\n    image: ${IMAGE_APP}\n    command: ['true']\n"
+        f"    ports: ['127.0.0.1:{free_port()}:8080']\n",
+    )
+    deployed.inv("build", "release", "--env", "dev")
+
+    refused(deployed.attempt("run", "--env", "dev"), code=5, says="exited with 0")
+
+
+def test_releases_are_named_alike_everywhere(deployed: Repository) -> None:
+    """`run` takes the names that `release.show` takes, of its own environment."""
+    deployed.inv("build", "release", "--env", "dev")
+    deployed.inv("release", "--env", "dev")
+
+    deployed.inv("run", "--env", "dev", "--release", "dev/v1")
+    newest = deployed.inv("run", "--env", "dev", "--release", "latest", "--json").json
+
+    assert newest["release"]["id"] == "v2"
+    refused(
+        deployed.attempt("run", "--env", "prod", "--release", "dev/v1"),
+        code=2,
+        says="dev/v1 is a release of dev",
+    )
