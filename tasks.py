@@ -17,14 +17,15 @@ from examples.demo import demo
 @task(
     auto_shortflags=False,
     help={
-        "install-engine": "consent to install docker.io where dockerd is missing",
+        "install-engine": "consent to install docker.io, git and openssl where they are missing",
         "pytest": "arguments for pytest, for example --pytest='-k merge -x'",
     },
 )
 def test(c: Context, install_engine: bool = False, pytest: str = "") -> None:
     """Run the test suite against a real engine: one that answers, or a private one."""
-    consent = {"STAGEKIT_TEST_INSTALL": "1"} if install_engine else {}
-    c.run(f"{sys.executable} -m pytest {pytest}", env=consent, in_stream=False)
+    if install_engine:
+        c.run(f"{sys.executable} -m tests.needs", in_stream=False)
+    c.run(f"{sys.executable} -m pytest {pytest}", in_stream=False)
 
 
 ns = stagekit.collection(demo, test)

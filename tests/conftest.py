@@ -7,7 +7,6 @@ removed after it.
 
 from __future__ import annotations
 
-import os
 import secrets
 import shutil
 import socket
@@ -69,11 +68,10 @@ def machine() -> Iterator[Machine]:
     """A machine that can build, push and run; `busybox:1` is on its engine."""
     home = Path(tempfile.mkdtemp(prefix="sk-"))  # short: a socket's path has a limit
     environ = {**clean_environment(), "STAGEKIT_HOME": str(home)}
-    consent = os.environ.get("STAGEKIT_TEST_INSTALL") == "1"
     try:
         found = prepare(
             environ,
-            install=consent,
+            install=False,
             settings=Settings(bridge=f"sk{secrets.token_hex(3)}", network=f"10.{_network()}"),
             emit=ignore,
             cancel=Cancel(),

@@ -20,6 +20,7 @@ from tests.engine.buildx import install_buildx
 from tests.repository import Repository
 
 ROOT = Path(__file__).parents[2]
+NOT_SOURCE = (".git", ".venv", "artifacts", "__pycache__", "*.egg-info", ".*_cache", ".hypothesis")
 
 
 @pytest.fixture(scope="session")
@@ -37,22 +38,12 @@ def base_images(machine: Machine) -> tuple[str, ...]:
 
 @pytest.fixture
 def hits(machine: Machine, base_images: tuple[str, ...], tmp_path: Path) -> Iterator[Repository]:
-    """A copy of this repository as git has it, under a project name of its own."""
-    tracked = subprocess.run(
-        ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+    """A copy of this repository, under a project name of its own."""
     repository = Repository.create(
         tmp_path / "repository", {**machine.environ, "STAGEKIT_REGISTRY": machine.registry}
     )
     shutil.rmtree(repository.root)
-    for name in tracked.stdout.splitlines():
-        target = repository.root / name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(ROOT / name, target)
+    shutil.copytree(ROOT, repository.root, ignore=shutil.ignore_patterns(*NOT_SOURCE))
     settings = repository.read("pyproject.toml")
     assert 'name = "hits"' in settings
     repository.write(
