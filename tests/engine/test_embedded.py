@@ -129,7 +129,7 @@ def test_a_killed_dockerd_is_noticed(alone: Repository, bare: Bare, machine: Mac
     with closing(client(alone)) as engine:
         engine.containers.run("busybox:1", ["sleep", "1000"], detach=True, stop_signal="SIGKILL")
 
-    bare.do("kill", "-KILL", str(first))
+    bare.do("sh", "-c", f"kill -KILL {first}")
 
     assert alone.inv("engine.status", "--json").json["engine"] is None
     alone.inv("engine.start")
@@ -251,7 +251,7 @@ def test_stop_after_a_killed_dockerd(alone: Repository, bare: Bare, machine: Mac
     load_busybox(alone, machine)
     with closing(client(alone)) as engine:
         engine.containers.run("busybox:1", ["sleep", "1000"], detach=True, stop_signal="SIGKILL")
-    bare.do("kill", "-KILL", str(dockerd_pid(alone)))
+    bare.do("sh", "-c", f"kill -KILL {dockerd_pid(alone)}")
     assert "sleep" in bare.processes()
 
     alone.inv("engine.stop")
