@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 from stagekit.errors import InputError, LedgerError
 from stagekit.events import Emit, Warned
@@ -13,19 +14,23 @@ from stagekit.records import Release, Run, Stored
 def readable_runs(ledger: Ledger, env: str, emit: Emit) -> Iterator[Stored[Run]]:
     """Yield an environment's runs, newest first; a damaged record is warned of and passed over."""
     for n in ledger.runs(env):
-        try:
+        with _passing_over(f"run {n} of {env}", emit):
             yield ledger.run(env, n)
-        except LedgerError as error:
-            emit(Warned(f"run {n} of {env} is passed over: {error}"))
 
 
 def readable_releases(ledger: Ledger, env: str, emit: Emit) -> Iterator[Stored[Release]]:
     """Yield an environment's releases, newest first; damaged ones as in `readable_runs`."""
     for id in ledger.releases(env):
-        try:
+        with _passing_over(f"{env}/{id}", emit):
             yield ledger.release(env, id)
-        except LedgerError as error:
-            emit(Warned(f"{env}/{id} is passed over: {error}"))
+
+
+@contextmanager
+def _passing_over(what: str, emit: Emit) -> Iterator[None]:
+    try:
+        yield
+    except LedgerError as error:
+        emit(Warned(f"{what} is passed over: {error}"))
 
 
 def last_run(ledger: Ledger, env: str, emit: Emit) -> Stored[Run] | None:
