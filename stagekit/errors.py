@@ -126,7 +126,23 @@ class EngineRefused(EngineError):
 
 
 class RegistryError(EngineError):
-    pass
+    """A registry's refusal.
+
+    Args:
+        transient: whether the same may go well a little later.
+    """
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        where: str | None = None,
+        hint: str | None = None,
+        output: tuple[str, ...] = (),
+        transient: bool = False,
+    ) -> None:
+        super().__init__(what, where=where, hint=hint, output=output)
+        self.transient = transient
 
 
 class LimitExceeded(EngineError):

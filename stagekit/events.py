@@ -36,6 +36,25 @@ class Done:
 
 
 @dataclass(frozen=True)
+class Failed:
+    """A step ended badly, after ``seconds``. What stopped it follows as an error."""
+
+    step: str
+    subject: str
+    reason: str
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Output:
+    """A program that a step runs printed a line."""
+
+    step: str
+    subject: str
+    line: str
+
+
+@dataclass(frozen=True)
 class Warned:
     """Something a person should know, which stops nothing."""
 
@@ -49,7 +68,7 @@ class Noted:
     text: str
 
 
-Event = Started | Progress | Done | Warned | Noted
+Event = Started | Progress | Done | Failed | Output | Warned | Noted
 Emit = Callable[[Event], None]
 
 
@@ -72,9 +91,13 @@ class Step:
 
 @contextmanager
 def step(emit: Emit, name: str, subject: str) -> Iterator[Step]:
-    """Emit ``Started``, then ``Done`` with the time taken unless the body raised."""
+    """Emit ``Started``, then ``Done`` with the time taken, or ``Failed`` where the body raised."""
     emit(Started(name, subject))
     begun = monotonic()
     under_way = Step(emit, name, subject)
-    yield under_way
+    try:
+        yield under_way
+    except BaseException as error:
+        emit(Failed(name, subject, str(error), monotonic() - begun))
+        raise
     emit(Done(name, subject, under_way.outcome, monotonic() - begun))

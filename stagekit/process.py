@@ -28,10 +28,14 @@ class Cancel:
     """The one token by which a person or a signal stops what is under way.
 
     Stages look at it between steps, `run` while a program works.
+
+    Args:
+        above: a token that stops this one as well.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, above: Cancel | None = None) -> None:
         self._event = Event()
+        self._above = above
 
     def request(self) -> None:
         """Ask for a stop at the next safe place."""
@@ -39,7 +43,7 @@ class Cancel:
 
     @property
     def requested(self) -> bool:
-        return self._event.is_set()
+        return self._event.is_set() or (self._above is not None and self._above.requested)
 
     def check(self) -> None:
         """Raise `Cancelled` if a stop was asked for."""

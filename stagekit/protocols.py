@@ -6,12 +6,13 @@ process's environment.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
 
 from stagekit.events import Emit
+from stagekit.images import ImageFacts, ImageSpec
 from stagekit.process import Cancel
 from stagekit.records import (
     Build,
@@ -41,43 +42,6 @@ class Port(Part, frozen=True):
 
 _YOUNG = 60.0
 _ANY = {ANY_ADDRESS, "::", ""}
-
-
-class ImageSpec(Part, frozen=True):
-    """One image to build: all that a builder needs to know, and nothing of any environment.
-
-    Attributes:
-        name: the project's name for it.
-        context: absolute folder that is sent to the builder.
-        dockerfile: absolute path of the Dockerfile.
-        hidden: folders relative to ``context`` that never travel (`.dockerignore` apart).
-        repository: where it is pushed, or its plain name on the engine.
-        tags: what it is tagged with there.
-        target: stage of the Dockerfile to stop at.
-        args: build arguments.
-    """
-
-    name: str
-    context: Path
-    dockerfile: Path
-    repository: str
-    tags: tuple[str, ...]
-    hidden: tuple[str, ...] = ()
-    target: str | None = None
-    args: dict[str, str] = {}
-
-    @property
-    def references(self) -> tuple[str, ...]:
-        """The names the image gets: ``repository:tag`` each."""
-        return tuple(f"{self.repository}:{tag}" for tag in self.tags)
-
-
-class ImageFacts(Part, frozen=True):
-    """An image on an engine: its size in bytes, and ``repository@digest`` as registries know it."""
-
-    id: str
-    size: int
-    digests: tuple[str, ...] = ()
 
 
 class Container(Part, frozen=True):
@@ -141,6 +105,40 @@ class Engine(Protocol):
         """Return the image on the engine, or None."""
         ...
 
+    def tag(self, image: str, reference: str) -> None:
+        """Give an image on the engine one more name."""
+        ...
+
+    def check(
+        self,
+        image: str,
+        command: Sequence[str],
+        *,
+        entrypoint: Sequence[str] | None,
+        labels: Mapping[str, str],
+        limit: float,
+        on_line: Callable[[str], None],
+        cancel: Cancel,
+    ) -> int:
+        """Run a command in a container of ``image`` that is removed after it.
+
+        Args:
+            image: what it runs in.
+            command: its words.
+            entrypoint: replaces the image's own; empty for none.
+            labels: of the container.
+            limit: seconds it may take.
+            on_line: called with each line that it prints.
+            cancel: stops it.
+
+        Returns:
+            Its exit code.
+
+        Raises:
+            LimitExceeded: it took too long.
+        """
+        ...
+
     def pull(self, reference: str, *, emit: Emit, cancel: Cancel) -> None: ...
 
     def push(self, reference: str, *, emit: Emit, cancel: Cancel) -> str:
@@ -160,7 +158,7 @@ class Engine(Protocol):
 
 
 class Builder(Protocol):
-    """Builds one image on an engine."""
+    """Builds images on an engine, several at a time."""
 
     @property
     def name(self) -> str: ...
@@ -168,8 +166,15 @@ class Builder(Protocol):
     @property
     def version(self) -> str: ...
 
+    def lacks(self, spec: ImageSpec) -> tuple[str, ...]:
+        """Return what ``spec`` asks for and this builder cannot do here, each in a few words with
+        what would help. Asked before anything is built."""
+        ...
+
     def build(self, spec: ImageSpec, *, emit: Emit, cancel: Cancel) -> str:
         """Build ``spec``, tag it with its references on the engine and return the image's id.
+
+        Called from a thread for each image. Every line that is printed is emitted as an `Output`.
 
         Raises:
             BuildFailed: with the failing step as ``where`` and the last lines as ``output``.
@@ -242,8 +247,21 @@ class BuildSlot(Protocol):
     @property
     def id(self) -> str: ...
 
-    def finish(self, build: Build) -> Stored[Build]:
-        """Write the record, once."""
+    def note(self, entry: Mapping[str, object]) -> None:
+        """Say durably which ``step`` of which ``image`` begins: what is known of a build whose
+        process dies."""
+        ...
+
+    def log(self, line: str) -> None:
+        """Append to the build's log."""
+        ...
+
+    def finish(self, build: Build, inputs: bytes) -> Stored[Build]:
+        """Write what the images were made from and then the record, once."""
+        ...
+
+    def close(self) -> None:
+        """Let go of the id. Without a record the build counts as interrupted."""
         ...
 
 
@@ -272,13 +290,31 @@ class Ledger(Protocol):
     Reading a damaged record raises LedgerError; the others stay readable. Lists are newest first.
     """
 
-    def reserve_build(self, wanted: str) -> BuildSlot:
-        """Take the id ``wanted``, or ``wanted-2``, ``-3`` … where it is taken."""
+    def reserve_build(self, begun: Build) -> BuildSlot:
+        """Take the id of ``begun``, or that with ``-2``, ``-3`` … where it is taken.
+
+        ``begun`` is the record as far as it is known: it becomes that of a build whose process
+        dies, as interrupted.
+        """
         ...
 
     def builds(self) -> Sequence[str]: ...
 
     def build(self, id: str) -> Stored[Build]: ...
+
+    def build_log(self, id: str) -> bytes:
+        """Return all that the builders of a build printed, as far as it has come."""
+        ...
+
+    def build_inputs(self, id: str) -> bytes:
+        """Return what a build's images were made from, empty where that is not at hand."""
+        ...
+
+    def builds_under_way(self) -> Sequence[str]: ...
+
+    def close_interrupted_builds(self) -> Sequence[str]:
+        """Write the records of builds whose process died; return their ids."""
+        ...
 
     def find_build(self, id: str) -> Stored[Build] | None:
         """Return a build if its record is at hand: a job that only runs may have no more than

@@ -7,7 +7,7 @@ from typing import Generic, Literal, TypeVar
 
 import msgspec
 
-BuildStatus = Literal["succeeded", "failed", "cancelled"]
+BuildStatus = Literal["succeeded", "failed", "interrupted"]
 PinKind = Literal["digest", "image id"]
 RunReason = Literal["run", "rollback", "stop"]
 RunOutcome = Literal["running", "stopped", "failed", "cancelled", "interrupted"]
@@ -30,34 +30,48 @@ class Link(Part, frozen=True):
 
 
 class Source(Part, frozen=True):
-    """Where a build's source stood. ``remote`` carries no credentials."""
+    """Where a build's source stood.
+
+    ``changed`` are the files with uncommitted changes, the first hundred of them; ``committed`` is
+    when the commit was made. ``remote`` carries no credentials.
+    """
 
     commit: str | None = None
     branch: str | None = None
     dirty: bool = False
     remote: str | None = None
+    committed: datetime | None = None
+    changed: tuple[str, ...] = ()
 
 
 class CI(Part, frozen=True):
     """The CI job that made a record, by that CI's own documented variables.
 
-    ``counter`` numbers the runs of ``pipeline``.
+    ``counter`` numbers the runs of ``pipeline``, ``attempt`` those of one that was run again.
     """
 
     name: str
     url: str | None = None
     pipeline: str | None = None
     counter: str | None = None
+    attempt: str | None = None
+    commit: str | None = None
+    branch: str | None = None
 
 
 class EngineFacts(Part, frozen=True):
-    """A Docker engine: its own id, where it was reached, and what it is."""
+    """A Docker engine: its own id, where it was reached, and what it is.
+
+    ``image_store`` is ``containerd`` or ``classic``: the former alone keeps images of several
+    platforms and attestations.
+    """
 
     id: str
     url: str
     version: str
     api: str
     platform: str
+    image_store: str = "classic"
 
 
 class BuilderFacts(Part, frozen=True):
@@ -70,19 +84,26 @@ class BuilderFacts(Part, frozen=True):
 
 
 class Failure(Part, frozen=True):
-    """What stopped a stage: where, at which step, and the last lines that say why."""
+    """What stopped a stage: where, at which step, and the last lines that say why; ``seconds``
+    is how long that step had been under way."""
 
     subject: str
     step: str
     message: str
     output: tuple[str, ...] = ()
+    seconds: float | None = None
 
 
 class BuiltImage(Part, frozen=True):
     """One image of a build. ``size`` is in bytes.
 
     ``digest`` is what the registry returned for the pushed reference: the one digest that pins.
-    Without a push there is none, and ``image_id`` pins on the engine that built it.
+    Without a push there is none, and ``image_id`` pins on the engine that built it. ``copies`` are
+    the repositories of further registries, with what each of those returned.
+
+    ``fingerprint`` is the digest of what it was made from (``<build>.inputs`` beside the record
+    lists it); none where that changed while it was built. ``why`` is what had changed since the
+    build before. ``made_by`` is the older build that made it, where nothing had.
     """
 
     repository: str
@@ -91,6 +112,10 @@ class BuiltImage(Part, frozen=True):
     size: int
     pushed: bool
     digest: str | None = None
+    copies: dict[str, str] = {}
+    fingerprint: str | None = None
+    why: tuple[str, ...] = ()
+    made_by: str | None = None
 
     @property
     def pin(self) -> str:
@@ -98,10 +123,20 @@ class BuiltImage(Part, frozen=True):
         return f"{self.repository}@{self.digest}" if self.digest else self.image_id
 
 
+class CheckPassed(Part, frozen=True):
+    """A command that an image of a build passed, and the seconds it took."""
+
+    name: str
+    image: str
+    run: tuple[str, ...]
+    seconds: float
+
+
 class Build(Part, frozen=True):
     """What was built, once: ``artifacts/builds/<id>.toml``.
 
     ``engine_local`` says that nothing was pushed: it runs only on the engine that built it.
+    ``failures`` has one entry for each image that stopped it, the first to do so first.
     """
 
     id: str
@@ -114,7 +149,8 @@ class Build(Part, frozen=True):
     source: Source
     builder: BuilderFacts
     ci: CI | None = None
-    failure: Failure | None = None
+    failures: tuple[Failure, ...] = ()
+    checks: tuple[CheckPassed, ...] = ()
     images: dict[str, BuiltImage] = {}
 
     @property

@@ -15,7 +15,8 @@ from stagekit.errors import RegistryError, StagekitError
 from stagekit.events import Emit, Event
 from stagekit.ledger.files import FileLedger
 from stagekit.process import Cancel
-from stagekit.protocols import Container, ImageFacts, ImageSpec, Observation
+from stagekit.images import ImageFacts, ImageSpec
+from stagekit.protocols import Container, Observation
 from stagekit.records import (
     Build,
     BuilderFacts,

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from stagekit.errors import InputError
-from stagekit.inputs.project import Project, check_name, load_project
+from stagekit.inputs.names import check_name
+from stagekit.inputs.project import Project, load_project
 
 
 def load(root: Path, text: str, **environ: str) -> Project:

@@ -16,7 +16,7 @@ class Buildx:
     @hookimpl
     def stagekit_builder(self, engine: Engine, environ: Mapping[str, str]) -> Builder | None:
         program = find_program("docker-buildx", environ)
-        return BuildxBuilder(program, engine) if program else None
+        return BuildxBuilder(program, engine, environ) if program else None
 
 
 class Classic:

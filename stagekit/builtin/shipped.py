@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from stagekit.builtin import ci, runners, secrets
+from stagekit.builtin import ci, github, ids, runners, secrets
 from stagekit.builtin.builders import Buildx, Classic
 
 
 def shipped() -> tuple[object, ...]:
     """Return what stagekit registers before a repository's own plugins."""
-    return (Classic(), Buildx(), ci, runners, secrets)
+    return (Classic(), Buildx(), ci, ids, github, runners, secrets)

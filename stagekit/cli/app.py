@@ -54,7 +54,10 @@ class App:
     def ledger(self) -> FileLedger:
         from stagekit.ledger.files import FileLedger
 
-        return FileLedger(self.project.artifacts)
+        ledger = FileLedger(self.project.artifacts)
+        for id in ledger.close_interrupted_builds():
+            self.console.warn(f"build {id} was interrupted: its process ended before it did")
+        return ledger
 
     @cached_property
     def engine(self) -> DockerEngine:

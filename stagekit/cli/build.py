@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from stagekit.cli.app import App
-from stagekit.cli.show import age, damaged_row, short_commit
+from stagekit.cli.show import age
 from stagekit.cli.task import JSON, PLAN, stage_task
 
 if TYPE_CHECKING:
+    from stagekit.inputs.fingerprint import ImageInputs
     from stagekit.inputs.project import Project
-    from stagekit.records import Build, Stored
+    from stagekit.protocols import Builder
+    from stagekit.records import Build, Source, Stored
+    from stagekit.stages.build import Facts, Plan
 
 
 @stage_task(
@@ -21,76 +26,157 @@ if TYPE_CHECKING:
     help={
         "plan": PLAN,
         "json": JSON,
+        "force": "build every image, also those that are what their source makes",
+        "fail-fast": "stop everything at the first image that fails",
+        "pull": "ask registries now what base images are; else at most once an hour",
+        "id": "name the build (also STAGEKIT_BUILD_ID)",
+        "progress": "auto, or plain: every line that builders print",
     },
 )
-def new(app: App, *, plan: bool = False, json: bool = False) -> Stored[Build] | None:
+def new(
+    app: App,
+    *,
+    plan: bool = False,
+    json: bool = False,
+    force: bool = False,
+    fail_fast: bool = False,
+    pull: bool = False,
+    id: str = "",
+    progress: str = "auto",
+) -> Stored[Build] | None:
     """Build the project's images from source, once, and push them.
 
-    Writes artifacts/builds/<id>.toml, which `inv release` reads. Nothing is pushed before
-    everything is built. Without a registry the build stays on this engine.
+    Writes artifacts/builds/<id>.toml, which `inv release` reads. An image whose inputs are those of
+    one that is there is not built again; where all are, the newest build is returned as it is.
+    Nothing is pushed before everything is built. Without a registry the build stays on this engine.
     """
-    from stagekit.envelope import plain
     from stagekit.stages import build as stage
+    from stagekit.stages.known import current_build
 
-    facts = stage.gather(
-        _with_registry(app.project),
-        ci=app.ci,
-        actor=app.actor,
-        name=lambda ci, source: app.plugins.build_id(ci=ci, source=source, now=datetime.now(UTC)),
-        emit=app.console.emit,
-    )
-    decided = stage.decide(facts)
-    if plan and json:
-        app.console.data([plain(spec) for spec in decided.images])
-        return None
+    _show_output(app, progress)
+    work = _Gathered(app, pull=pull)
+    if work.project.require_clean:
+        stage.check_clean(work.project, work.source, app.ci)
+    wanted = id or os.environ.get("STAGEKIT_BUILD_ID", "")
+    if not force and not wanted:
+        current = current_build(
+            work.project,
+            work.inputs,
+            ledger=app.ledger,
+            engine=app.engine,
+            ci=app.ci,
+            source=lambda: work.source,
+        )
+        if current and plan:
+            _say_current(app, current, json=json)
+            return None
+        if current:
+            app.console.note(f"nothing changed since {age(current.record.created)}")
+            _show(app, current, json=json)
+            return current
+    decided = stage.decide(work.facts(wanted, force=force))
     if plan:
-        for spec in decided.images:
-            app.console.result(f"build  {spec.name}  {spec.context}")
-            for reference in spec.references if decided.push else ():
-                app.console.result(f"push   {reference}")
+        _show_plan(app, decided, work.builder, json=json)
         return None
-    builder = app.plugins.builder(app.project.builder, app.engine, os.environ)
     stored = stage.apply(
         decided,
         engine=app.engine,
-        builder=builder,
+        builder=work.builder,
         ledger=app.ledger,
+        inputs_now=lambda: _Gathered(app, pull=False).inputs,
+        fail_fast=fail_fast,
         emit=app.console.emit,
         cancel=app.cancel,
     )
-    _show(app, stored, json)
+    app.plugins.built(stored, os.environ)
+    _show(app, stored, json=json)
     return stored
 
 
-@stage_task(
-    name="list",
-    help={"last": "how many, newest first (default 20)", "json": JSON},
-    short={"last": "n"},
-    numbers=["last"],
-)
-def list_(app: App, *, last: int = 20, json: bool = False) -> None:
-    """List builds, newest first."""
-    from stagekit.envelope import plain
-    from stagekit.errors import StagekitError
+@stage_task(name="why", help={"json": JSON})
+def why(app: App, *, json: bool = False) -> None:
+    """Say what `inv build` would build, and what changed since the newest build that succeeded."""
+    from stagekit.stages import build as stage
 
-    rows, records = [], []
-    for id in app.ledger.builds()[:last]:
-        try:
-            build = app.ledger.build(id).record
-        except StagekitError as error:
-            app.console.warn(str(error))
-            rows.append(damaged_row(id, 5))
-            continue
-        records.append(plain(build))
-        where = "engine-local" if build.engine_local else "pushed"
-        commit = short_commit(build.source)
-        images = ", ".join(sorted(build.images))
-        shown = f"{images} ({where})" if build.succeeded else "-"
-        rows.append([build.id, build.status, age(build.created), commit, shown])
+    decided = stage.decide(_Gathered(app, pull=False).facts("", force=False))
     if json:
-        app.console.data(records)
-    else:
-        app.console.table(["BUILD", "STATUS", "MADE", "COMMIT", "IMAGES"], rows)
+        app.console.data(
+            {
+                image.spec.name: {
+                    "build": image.known is None,
+                    "unchanged_since": image.known.build if image.known else None,
+                    "changes": list(image.why) if image.known is None else [],
+                }
+                for image in decided.images
+            }
+        )
+        return
+    for image in decided.images:
+        if image.known:
+            app.console.result(f"{image.spec.name}: {image.reason}")
+        for reason in image.why if image.known is None else ():
+            app.console.result(f"{image.spec.name}: {reason}")
+
+
+@dataclass
+class _Gathered:
+    """What a build is decided from, each part read on first use."""
+
+    app: App
+    pull: bool
+
+    @cached_property
+    def project(self) -> Project:
+        return _with_registry(self.app.project)
+
+    @cached_property
+    def builder(self) -> Builder:
+        return self.app.plugins.builder(self.project.builder, self.app.engine, os.environ)
+
+    @cached_property
+    def inputs(self) -> dict[str, ImageInputs]:
+        from stagekit.inputs.bases import BaseImages
+        from stagekit.stages.build import read_all_inputs
+
+        app = self.app
+        bases = BaseImages(
+            app.engine,
+            self.project.cache / "bases.json",
+            fresh=self.pull,
+            emit=app.console.emit,
+            cancel=app.cancel,
+        )
+        return read_all_inputs(self.project, builder=self.builder.name, bases=bases)
+
+    @cached_property
+    def source(self) -> Source:
+        from stagekit.inputs.source import read_source
+
+        return read_source(self.app.root, self.app.console.emit)
+
+    def facts(self, wanted: str, *, force: bool) -> Facts:
+        from stagekit.stages import build as stage
+        from stagekit.stages.known import known_images
+
+        app, ledger = self.app, self.app.ledger
+        return stage.Facts(
+            project=self.project,
+            source=self.source,
+            ci=app.ci,
+            wanted_id=wanted
+            or app.plugins.build_id(
+                self.project.id,
+                ci=app.ci,
+                source=self.source,
+                now=datetime.now(UTC),
+                taken=ledger.builds() if self.project.id == "counter" else (),
+            ),
+            actor=app.actor,
+            inputs=self.inputs,
+            before=stage.inputs_before(ledger),
+            known=known_images(self.inputs, ledger=ledger, engine=app.engine),
+            force=force,
+        )
 
 
 def _with_registry(project: Project) -> Project:
@@ -100,12 +186,65 @@ def _with_registry(project: Project) -> Project:
     from stagekit.engine import registry
     from stagekit.engine.home import home_of
 
-    if project.registry is None and (private := registry.running(home_of(os.environ))):
-        return replace(project, registry=private.address)
+    if not project.registries and (private := registry.running(home_of(os.environ))):
+        return replace(project, registries=(private.address,))
     return project
 
 
-def _show(app: App, stored: Stored[Build], json: bool) -> None:
+def _show_output(app: App, progress: str) -> None:
+    from stagekit.errors import InputError
+
+    if progress not in ("auto", "plain"):
+        raise InputError(f"{progress!r} is neither auto nor plain", where="--progress")
+    app.console.show_output = progress == "plain"
+
+
+def _show_plan(app: App, plan: Plan, builder: Builder, *, json: bool) -> None:
+    from stagekit.envelope import plain
+    from stagekit.stages.build import lacks
+
+    lacking = list(lacks(plan, builder))
+    if json:
+        listed = plain(plan)
+        app.console.data(
+            {
+                "id": plan.id,
+                "unchanged": False,
+                "push": plan.push,
+                "tags": listed["tags"],
+                "cannot": lacking,
+                "images": [
+                    {
+                        "name": image.spec.name,
+                        "context": str(image.spec.context),
+                        "repositories": list(image.spec.repositories),
+                        "build": image.known is None,
+                        "why": image.reason,
+                    }
+                    for image in plan.images
+                ],
+            }
+        )
+        return
+    for image in plan.images:
+        verb = "reuse" if image.known else "build"
+        app.console.result(f"{verb}  {image.spec.name}  {image.spec.context}  ({image.reason})")
+    for image in plan.images if plan.push else ():
+        for repository in image.spec.repositories:
+            for tag in (plan.id, *plan.tags):
+                app.console.result(f"push   {repository}:{tag}")
+    for what in lacking:
+        app.console.warn(f"builder {builder.name} cannot: {what}")
+
+
+def _say_current(app: App, stored: Stored[Build], *, json: bool) -> None:
+    if json:
+        app.console.data({"id": stored.record.id, "unchanged": True, "images": []})
+    else:
+        app.console.result(f"nothing to do: build {stored.record.id} is what the source makes")
+
+
+def _show(app: App, stored: Stored[Build], *, json: bool) -> None:
     from stagekit.envelope import plain
 
     build = stored.record

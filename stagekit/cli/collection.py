@@ -9,13 +9,13 @@ from pathlib import Path
 from invoke.collection import Collection
 from invoke.tasks import Task
 
-from stagekit.cli import build, doctor, engine, release, run, up
+from stagekit.cli import build, builds, doctor, engine, release, run, up
 from stagekit.cli.app import App
 from stagekit.cli.task import StageTask
 
 _TOP = (up.up, doctor.doctor)
 _GROUPS = {
-    "build": (build.new, build.list_),
+    "build": (build.new, build.why, builds.list_, builds.show, builds.log),
     "release": (release.new, release.list_, release.show),
     "run": (run.new, run.status, run.rollback, run.stop),
     "engine": (engine.start, engine.stop, engine.status),

@@ -9,29 +9,32 @@ from collections.abc import Sequence
 from datetime import datetime
 from io import TextIOWrapper
 from time import monotonic
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from stagekit.cli.live import LiveSteps
 from stagekit.errors import StagekitError
-from stagekit.events import Done, Event, Noted, Progress, Started, Warned
-
-if TYPE_CHECKING:
-    from rich.status import Status
+from stagekit.events import Done, Event, Failed, Noted, Output, Progress, Started, Warned
 
 _LINE_EVERY = 5.0
-"""Seconds between progress lines where there is no terminal to redraw."""
+"""Seconds between progress lines of one step where there is no terminal to redraw."""
 
 _COLOURS = {"error": "1;31", "warning": "33", "done": "32"}
 
 
 class Console:
-    """Prints for one command. A terminal gets a live line for the step under way; a pipe or a CI
-    gets a line a step. Colour only on terminals, and not under NO_COLOR."""
+    """Prints for one command. A terminal gets a live line for each step under way; a pipe or a CI
+    gets a line a step. Colour only on terminals, and not under NO_COLOR.
+
+    Attributes:
+        show_output: print every line that builders and checks print, instead of live lines.
+    """
 
     def __init__(self) -> None:
-        self._live = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
-        self._colour = self._live and not os.environ.get("NO_COLOR")
-        self._status: Status | None = None
-        self._last_line = monotonic()
+        self.show_output = False
+        self._terminal = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+        self._colour = self._terminal and not os.environ.get("NO_COLOR")
+        self._steps = LiveSteps()
+        self._last_line: dict[tuple[str, str], float] = {}
         if isinstance(sys.stdout, TextIOWrapper):  # a locale that lacks a letter is no failure
             sys.stdout.reconfigure(errors="backslashreplace")
 
@@ -39,13 +42,19 @@ class Console:
         """Tell of an event (the listener that stages are given)."""
         match event:
             case Started(step, subject):
-                self._show(f"{step} {subject}")
+                self._begin(step, subject)
             case Progress(step, subject, text):
-                self._advance(f"{step} {subject}: {text}")
+                self._advance(step, subject, text)
+            case Output(_, subject, line):
+                if self.show_output:
+                    self.note(f"{subject} | {line}")
             case Done(step, subject, outcome, seconds):
-                self._hide()
+                self._steps.end(step, subject)
                 shown = f"  {outcome}" if outcome else ""
                 self._line(f"{subject}{shown}  ({seconds:.1f} s)", "done", f"{step:<7}")
+            case Failed(step, subject, _, seconds):  # why is said once, at the end
+                self._steps.end(step, subject)
+                self._line(f"{step} {subject}  ({seconds:.1f} s)", "error", "failed ")
             case Warned(text):
                 self.warn(text)
             case Noted(text):
@@ -53,12 +62,12 @@ class Console:
 
     def result(self, text: str = "") -> None:
         """Print a result."""
-        self._hide()
+        self._steps.pause()
         print(clean(text), flush=True)
 
     def data(self, value: Any) -> None:
         """Print a result for machines, as JSON."""
-        self._hide()
+        self._steps.pause()
         print(json.dumps(value, indent=2, default=_written), flush=True)
 
     def table(self, head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
@@ -71,16 +80,14 @@ class Console:
 
     def note(self, text: str) -> None:
         """Narrate."""
-        self._hide()
         self._line(text)
 
     def warn(self, text: str) -> None:
-        self._hide()
         self._line(text, "warning", "warning:")
 
     def error(self, error: StagekitError) -> None:
         """Say what happened, where, the last lines that tell why, and what to type next."""
-        self._hide()
+        self._steps.clear()
         for line in error.output:
             self._line(f"  | {line}")
         self._line(str(error), "error", "error:")
@@ -94,38 +101,29 @@ class Console:
         os.close(nowhere)
 
     def close(self) -> None:
-        """Take the live line away."""
-        self._hide()
+        """Take the live lines away."""
+        self._steps.clear()
 
-    def _show(self, text: str) -> None:
-        self._last_line = monotonic()
-        if self._live:
-            self._hide()
-            from rich.console import Console as Rich
-            from rich.markup import escape
+    def _begin(self, step: str, subject: str) -> None:
+        self._last_line[step, subject] = monotonic()
+        if self._terminal and not self.show_output:
+            self._steps.begin(step, clean(subject))
 
-            self._status = Rich(stderr=True).status(escape(clean(text)))
-            self._status.start()
-
-    def _advance(self, text: str) -> None:
-        if self._status:
-            from rich.markup import escape
-
-            width = os.get_terminal_size(sys.stderr.fileno()).columns - 4
-            self._status.update(escape(clean(text)[: max(width, 20)]))
-        elif not self._live and monotonic() - self._last_line > _LINE_EVERY:
-            self._last_line = monotonic()
-            self._line(f"… {text}")
-
-    def _hide(self) -> None:
-        if self._status:
-            self._status.stop()
-            self._status = None
+    def _advance(self, step: str, subject: str, text: str) -> None:
+        if self._terminal:
+            self._steps.advance(step, subject, clean(text).replace("\n", " "))
+            return
+        now = monotonic()
+        if not self.show_output and now - self._last_line.get((step, subject), 0) > _LINE_EVERY:
+            self._last_line[step, subject] = now
+            self._line(f"… {step} {subject}: {text}")
 
     def _line(self, text: str, kind: str = "", word: str = "") -> None:
         """Print a line, with a coloured word of its kind in front where it has one."""
+        self._steps.pause()
         mark = f"\x1b[{_COLOURS[kind]}m{word}\x1b[0m" if kind and self._colour else word
         print(f"{mark} {clean(text)}" if mark else clean(text), file=sys.stderr, flush=True)
+        self._steps.resume()
 
 
 def _written(value: Any) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from stagekit.records import Source
 
+_SIZES = ("B", "kB", "MB", "GB", "TB")
 _UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
 
 
@@ -18,6 +19,12 @@ def age(moment: datetime) -> str:
         if seconds >= size:
             return f"{seconds // size} {unit} ago"
     return "now"
+
+
+def size(count: int) -> str:
+    """Write a number of bytes as Docker does: ``12.3MB``."""
+    power = min(len(_SIZES) - 1, (len(str(count)) - 1) // 3)
+    return f"{count / 1000**power:.3g}{_SIZES[power]}"
 
 
 def short_commit(source: Source) -> str:

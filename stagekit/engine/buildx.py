@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 
 from stagekit import process
 from stagekit.engine import commands, context
 from stagekit.errors import BuildFailed, EngineError
-from stagekit.events import Emit, Progress
+from stagekit.events import Emit, Output, Progress
+from stagekit.images import ImageSpec
 from stagekit.process import Cancel
-from stagekit.protocols import Engine, ImageSpec
+from stagekit.protocols import Engine
 
 _BUILD_LIMIT = 3 * 3600.0
 _VERSION = re.compile(r"v?(\d+\.\d+\.\d+\S*)")
+_DRIVER = re.compile(r"^Driver:\s+(\S+)", re.MULTILINE)
 _STEP = re.compile(r"#\d+ (\[.+\] .+)")
 _FAILED_STEP = re.compile(r"\s*> (\[.+\] .+):$")
 _SAID = re.compile(r"#\d+ (?:\d+\.\d+ )?(.*)")
@@ -26,47 +29,64 @@ class BuildxBuilder:
     Args:
         program: buildx, called directly.
         engine: whose BuildKit builds, and which gets the image.
+        environ: where secrets' variables are.
     """
 
     name = "buildx"
 
-    def __init__(self, program: Path, engine: Engine) -> None:
+    def __init__(self, program: Path, engine: Engine, environ: Mapping[str, str]) -> None:
         self._program = program
         self._engine = engine
+        self._environ = environ
 
     @cached_property
     def version(self) -> str:
-        result = process.run(
-            commands.buildx_version(self._program),
-            env=self._engine.environment(),
-            limit=20.0,
-            cancel=Cancel(),
-        )
+        result = self._ask(commands.buildx_version(self._program))
         found = _VERSION.search(result.stdout)
         if not result.ok or not found:
             raise EngineError("does not say which version it is", where=str(self._program))
         return found.group(1)
 
+    def lacks(self, spec: ImageSpec) -> tuple[str, ...]:
+        store = (
+            "needs the engine's containerd image store (Docker 24 or newer, "
+            "features.containerd-snapshotter in daemon.json)"
+        )
+        wishes = {
+            "several platforms": len(spec.platforms) > 1,
+            "provenance": spec.provenance is not None,
+            "an SBOM": spec.sbom is not None,
+            "reproducible": spec.epoch is not None,
+        }
+        missing = [f"{wish} {store}" for wish, wished in wishes.items() if wished]
+        exported = [to for to in spec.cache_to if to != "inline" and "type=inline" not in to]
+        if exported and self._driver == "docker":
+            missing.append(f"cache to {exported[0]} {store}, or a builder of buildx's own")
+        if missing and self._engine.facts().image_store == "containerd":
+            missing = []
+        unset = [
+            secret.variable
+            for secret in spec.secrets
+            if secret.variable and secret.variable not in self._environ
+        ]
+        missing += [f"secret variable {name} is not set" for name in unset]
+        absent = [item.file for item in spec.secrets if item.file and not item.file.is_file()]
+        return (*missing, *(f"secret file {path} is not there" for path in absent))
+
     def build(self, spec: ImageSpec, *, emit: Emit, cancel: Cancel) -> str:
         def report(line: str) -> None:
+            emit(Output("build", spec.name, line))
             if step := _STEP.fullmatch(line):
                 emit(Progress("build", spec.name, step.group(1)))
 
         with context.ignoring_dockerfile(spec) as dockerfile:
-            argv = commands.buildx_build(
-                self._program,
-                context=spec.context,
-                dockerfile=dockerfile,
-                references=spec.references,
-                target=spec.target,
-                args=spec.args,
-            )
             result = process.run(
-                argv,
-                env=self._engine.environment(),
+                commands.buildx_build(self._program, spec, dockerfile=dockerfile),
+                env={**self._engine.environment(), **self._secret_variables(spec)},
                 limit=_BUILD_LIMIT,
                 cancel=cancel,
                 on_line=report,
+                mask=tuple(self._secret_values(spec)),
             )
         if not result.ok:
             raise _failure(result.stderr.splitlines(), spec)
@@ -78,6 +98,25 @@ class BuildxBuilder:
                 hint="docker buildx use default: a builder of its own engine keeps what it builds",
             )
         return image.id
+
+    @cached_property
+    def _driver(self) -> str:
+        result = self._ask(commands.buildx_inspect(self._program))
+        found = _DRIVER.search(result.stdout)
+        return found.group(1) if found else "unknown"
+
+    def _ask(self, argv: commands.Argv) -> process.Result:
+        return process.run(argv, env=self._engine.environment(), limit=20.0, cancel=Cancel())
+
+    def _secret_variables(self, spec: ImageSpec) -> dict[str, str]:
+        names = [secret.variable for secret in spec.secrets if secret.variable]
+        return {name: self._environ[name] for name in names if name in self._environ}
+
+    def _secret_values(self, spec: ImageSpec) -> Iterator[str]:
+        yield from self._secret_variables(spec).values()
+        for secret in spec.secrets:
+            if secret.file:
+                yield secret.file.read_text("utf-8", "replace")
 
 
 def _failure(lines: list[str], spec: ImageSpec) -> BuildFailed:

@@ -9,9 +9,9 @@ from typing import Any
 from stagekit.engine import context
 from stagekit.engine.docker import DockerEngine
 from stagekit.errors import BuildFailed, EngineRefused
-from stagekit.events import Emit, Progress
+from stagekit.events import Emit, Output, Progress
+from stagekit.images import ImageSpec
 from stagekit.process import Cancel
-from stagekit.protocols import ImageSpec
 
 _STEP = re.compile(r"Step \d+/\d+ : .+")
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
@@ -31,22 +31,30 @@ class ClassicBuilder:
         """The engine's: its builder has none of its own."""
         return self._engine.facts().version
 
+    def lacks(self, spec: ImageSpec) -> tuple[str, ...]:
+        wishes = {
+            "several platforms": len(spec.platforms) > 1,
+            "secrets": bool(spec.secrets),
+            "ssh": bool(spec.ssh),
+            "a cache to export to": bool(spec.cache_to),
+            "caches other than images": any("type=" in source for source in spec.cache_from),
+            "provenance": spec.provenance is not None,
+            "an SBOM": spec.sbom is not None,
+            "reproducible": spec.epoch is not None,
+        }
+        return tuple(f"{wish}: needs buildx" for wish, wished in wishes.items() if wished)
+
     def build(self, spec: ImageSpec, *, emit: Emit, cancel: Cancel) -> str:
         output: list[str] = []
         step = image = ""
         with context.archive(spec) as (packed, dockerfile):
-            entries = self._engine.build_context(
-                packed,
-                cancel=cancel,
-                dockerfile=dockerfile,
-                tag=spec.references[0],
-                args=spec.args,
-                target=spec.target,
-            )
+            entries = self._engine.build_context(packed, spec, dockerfile=dockerfile, cancel=cancel)
             try:
                 for entry in entries:
                     lines = _COLOUR.sub("", str(entry.get("stream", ""))).splitlines()
-                    output += [line for line in lines if line.strip()]
+                    for line in filter(str.strip, lines):
+                        output.append(line)
+                        emit(Output("build", spec.name, line))
                     for line in filter(_STEP.fullmatch, lines):
                         step = line
                         emit(Progress("build", spec.name, step))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from pathlib import Path
+
+from stagekit.images import BuildSecret, ImageSpec
 
 Argv = tuple[str, ...]
 
@@ -54,28 +56,60 @@ def buildx_version(program: Path) -> Argv:
     return (str(program), "version")
 
 
-def buildx_build(
-    program: Path,
-    *,
-    context: Path,
-    dockerfile: Path,
-    references: Sequence[str],
-    target: str | None,
-    args: Mapping[str, str],
-) -> Argv:
-    """Build with BuildKit and load the image into the engine."""
+def buildx_inspect(program: Path) -> Argv:
+    return (str(program), "inspect")
+
+
+def buildx_build(program: Path, spec: ImageSpec, *, dockerfile: Path) -> Argv:
+    """Build with BuildKit and load the image into the engine.
+
+    Args:
+        program: buildx.
+        spec: what to build.
+        dockerfile: stands in for the spec's own.
+    """
+    args = dict(spec.args)
+    if spec.epoch is not None:
+        args["SOURCE_DATE_EPOCH"] = str(spec.epoch)
     return (
         str(program),
         "build",
         "--progress",
         "plain",
-        "--load",
         "--file",
         str(dockerfile),
-        *_each("--tag", references),
-        *(("--target", target) if target else ()),
+        *_output(spec),
+        *_attestations(spec),
+        *(("--target", spec.target) if spec.target else ()),
+        *(("--platform", ",".join(spec.platforms)) if spec.platforms else ()),
         *_each("--build-arg", (f"{key}={value}" for key, value in sorted(args.items()))),
-        str(context),
+        *_each("--label", (f"{key}={value}" for key, value in sorted(spec.labels.items()))),
+        *_each("--secret", map(_secret, spec.secrets)),
+        *_each("--ssh", spec.ssh),
+        *_each("--cache-from", spec.cache_from),
+        *_each("--cache-to", spec.cache_to),
+        str(spec.context),
+    )
+
+
+def _output(spec: ImageSpec) -> Argv:
+    """Say where the image goes. To rewrite the times in its layers the exporter has to be named;
+    it must not unpack them before."""
+    if spec.epoch is None:
+        return ("--load", *_each("--tag", spec.references))
+    names = ",".join(spec.references)
+    return ("--output", f'type=image,"name={names}",rewrite-timestamp=true,unpack=false')
+
+
+def _attestations(spec: ImageSpec) -> Argv:
+    """Without a wish there is none: by default, BuildKit's would differ from build to build."""
+    provenance = f"mode={spec.provenance}" if spec.provenance else "false"
+    return (f"--provenance={provenance}", *((f"--sbom={spec.sbom}",) if spec.sbom else ()))
+
+
+def _secret(secret: BuildSecret) -> str:
+    return f"id={secret.id}," + (
+        f"env={secret.variable}" if secret.variable else f"src={secret.file}"
     )
 
 

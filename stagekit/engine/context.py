@@ -11,11 +11,12 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, cast
 
 from stagekit.errors import InputError
-from stagekit.protocols import ImageSpec
+from stagekit.images import ImageSpec
 
 if TYPE_CHECKING:
     from docker.utils.build import Pattern
@@ -51,6 +52,66 @@ def check_dockerfile(spec: ImageSpec) -> None:
         raise InputError("the Dockerfile is empty", where=f"image {spec.name}")
 
 
+class Ignoring:
+    """Says which entries of a context stay behind. Of the patterns that match an entry or a folder
+    above it, the last one decides.
+
+    The SDK's own walk leaves out what ``!*/**`` brings back; its reading of one pattern is used.
+
+    Args:
+        patterns: in `.dockerignore`'s form.
+        known: what an earlier one with these patterns said of entries: path → travels. Those are
+            not asked about again, and where all are known the SDK is not even imported.
+    """
+
+    def __init__(self, patterns: Sequence[str], known: dict[str, bool] | None = None) -> None:
+        self._texts = tuple(patterns)
+        self._matches: dict[str, tuple[bool, ...]] = {}
+        self.excepting = any(text.startswith("!") for text in patterns)
+        self.verdicts = {} if known is None else known
+
+    def travels(self, path: str) -> bool:
+        """Tell whether an entry travels; ``path`` is relative to the context, with slashes."""
+        verdict = self.verdicts.get(path)
+        if verdict is None:
+            verdict = self.verdicts[path] = not self._texts or self._decide(path)
+        return verdict
+
+    def walk(self, folder: Path, prefix: str = "") -> Iterator[tuple[str, os.DirEntry[str]]]:
+        """Yield the files and folders below ``folder`` that travel, with their paths."""
+        with os.scandir(folder) as entries:
+            listed = sorted(entries, key=lambda entry: entry.name)
+        for entry in listed:
+            name = prefix + entry.name
+            travels = self.travels(name)
+            if travels:
+                yield name, entry
+            if (travels or self.excepting) and entry.is_dir(follow_symlinks=False):
+                yield from self.walk(Path(entry.path), f"{name}/")
+
+    def _decide(self, path: str) -> bool:
+        behind = False
+        for pattern, match in zip(self._patterns, self._matched(path), strict=True):
+            behind = not pattern.exclusion if match else behind
+        return not behind
+
+    def _matched(self, path: str) -> tuple[bool, ...]:
+        """Tell of each pattern whether it matches ``path`` or a folder above it."""
+        if path not in self._matches:
+            above, slash, _ = path.rpartition("/")
+            inherited = self._matched(above) if slash else (False,) * len(self._patterns)
+            self._matches[path] = tuple(
+                was or item.match(path) for was, item in zip(inherited, self._patterns, strict=True)
+            )
+        return self._matches[path]
+
+    @cached_property
+    def _patterns(self) -> tuple[Pattern, ...]:
+        from docker.utils.build import Pattern
+
+        return tuple(item for item in map(Pattern, self._texts) if item.dirs)
+
+
 @contextmanager
 def archive(spec: ImageSpec) -> Iterator[tuple[BinaryIO, str]]:
     """Pack the context as a tar archive for the engine's own builder.
@@ -58,10 +119,9 @@ def archive(spec: ImageSpec) -> Iterator[tuple[BinaryIO, str]]:
     Yields:
         The archive, and the name the Dockerfile has in it.
     """
-    from docker.utils.build import Pattern, create_archive
+    from docker.utils.build import create_archive
 
-    patterns = [Pattern(text) for text in ignore_patterns(spec)]
-    files = list(_travelling(spec.context, "", [item for item in patterns if item.dirs]))
+    files = [path for path, _ in Ignoring(ignore_patterns(spec)).walk(spec.context)]
     name, extra = os.path.relpath(spec.dockerfile, spec.context), []
     if name not in files:  # the engine drops what .dockerignore names, once it has read it
         kept = (spec.context / _IGNORE).read_text("utf-8") if _IGNORE in files else _IGNORE
@@ -69,28 +129,6 @@ def archive(spec: ImageSpec) -> Iterator[tuple[BinaryIO, str]]:
         extra = [(name, spec.dockerfile.read_text("utf-8")), (_IGNORE, f"{kept}\n{name}\n")]
     with cast("BinaryIO", create_archive(str(spec.context), files, extra_files=extra)) as packed:
         yield packed, name
-
-
-def _travelling(
-    folder: Path, prefix: str, patterns: Sequence[Pattern], above: Sequence[bool] | None = None
-) -> Iterator[str]:
-    """Yield the files and folders that no pattern keeps behind. Of the patterns that match an
-    entry or a folder above it, the last one decides.
-
-    The SDK's own walk leaves out what ``!*/**`` brings back.
-    """
-    excepting = any(pattern.exclusion for pattern in patterns)
-    for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
-        name = prefix + entry.name
-        known = above or [False] * len(patterns)
-        matched = [was or item.match(name) for was, item in zip(known, patterns, strict=True)]
-        behind = False
-        for pattern, match in zip(patterns, matched, strict=True):
-            behind = not pattern.exclusion if match else behind
-        if not behind:
-            yield name
-        if entry.is_dir(follow_symlinks=False) and (excepting or not behind):
-            yield from _travelling(Path(entry.path), f"{name}/", patterns, matched)
 
 
 @contextmanager

@@ -1,40 +1,30 @@
-"""The Docker Engine by its API, through the docker SDK (the `stagekit.protocols.Engine`).
-
-Every call has a time limit, and every way in which it can fail becomes one line that says which
-engine was asked for what.
-"""
+"""The Docker Engine by its API, through the docker SDK (the `stagekit.protocols.Engine`)."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
-from functools import cached_property, partial
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any, BinaryIO
 
+from stagekit.engine.client import Client
+from stagekit.engine.command import run_command
 from stagekit.engine.container import COMPOSE_PROJECT, describe
 from stagekit.engine.endpoint import Endpoint
 from stagekit.engine.reference import split_reference
-from stagekit.engine.refusals import (
-    first_line,
-    raise_registry_error,
-    reason,
-    registry_hint,
-    timed_out,
-)
+from stagekit.engine.refusals import raise_registry_error
 from stagekit.engine.streams import watched
-from stagekit.errors import EngineError, EngineRefused, LimitExceeded, RegistryError, StagekitError
+from stagekit.errors import RegistryError
 from stagekit.events import Emit, Progress
+from stagekit.images import ImageFacts, ImageSpec
 from stagekit.process import Cancel
-from stagekit.protocols import Container, ImageFacts
+from stagekit.protocols import Container
 from stagekit.records import EngineFacts
-
-_ANSWER_LIMIT = 60
-"""Seconds an engine may take to answer."""
 
 _TRANSFER_SILENCE = 300.0
 _BUILD_SILENCE = 3_600.0
 
-_PROBE_LIMIT = 5
+_CONTAINERD = "io.containerd.snapshotter"
+
 _PASSED_ON = (
     "PATH",
     "HOME",
@@ -56,6 +46,7 @@ class DockerEngine:
     def __init__(self, endpoint: Endpoint, environ: Mapping[str, str]) -> None:
         self.endpoint = endpoint
         self._environ = environ
+        self._client = Client(endpoint)
 
     @property
     def url(self) -> str:
@@ -77,30 +68,24 @@ class DockerEngine:
 
     def ping(self) -> None:
         """Raise EngineError unless the engine answers within a few seconds."""
-        with self._asking("answer"):
-            client = self._connect(_PROBE_LIMIT)
-            client.ping()
-            client.close()
+        self._client.ping()
 
     def facts(self) -> EngineFacts:
-        with self._asking("say what it is"):
-            info, version = self._client.info(), self._client.version()
+        with self._client.asking("say what it is"):
+            info, version = self._client.docker.info(), self._client.docker.version()
         return EngineFacts(
             id=info.get("ID") or info.get("Name") or "unknown",
             url=self.url,
             version=version.get("Version", "unknown"),
             api=version.get("ApiVersion", "unknown"),
             platform=f"{version.get('Os', 'linux')}/{version.get('Arch', 'unknown')}",
+            image_store="containerd" if _CONTAINERD in str(info.get("DriverStatus")) else "classic",
         )
 
     def image(self, reference: str) -> ImageFacts | None:
-        from docker.errors import ImageNotFound, NotFound
-
-        with self._asking(f"look for image {reference}"):
-            try:
-                found = self._client.api.inspect_image(reference)
-            except (ImageNotFound, NotFound):
-                return None
+        found = self._client.image(reference)
+        if found is None:
+            return None
         return ImageFacts(
             id=found["Id"],
             size=found.get("Size") or 0,
@@ -110,12 +95,12 @@ class DockerEngine:
     def tag(self, image: str, reference: str) -> None:
         """Give an image on the engine one more name."""
         repository, tag = split_reference(reference)
-        with self._asking(f"tag {reference}"):
+        with self._client.asking(f"tag {reference}"):
             self._client.api.tag(image, repository, tag)
 
     def pull(self, reference: str, *, emit: Emit, cancel: Cancel) -> None:
         repository, tag = split_reference(reference)
-        with self._asking(f"pull {reference}", failure=RegistryError):
+        with self._client.asking(f"pull {reference}", failure=RegistryError):
             api = self._client.api
             stream = partial(api.pull, repository, tag=tag, stream=True, decode=True)
             for entry in self._follow(stream, "pull", reference, emit, cancel):
@@ -123,12 +108,13 @@ class DockerEngine:
 
     def push(self, reference: str, *, emit: Emit, cancel: Cancel) -> str:
         repository, tag = split_reference(reference)
-        stated = None
-        with self._asking(f"push {reference}", failure=RegistryError):
+        stated = layer = None
+        with self._client.asking(f"push {reference}", failure=RegistryError):
             api = self._client.api
             stream = partial(api.push, repository, tag=tag, stream=True, decode=True)
             for entry in self._follow(stream, "push", reference, emit, cancel):
-                raise_registry_error(entry, reference)
+                layer = entry.get("id", layer)
+                raise_registry_error(entry, f"{reference}, layer {layer}" if layer else reference)
                 stated = (entry.get("aux") or {}).get("Digest") or stated
         answered = self.registry_digest(reference)
         if stated and stated != answered:
@@ -140,56 +126,72 @@ class DockerEngine:
         return answered
 
     def registry_digest(self, reference: str) -> str:
-        with self._asking(f"ask for the digest of {reference}", failure=RegistryError):
+        with self._client.asking(f"ask for the digest of {reference}", failure=RegistryError):
             answer = self._client.api.inspect_distribution(reference)
         return str(answer["Descriptor"]["digest"])
 
     def build_context(
-        self,
-        context: BinaryIO,
-        *,
-        dockerfile: str,
-        tag: str,
-        args: Mapping[str, str],
-        target: str | None,
-        cancel: Cancel,
+        self, context: BinaryIO, spec: ImageSpec, *, dockerfile: str, cancel: Cancel
     ) -> Iterator[dict[str, Any]]:
         """Build a context with the engine's own builder; yield what it says, entry by entry.
 
         Args:
             context: a tar archive.
-            dockerfile: the Dockerfile's name in it.
-            tag: the reference the image gets.
-            args: build arguments.
-            target: stage to stop at.
+            spec: what is built; the image gets the first of its references.
+            dockerfile: the Dockerfile's name in the archive.
             cancel: stops it.
         """
-        with self._asking("build"):
+        with self._client.asking("build"):
             stream = partial(
                 self._client.api.build,
                 fileobj=context,
                 custom_context=True,
                 dockerfile=dockerfile,
-                tag=tag,
-                buildargs=dict(args),
-                target=target,
+                tag=spec.references[0],
+                buildargs=dict(spec.args),
+                labels=dict(spec.labels),
+                target=spec.target,
+                platform=spec.platforms[0] if spec.platforms else None,
+                cache_from=list(spec.cache_from),
                 decode=True,
                 rm=True,
                 forcerm=True,
             )
             yield from watched(stream, silence=_BUILD_SILENCE, cancel=cancel)
 
+    def check(
+        self,
+        image: str,
+        command: Sequence[str],
+        *,
+        entrypoint: Sequence[str] | None,
+        labels: Mapping[str, str],
+        limit: float,
+        on_line: Callable[[str], None],
+        cancel: Cancel,
+    ) -> int:
+        return run_command(
+            self._client,
+            image,
+            command,
+            entrypoint=entrypoint,
+            labels=labels,
+            limit=limit,
+            on_line=on_line,
+            cancel=cancel,
+        )
+
     def import_image(self, archive: BinaryIO, reference: str, changes: Iterable[str]) -> None:
         """Make an image of one layer from a tar archive of a root file system."""
         repository, tag = split_reference(reference)
-        with self._asking(f"import {reference}"):
+        with self._client.asking(f"import {reference}"):
             self._client.api.import_image_from_data(
                 archive, repository=repository, tag=tag, changes=list(changes)
             )
 
     def containers(self, project: str | None = None) -> tuple[Container, ...]:
         label = f"{COMPOSE_PROJECT}={project}" if project else None
-        with self._asking("list its containers"):
+        with self._client.asking("list its containers"):
             listed = self._client.api.containers(
                 all=project is not None, filters={"label": label} if label else None
             )
@@ -212,8 +214,8 @@ class DockerEngine:
             folder: where the volume is mounted.
         """
         host, _, number = published.rpartition(":")
-        with self._asking(f"start {name}"):
-            self._client.containers.run(
+        with self._client.asking(f"start {name}"):
+            self._client.docker.containers.run(
                 image,
                 name=name,
                 detach=True,
@@ -226,7 +228,7 @@ class DockerEngine:
         """Remove a container, not its named volumes; return whether there was one."""
         from docker.errors import NotFound
 
-        with self._asking(f"remove {name}"):
+        with self._client.asking(f"remove {name}"):
             try:
                 self._client.api.remove_container(name, v=True, force=True)
             except NotFound:
@@ -234,49 +236,9 @@ class DockerEngine:
         return True
 
     def logs(self, container: str, lines: int) -> tuple[str, ...]:
-        with self._asking(f"give the logs of {container[:12]}"):
+        with self._client.asking(f"give the logs of {container[:12]}"):
             text = self._client.api.logs(container, tail=lines, stdout=True, stderr=True)
         return tuple(text.decode("utf-8", "replace").splitlines()[-lines:])
-
-    @cached_property
-    def _client(self) -> Any:
-        with self._asking("answer"):
-            return self._connect(_ANSWER_LIMIT)
-
-    def _connect(self, limit: int) -> Any:
-        import docker
-
-        from stagekit.engine.tls import tls_config
-
-        return docker.DockerClient(
-            base_url=self.url,
-            tls=tls_config(self.endpoint) or False,
-            timeout=limit,
-            use_ssh_client=self.url.startswith("ssh://"),
-        )
-
-    @contextmanager
-    def _asking(self, what: str, *, failure: type[EngineError] = EngineRefused) -> Iterator[None]:
-        """Turn what goes wrong while the engine is asked to do ``what`` into an EngineError."""
-        import requests
-        from docker.errors import APIError, DockerException
-
-        try:
-            yield
-        except StagekitError:
-            raise
-        except APIError as error:
-            text = first_line(error.explanation or error)
-            hint = registry_hint(text) if failure is RegistryError else None
-            raise failure(f"cannot {what}: {text}", where=self.url, hint=hint) from error
-        except (requests.RequestException, DockerException, OSError) as error:
-            kind = LimitExceeded if timed_out(error) else EngineError
-            cause = "nothing was heard in time" if timed_out(error) else reason(error)
-            raise kind(
-                f"the engine does not {what}: {cause}",
-                where=self.url,
-                hint=self.endpoint.hint,
-            ) from error
 
     def _follow(
         self,

@@ -2,16 +2,37 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from stagekit.errors import RegistryError
 
+_TRANSIENT = re.compile(
+    r"(?:status:?|HTTP|:) (?:5\d\d|429)\b|toomanyrequests|too many requests"
+    r"|connection (?:reset|refused|aborted)|broken pipe|\bEOF\b|time(?:d )?out"
+    r"|deadline exceeded|temporary failure|no route to host"
+    r"|digest invalid|blob (?:upload )?unknown",
+    re.IGNORECASE,
+)
+"""``digest invalid`` and ``blob unknown``: what registries say of an upload that was cut off."""
+
 
 def raise_registry_error(entry: Mapping[str, Any], reference: str) -> None:
     """Raise RegistryError where an entry of a pull's or push's stream says that it failed."""
     if message := entry.get("error"):
-        raise RegistryError(first_line(message), where=reference, hint=registry_hint(message))
+        raise RegistryError(
+            first_line(message),
+            where=reference,
+            hint=registry_hint(message),
+            transient=is_transient(message),
+        )
+
+
+def is_transient(message: str) -> bool:
+    """Tell whether a registry that says so may take the same a little later: a fault of its own,
+    too many requests, or a connection that broke. Not what it refuses (401, 403, 404)."""
+    return _TRANSIENT.search(message) is not None
 
 
 def registry_hint(message: str) -> str:

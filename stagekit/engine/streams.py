@@ -6,6 +6,7 @@ thread reads; this one can be cancelled, and gives up after a silence.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator
 from queue import Empty, SimpleQueue
 from threading import Thread
@@ -21,7 +22,11 @@ _POLL = 0.2
 
 
 def watched(
-    stream: Callable[[], Iterable[Entry]], *, silence: float, cancel: Cancel
+    stream: Callable[[], Iterable[Entry]],
+    *,
+    silence: float,
+    cancel: Cancel,
+    limit: float = math.inf,
 ) -> Iterator[Entry]:
     """Yield a stream's entries as they come.
 
@@ -29,6 +34,7 @@ def watched(
         stream: starts the stream; called in the reading thread.
         silence: seconds without an entry after which it is given up.
         cancel: stops it.
+        limit: seconds after which it is given up all the same.
 
     Raises:
         Cancelled, LimitExceeded: the reading thread is left behind; its connection closes with the
@@ -46,9 +52,11 @@ def watched(
             entries.put(error)
 
     Thread(target=read, daemon=True).start()
-    heard = monotonic()
+    begun = heard = monotonic()
     while True:
         cancel.check()
+        if monotonic() - begun > limit:
+            raise LimitExceeded(f"not done after {limit:g} s")
         try:
             item = entries.get(timeout=_POLL)
         except Empty:

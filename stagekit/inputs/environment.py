@@ -13,7 +13,8 @@ import msgspec
 
 from stagekit.errors import InputError
 from stagekit.inputs.merge import Layer, Merged, Tree, dotted, leaves, merge
-from stagekit.inputs.project import Project, check_name
+from stagekit.inputs.names import check_name
+from stagekit.inputs.project import Project
 from stagekit.records import Deploy
 
 BASE = "base"

@@ -3,51 +3,65 @@
 from __future__ import annotations
 
 import re
+import shlex
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import msgspec
 
 from stagekit.errors import InputError
+from stagekit.inputs.images import ImageSettings, check_images
+from stagekit.inputs.names import ARTIFACTS, ENVIRONMENTS, check_name
 from stagekit.records import Part
 
-NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
-_REPOSITORY = re.compile(r"[a-z0-9]+(?:[._-]+[a-z0-9]+)*(?:/[a-z0-9]+(?:[._-]+[a-z0-9]+)*)*")
 _REGISTRY = re.compile(r"[A-Za-z0-9.-]+(?::[0-9]{1,5})?(?:/[a-z0-9._/-]+)?")
-ARTIFACTS, ENVIRONMENTS = "artifacts", "environments"
-NOT_SOURCE = (ARTIFACTS, ENVIRONMENTS)
-"""Folders that are no source: a change there never makes a build dirty, and none travels in one."""
 
 _SETTINGS = "pyproject.toml"
 
 Settings = TypeVar("Settings", bound=Part)
 
 
-class ImageSettings(Part, frozen=True, forbid_unknown_fields=True):
-    """One image to build, ``[tool.stagekit.images.<name>]``.
+class CheckSettings(Part, frozen=True, forbid_unknown_fields=True):
+    """A command that a built image must pass, ``[tool.stagekit.checks.<name>]``.
 
     Attributes:
-        context: folder with its source, relative to the project.
-        dockerfile: relative to ``context``.
-        repository: name in the registry; by default the image's own name.
-        target: stage of the Dockerfile to stop at.
-        args: build arguments. A build knows no environment: none of these may depend on one.
+        run: the command, run in the image; a string is split as a shell splits words, and no shell
+            is involved.
+        image: the image; may be left out where the project has one.
+        entrypoint: replaces the image's own; empty for none.
+        timeout: seconds it may take.
     """
 
-    context: str = "."
-    dockerfile: str = "Dockerfile"
-    repository: str | None = None
-    target: str | None = None
-    args: dict[str, str] = {}
+    run: str | tuple[str, ...]
+    image: str | None = None
+    entrypoint: str | tuple[str, ...] | None = None
+    timeout: float = 600.0
+
+
+class Check(Part, frozen=True):
+    """A check, its commands as their words and its image by name."""
+
+    name: str
+    image: str
+    run: tuple[str, ...]
+    entrypoint: tuple[str, ...] | None
+    timeout: float
 
 
 class _Settings(Part, frozen=True, forbid_unknown_fields=True):
     name: str | None = None
-    registry: str | None = None
+    registry: str | tuple[str, ...] | None = None
     builder: str = "auto"
     template: str | None = None
+    id: str = "auto"
+    latest: bool = True
+    tags: tuple[str, ...] = ()
+    require_clean: bool | Literal["ci"] = False
+    reproducible: bool = False
+    jobs: int = 8
+    checks: dict[str, Any] = {}
     images: dict[str, dict[str, Any]] = {}
 
 
@@ -57,18 +71,33 @@ class Project(Part, frozen=True):
     Attributes:
         root: the folder of tasks.py; every relative path starts here.
         name: prefix of what runs on an engine (``<name>-<env>``).
-        registry: where images are pushed; None keeps builds on the engine that made them.
+        registries: where images are pushed, the one that releases pull from first; none keeps
+            builds on the engine that made them.
         builder: ``auto`` or a builder's name.
         template: the Compose file that releases are rendered from.
         images: the images to build, by name.
+        id: how builds are named: ``auto``, ``timestamp``, ``commit`` or ``counter``.
+        latest: whether the tag ``latest`` moves with each build.
+        tags: further tags; ``{{ branch }}``, ``{{ commit }}`` and ``{{ build }}`` are filled in.
+        require_clean: refuse a dirty source: always, never, or only on a CI.
+        reproducible: make the same bytes of the same commit.
+        jobs: how many images are built, and pushed, at a time.
+        checks: what built images must pass.
     """
 
     root: Path
     name: str
-    registry: str | None
+    registries: tuple[str, ...]
     builder: str
     template: Path
     images: dict[str, ImageSettings]
+    id: str = "auto"
+    latest: bool = True
+    tags: tuple[str, ...] = ()
+    require_clean: bool | Literal["ci"] = False
+    reproducible: bool = False
+    jobs: int = 8
+    checks: tuple[Check, ...] = ()
 
     @property
     def environments(self) -> Path:
@@ -78,10 +107,15 @@ class Project(Part, frozen=True):
     def artifacts(self) -> Path:
         return self.root / ARTIFACTS
 
-    def repository(self, image: str) -> str:
-        """Return an image's repository, with the registry in front where there is one."""
+    @property
+    def cache(self) -> Path:
+        """What can be thrown away at any time."""
+        return self.artifacts / ".cache"
+
+    def repositories(self, image: str) -> tuple[str, ...]:
+        """Return an image's repository in each registry, or its plain name without one."""
         name = self.images[image].repository or image
-        return f"{self.registry}/{name}" if self.registry else name
+        return tuple(f"{registry}/{name}" for registry in self.registries) or (name,)
 
     def relative(self, path: Path) -> str:
         """Return ``path`` as a person in the project's folder would type it."""
@@ -93,7 +127,8 @@ def load_project(root: Path, environ: Mapping[str, str]) -> Project:
 
     Args:
         root: the folder of tasks.py.
-        environ: ``STAGEKIT_REGISTRY`` there beats the file, for CI and for a trial.
+        environ: ``STAGEKIT_REGISTRY`` there beats the file, for CI and for a trial; several are
+            separated by commas.
 
     Raises:
         InputError: a setting is unknown or has the wrong type; says which.
@@ -105,75 +140,75 @@ def load_project(root: Path, environ: Mapping[str, str]) -> Project:
         key: _convert(value, ImageSettings, f"[tool.stagekit.images.{key}]")
         for key, value in settings.images.items()
     }
-    registry = environ.get("STAGEKIT_REGISTRY") or settings.registry or None
     project = Project(
         root=root,
         name=name.lower().replace(".", "-"),
-        registry=registry.rstrip("/") if registry else None,
+        registries=_registries(environ.get("STAGEKIT_REGISTRY"), settings.registry),
         builder=settings.builder,
         template=_template(root, settings.template),
         images=images,
+        id=settings.id,
+        latest=settings.latest,
+        tags=settings.tags,
+        require_clean=settings.require_clean,
+        reproducible=settings.reproducible,
+        jobs=settings.jobs,
+        checks=tuple(_check_of(key, value, images) for key, value in settings.checks.items()),
     )
-    _check(project)
+    check_name(project.name, "a project", f"{_SETTINGS} [tool.stagekit] name")
+    check_images(images, root)
+    if project.jobs < 1:
+        raise InputError("at least one at a time", where=f"{_SETTINGS} [tool.stagekit] jobs")
     return project
 
 
-def check_name(name: str, what: str, where: str) -> None:
-    """Refuse a name that could not stand in a path, an image reference and a label alike."""
-    if not NAME.fullmatch(name):
-        raise InputError(
-            f"{name!r} is not a name for {what}",
-            where=where,
-            hint="up to 63 of a-z, 0-9, '-' and '_', starting with a letter or digit",
-        )
-
-
-def upper(name: str) -> str:
-    """Write a name as an environment variable has it: ``my-app`` → ``MY_APP``."""
-    return name.upper().replace("-", "_")
-
-
-def _check(project: Project) -> None:
-    check_name(project.name, "a project", f"{_SETTINGS} [tool.stagekit] name")
-    if project.registry and "@" in project.registry:
-        raise InputError(
-            "a registry's address holds no credentials",
-            where=f"{_SETTINGS} [tool.stagekit] registry, or STAGEKIT_REGISTRY",
-            hint="docker login to it; stagekit uses Docker's own",
-        )
-    if project.registry and not _REGISTRY.fullmatch(project.registry):
-        raise InputError(
-            f"{project.registry!r} is not a registry",
-            where=f"{_SETTINGS} [tool.stagekit] registry",
-            hint="host[:port][/path], for example registry.example.com/team",
-        )
-    variables: dict[str, str] = {}
-    for name, image in project.images.items():
-        if (other := variables.setdefault(upper(name), name)) != name:
+def _registries(named: str | None, setting: str | tuple[str, ...] | None) -> tuple[str, ...]:
+    given = named.split(",") if named else [setting] if isinstance(setting, str) else setting or ()
+    registries = tuple(text.strip().rstrip("/") for text in given if text.strip())
+    for registry in registries:
+        if "@" in registry:
             raise InputError(
-                f"images {other} and {name} would both be ${{IMAGE_{upper(name)}}}",
-                where=f"{_SETTINGS} [tool.stagekit.images]",
-                hint="rename one of the two",
+                "a registry's address holds no credentials",
+                where=f"{_SETTINGS} [tool.stagekit] registry, or STAGEKIT_REGISTRY",
+                hint="docker login to it; stagekit uses Docker's own",
             )
-        where = f"{_SETTINGS} [tool.stagekit.images.{name}]"
-        check_name(name, "an image", where)
-        if not _REPOSITORY.fullmatch(image.repository or name):
+        if not _REGISTRY.fullmatch(registry):
             raise InputError(
-                f"{image.repository or name!r} is not a repository",
-                where=f"{where} repository",
-                hint="a-z and 0-9, with single '.', '_', '-' or '/' between",
+                f"{registry!r} is not a registry",
+                where=f"{_SETTINGS} [tool.stagekit] registry",
+                hint="host[:port][/path], for example registry.example.com/team",
             )
-        folder = (project.root / image.context).resolve()
-        for name_of in NOT_SOURCE:
-            if folder.is_relative_to((project.root / name_of).resolve()):
-                raise InputError(
-                    f"{image.context!r} is no source: a build knows nothing of {name_of}/",
-                    where=f"{where} context",
-                )
-        if not folder.is_relative_to(project.root.resolve()) or not folder.is_dir():
-            raise InputError(
-                f"{image.context!r} is not a folder of this project", where=f"{where} context"
-            )
+    return registries
+
+
+def _check_of(name: str, value: object, images: Mapping[str, ImageSettings]) -> Check:
+    where = f"[tool.stagekit.checks.{name}]"
+    table = value if isinstance(value, dict) else {"run": value}
+    settings = _convert(table, CheckSettings, where)
+    image = settings.image or (next(iter(images)) if len(images) == 1 else None)
+    if image is None or image not in images:
+        raise InputError(
+            f"there is no image {image!r}" if image else "it does not say in which image",
+            where=f"{_SETTINGS} {where} image",
+            hint=f"there are: {', '.join(images)}",
+        )
+    run, entrypoint = _words(settings.run, where), settings.entrypoint
+    if not run:
+        raise InputError("it does not say what to run", where=f"{_SETTINGS} {where} run")
+    return Check(
+        name=name,
+        image=image,
+        run=run,
+        entrypoint=None if entrypoint is None else _words(entrypoint, where),
+        timeout=settings.timeout,
+    )
+
+
+def _words(command: str | tuple[str, ...], where: str) -> tuple[str, ...]:
+    try:
+        return tuple(shlex.split(command)) if isinstance(command, str) else command
+    except ValueError as error:
+        raise InputError(f"{command!r}: {error}".lower(), where=f"{_SETTINGS} {where}") from error
 
 
 def _table(document: Mapping[str, Any], name: str) -> Mapping[str, Any]:

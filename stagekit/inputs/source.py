@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import os
 import shutil
+from datetime import UTC, datetime
 from pathlib import Path
 
 from stagekit import process
 from stagekit.events import Emit, Warned
-from stagekit.inputs.project import NOT_SOURCE
+from stagekit.inputs.names import NOT_SOURCE
 from stagekit.process import Cancel, Result
 from stagekit.records import Source
 
 _LIMIT = 20.0
+_CHANGED_LIMIT = 100
 
 
 def read_source(root: Path, emit: Emit) -> Source:
@@ -21,20 +23,32 @@ def read_source(root: Path, emit: Emit) -> Source:
     A folder outside git, or a machine without git, has an empty Source; a repository that git
     refuses to look at, too, with a warning. What git cannot tell to be clean counts as dirty.
     """
-    found = _git(root, "rev-parse", "--verify", "HEAD")
+    found = _git(root, "log", "-1", "--format=%H %cI")
     if not found or not found.ok:
         if found and "dubious ownership" in found.stderr:
             emit(Warned(f"git does not tell the commit: {found.stderr.strip().splitlines()[0]}"))
         return Source(dirty=(root / ".git").exists())
-    excluded = [f":(exclude){name}" for name in NOT_SOURCE]
-    changes = _git(root, "status", "--porcelain", "--untracked-files=normal", "--", ".", *excluded)
+    commit, _, committed = found.stdout.strip().partition(" ")
+    changed = _changed(root)
     return Source(
-        commit=found.stdout.strip(),
+        commit=commit,
         branch=_said(root, "symbolic-ref", "--short", "--quiet", "HEAD"),
-        dirty=not changes or not changes.ok or bool(changes.stdout.strip()),
+        dirty=changed is None or bool(changed),
         remote=without_credentials(_said(root, "config", "--get", "remote.origin.url") or "")
         or None,
+        committed=datetime.fromisoformat(committed).astimezone(UTC),
+        changed=tuple(changed or ())[:_CHANGED_LIMIT],
     )
+
+
+def _changed(root: Path) -> list[str] | None:
+    """Return the files with uncommitted changes, None where git cannot tell."""
+    excluded = [f":(exclude){name}" for name in NOT_SOURCE]
+    options = ("--porcelain", "-z", "--no-renames", "--untracked-files=normal")
+    found = _git(root, "status", *options, "--", ".", *excluded)
+    if not found or not found.ok:
+        return None
+    return [entry[3:] for entry in found.stdout.split("\0") if entry]
 
 
 def commits_between(root: Path, old: str | None, new: str | None) -> tuple[str, ...]:

@@ -19,9 +19,10 @@ from pathlib import Path
 from typing import Any
 
 from stagekit.errors import InputError
+from stagekit.inputs.images import variable_of
 from stagekit.inputs.interpolation import references
 from stagekit.inputs.merge import Tree
-from stagekit.inputs.project import upper
+from stagekit.inputs.names import upper
 from stagekit.inputs.quoting import as_yaml, dollar, finalize, guarded, plain_text, quote
 
 _RESERVED = ("images", "stagekit")
@@ -85,7 +86,7 @@ def _everything(
 
 def _flat(seen: Tree) -> dict[str, Any]:
     given = {name: value for name, value in seen.items() if not isinstance(value, dict | list)}
-    images = {f"IMAGE_{upper(name)}": pin for name, pin in seen["images"].items()}
+    images = {variable_of(name): pin for name, pin in seen["images"].items()}
     facts = {f"STAGEKIT_{upper(name)}": value for name, value in seen["stagekit"].items()}
     return {**given, **images, **facts}
 

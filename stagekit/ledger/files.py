@@ -1,6 +1,6 @@
 """The ledger as files: what a stage appends and the next one reads.
 
-builds/<id>.toml                        + <id>.journal while its id is taken and no record is there
+builds/<id>.toml                        + what `stagekit.ledger.builds` keeps beside it
 releases/<env>/<id>/release.toml …      exists whole or not at all
 runs/<env>/<n>.toml                     + <n>.journal while it runs; <n>.unreadable is one that
                                         was of no use, and kept all the same
@@ -9,9 +9,7 @@ runs/<env>/<n>.toml                     + <n>.journal while it runs; <n>.unreada
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from itertools import count
 from pathlib import Path
 
@@ -19,17 +17,21 @@ import msgspec
 
 from stagekit import durable
 from stagekit.envelope import decode, encode
-from stagekit.errors import InputError, LedgerError
+from stagekit.errors import InputError
+from stagekit.ledger.builds import Builds, BuildSlot
 from stagekit.ledger.journal import Journal, interrupted_run, take_lock
-from stagekit.records import Build, Record, Release, Run, Stored
+from stagekit.ledger.names import (
+    UNREADABLE,
+    checked_name,
+    entries,
+    file_bytes,
+    read_record,
+    records,
+    same,
+)
+from stagekit.records import Build, Release, Run, Stored
 
 RELEASE_RECORD = "release.toml"
-
-_UNREADABLE = ".unreadable"
-
-_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
-_CREATED = re.compile(rb"^created = (.+)$", re.MULTILINE)
-_RECORD_LIMIT = 64 * 2**20
 
 
 class FileLedger:
@@ -37,37 +39,38 @@ class FileLedger:
 
     def __init__(self, root: Path) -> None:
         self.root = root
+        self._builds = Builds(root / "builds")
 
     # builds
 
-    def reserve_build(self, wanted: str) -> _BuildSlot:
-        folder = self.root / "builds"
-        for number in count(1):
-            id = wanted if number == 1 else f"{wanted}-{number}"
-            slot = _BuildSlot(id=_checked(id), folder=folder)
-            if not slot.path.exists() and slot.take():
-                return slot
-        raise AssertionError("count() has no end")
+    def reserve_build(self, begun: Build) -> BuildSlot:
+        return self._builds.reserve(begun)
 
     def builds(self) -> Sequence[str]:
-        files = _records(self.root / "builds")
-        return [path.stem for path in sorted(files, key=_created, reverse=True)]
+        return self._builds.ids()
 
     def build(self, id: str) -> Stored[Build]:
-        path = self.root / "builds" / f"{_checked(id)}.toml"
-        if not path.is_file():
-            raise InputError(
-                f"no build {id!r}", where=str(path), hint="inv build.list shows those there are"
-            )
-        return _same(_read(Build, path), path, id=id)
+        return self._builds.read(id)
 
     def find_build(self, id: str) -> Stored[Build] | None:
-        return self.build(id) if (self.root / "builds" / f"{_checked(id)}.toml").is_file() else None
+        return self._builds.find(id)
+
+    def build_log(self, id: str) -> bytes:
+        return self._builds.log(id)
+
+    def build_inputs(self, id: str) -> bytes:
+        return self._builds.inputs(id)
+
+    def builds_under_way(self) -> Sequence[str]:
+        return self._builds.under_way()
+
+    def close_interrupted_builds(self) -> Sequence[str]:
+        return self._builds.close_interrupted()
 
     # releases
 
     def add_release(self, release: Release, files: Mapping[str, bytes]) -> Stored[Release]:
-        folder = self.root / "releases" / _checked(release.env)
+        folder = self.root / "releases" / checked_name(release.env)
         with durable.writing(folder):
             folder.mkdir(parents=True, exist_ok=True)
         newest = max(map(_number, self.releases(release.env)), default=0)
@@ -80,7 +83,7 @@ class FileLedger:
 
     def releases(self, env: str) -> Sequence[str]:
         folders = [
-            item for item in _entries(self.root / "releases" / _checked(env)) if item.is_dir()
+            item for item in entries(self.root / "releases" / checked_name(env)) if item.is_dir()
         ]
         return [
             path.name for path in sorted(folders, key=lambda at: _number(at.name), reverse=True)
@@ -95,10 +98,10 @@ class FileLedger:
                 where=str(path.parent),
                 hint=f"there are: {there}" if there else f"inv release --env {env} makes one",
             )
-        return _same(_read(Release, path), path, env=env, id=id)
+        return same(read_record(Release, path), path, env=env, id=id)
 
     def release_folder(self, env: str, id: str) -> Path:
-        return self.root / "releases" / _checked(env) / _checked(id)
+        return self.root / "releases" / checked_name(env) / checked_name(id)
 
     def release_files(self, env: str, id: str) -> Mapping[str, bytes]:
         folder = self.release_folder(env, id)
@@ -106,7 +109,7 @@ class FileLedger:
             path for path in sorted(folder.rglob("*")) if path.is_symlink() or not path.is_dir()
         ]
         return {
-            str(path.relative_to(folder)): _bytes(path)
+            str(path.relative_to(folder)): file_bytes(path)
             for path in paths
             if path != folder / RELEASE_RECORD
         }
@@ -114,7 +117,7 @@ class FileLedger:
     # runs
 
     def begin_run(self, env: str, begun: Mapping[str, object]) -> _RunUnderWay:
-        folder = self.root / "runs" / _checked(env)
+        folder = self.root / "runs" / checked_name(env)
         lock = take_lock(folder / "lock", holding=f"environment {env}")
         try:
             self._finish_interrupted(env)
@@ -126,19 +129,19 @@ class FileLedger:
         return _RunUnderWay(n=n, folder=folder, journal=journal, lock=lock)
 
     def runs(self, env: str) -> Sequence[int]:
-        numbers = {_number(path.stem) for path in _records(self.root / "runs" / _checked(env))}
+        numbers = {_number(path.stem) for path in records(self.root / "runs" / checked_name(env))}
         return sorted(numbers - {0}, reverse=True)
 
     def run(self, env: str, n: int) -> Stored[Run]:
-        path = self.root / "runs" / _checked(env) / f"{n}.toml"
-        return _same(_read(Run, path), path, env=env, n=n)
+        path = self.root / "runs" / checked_name(env) / f"{n}.toml"
+        return same(read_record(Run, path), path, env=env, n=n)
 
     def unfinished_run(self, env: str) -> int | None:
-        journals = (self.root / "runs" / _checked(env)).glob("*.journal")
+        journals = (self.root / "runs" / checked_name(env)).glob("*.journal")
         return max((_number(path.stem) for path in journals), default=None)
 
     def _next_run(self, folder: Path) -> int:
-        taken = [path for path in _entries(folder) if path.suffix in (".toml", _UNREADABLE)]
+        taken = [path for path in entries(folder) if path.suffix in (".toml", UNREADABLE)]
         return max((_number(path.stem) for path in taken), default=0) + 1
 
     def _finish_interrupted(self, env: str) -> None:
@@ -153,40 +156,7 @@ class FileLedger:
                 if run or record.exists():
                     path.unlink()
                 else:  # nothing to make a record of, and nothing to throw away either
-                    path.rename(path.with_suffix(_UNREADABLE))
-
-
-class _BuildSlot:
-    def __init__(self, *, id: str, folder: Path) -> None:
-        self.id = id
-        self.path = folder / f"{id}.toml"
-        self._reservation = folder / f"{id}.journal"
-
-    def take(self) -> bool:
-        with durable.writing(self._reservation):
-            self._reservation.parent.mkdir(parents=True, exist_ok=True)
-            try:
-                file = self._reservation.open("xb", buffering=0)
-            except FileExistsError:
-                return False
-            try:
-                with file:  # with content: a full disk is noticed before anything is built
-                    file.write(f"taken by process {os.getpid()}\n".encode())
-            except OSError:
-                self._reservation.unlink()
-                raise
-            if self.path.exists():  # another process finished it since we looked
-                self._reservation.unlink()
-                return False
-        return True
-
-    def finish(self, build: Build) -> Stored[Build]:
-        data = encode(build)
-        try:
-            durable.write_file(self.path, data)
-        finally:
-            self._reservation.unlink(missing_ok=True)
-        return decode(Build, data, where=str(self.path))
+                    path.rename(path.with_suffix(UNREADABLE))
 
 
 class _RunUnderWay:
@@ -210,73 +180,6 @@ class _RunUnderWay:
         os.close(self._lock)
 
 
-def _checked(name: str) -> str:
-    if not _ID.fullmatch(name):
-        raise InputError(
-            f"{name!r} cannot name a record or an environment",
-            hint="letters, digits, '.', '_' and '-', starting with a letter or digit",
-        )
-    return name
-
-
-def _entries(folder: Path) -> list[Path]:
-    try:
-        return [path for path in folder.iterdir() if not durable.is_temporary(path)]
-    except FileNotFoundError:
-        return []
-    except OSError as error:
-        raise LedgerError(f"cannot read: {error.strerror}", where=str(folder)) from error
-
-
-def _records(folder: Path) -> list[Path]:
-    return [path for path in _entries(folder) if path.suffix == ".toml" and path.is_file()]
-
-
 def _number(id: str) -> int:
     digits = id.removeprefix("v")
     return int(digits) if digits.isascii() and digits.isdigit() else 0
-
-
-def _created(path: Path) -> float:
-    """When a record was made, by its own word; a damaged one by the time of its file."""
-    with path.open("rb") as file:
-        found = _CREATED.search(file.read(4096))
-    try:
-        return (
-            datetime.fromisoformat(found.group(1).decode()).timestamp() if found else _mtime(path)
-        )
-    except ValueError:
-        return _mtime(path)
-
-
-def _mtime(path: Path) -> float:
-    return path.stat().st_mtime
-
-
-def _bytes(path: Path) -> bytes:
-    try:
-        if path.is_symlink() or not path.is_file():
-            raise LedgerError("not a regular file, as all of a record are", where=str(path))
-        if path.stat().st_size > _RECORD_LIMIT:
-            raise LedgerError("far larger than any record", where=str(path))
-        return path.read_bytes()
-    except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise LedgerError(f"cannot read: {reason}", where=str(path)) from error
-
-
-def _read(kind: type[Record], path: Path) -> Stored[Record]:
-    return decode(kind, _bytes(path), where=str(path))
-
-
-def _same(stored: Stored[Record], path: Path, **stated: object) -> Stored[Record]:
-    """Refuse a record that stands where another belongs: copied, or renamed."""
-    for name, value in stated.items():
-        found = getattr(stored.record, name)
-        if found != value:
-            raise LedgerError(
-                f"this is the record of another one: its {name} is {found!r}, not {value!r}",
-                where=str(path),
-                hint="move it back to where it was",
-            )
-    return stored

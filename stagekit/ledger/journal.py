@@ -57,16 +57,19 @@ class Journal:
     """Lines of JSON, each made durable as it is appended."""
 
     def __init__(self, path: Path, descriptor: int) -> None:
-        self._path = path
+        self.path = path
         self._descriptor = descriptor
 
     @classmethod
-    def create(cls, path: Path, begun: Mapping[str, object]) -> Journal:
-        """Start a journal; its first line says what was begun."""
+    def create(cls, path: Path, begun: Mapping[str, object], *, locked: bool = False) -> Journal:
+        """Start a journal; its first line says what was begun. A locked one carries the lock of
+        this process, for as long as it lives."""
         with durable.writing(path):
             flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC
             journal = cls(path, os.open(path, flags, 0o644))
             try:
+                if locked:
+                    fcntl.flock(journal._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 journal.append(begun)
                 durable.sync_folder(path.parent)
             except BaseException:
@@ -77,15 +80,15 @@ class Journal:
 
     def append(self, entry: Mapping[str, object]) -> None:
         line = json.dumps({"at": datetime.now(UTC).isoformat(), **entry}, default=str) + "\n"
-        with durable.writing(self._path):
+        with durable.writing(self.path):
             pending = line.encode()
             while pending:
                 pending = pending[os.write(self._descriptor, pending) :]
             os.fsync(self._descriptor)
 
     def remove(self) -> None:
-        with durable.writing(self._path):
-            self._path.unlink(missing_ok=True)
+        with durable.writing(self.path):
+            self.path.unlink(missing_ok=True)
 
     def close(self) -> None:
         os.close(self._descriptor)
@@ -97,7 +100,7 @@ def interrupted_run(path: Path) -> Run | None:
     Returns:
         None where it does not say what was begun: cut in its first line, or of another version.
     """
-    lines = list(_whole_lines(path))
+    lines = whole_lines(path)
     if not lines:
         return None
     begun, steps = lines[0], [line for line in lines[1:] if "step" in line]
@@ -124,7 +127,8 @@ def interrupted_run(path: Path) -> Run | None:
         return None
 
 
-def _whole_lines(path: Path) -> list[dict[str, Any]]:
+def whole_lines(path: Path) -> list[dict[str, Any]]:
+    """Return a journal's entries; a line that was cut off is none."""
     lines = []
     for line in path.read_bytes().splitlines(keepends=True):
         with suppress(ValueError):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import cast
 
@@ -11,7 +11,7 @@ import pluggy
 from stagekit.errors import InputError
 from stagekit.plugins import spec
 from stagekit.protocols import Builder, Engine, Runner, SecretProvider
-from stagekit.records import CI, Source
+from stagekit.records import CI, Build, Source, Stored
 
 
 class Plugins:
@@ -40,19 +40,28 @@ class Plugins:
         """Return the CI this process runs under, or None."""
         return self._hooks.stagekit_ci(environ=environ)
 
-    def build_id(self, *, ci: CI | None, source: Source, now: datetime) -> str:
+    def build_id(
+        self, scheme: str, *, ci: CI | None, source: Source, now: datetime, taken: Sequence[str]
+    ) -> str:
         """Return the id the next build should have.
 
         Raises:
-            InputError: no plugin names one.
+            InputError: no plugin knows the project's ``id`` setting.
         """
-        wanted = self._hooks.stagekit_build_id(ci=ci, source=source, now=now)
+        wanted = self._hooks.stagekit_build_id(
+            scheme=scheme, ci=ci, source=source, now=now, taken=taken
+        )
         if not wanted:
             raise InputError(
-                "no plugin names builds",
-                hint="one must implement stagekit_build_id (stagekit/plugins/spec.py)",
+                f"no plugin names builds by {scheme!r}",
+                where="pyproject.toml [tool.stagekit] id",
+                hint="auto, timestamp, commit and counter ship",
             )
         return wanted
+
+    def built(self, build: Stored[Build], environ: Mapping[str, str]) -> None:
+        """Tell every plugin of a build that went well."""
+        self._hooks.stagekit_built(build=build, environ=environ)
 
     def builder(self, wanted: str, engine: Engine, environ: Mapping[str, str]) -> Builder:
         """Return the builder a project's ``builder`` setting asks for.

@@ -6,14 +6,14 @@ left out. Plugins are asked before what is shipped, the last registered first.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import cast
 
 import pluggy
 
 from stagekit.protocols import Builder, Engine, Runner, SecretProvider
-from stagekit.records import CI, Source
+from stagekit.records import CI, Build, Source, Stored
 
 PROJECT = "stagekit"
 hookspec = pluggy.HookspecMarker(PROJECT)
@@ -28,8 +28,15 @@ class Hooks:
         """Recognise the CI this process runs under by its documented variables."""
 
     @hookspec(firstresult=True)
-    def stagekit_build_id(self, ci: CI | None, source: Source, now: datetime) -> str | None:
-        """Name the next build. It becomes an image tag: other characters are replaced by ``-``."""
+    def stagekit_build_id(
+        self, scheme: str, ci: CI | None, source: Source, now: datetime, taken: Sequence[str]
+    ) -> str | None:
+        """Name the next build by the project's ``id`` setting; ``taken`` are the ids there are.
+        It becomes an image tag: other characters are replaced by ``-``."""
+
+    @hookspec
+    def stagekit_built(self, build: Stored[Build], environ: Mapping[str, str]) -> None:
+        """Hear of a build that went well, once its record is written."""
 
     @hookspec
     def stagekit_builder(self, engine: Engine, environ: Mapping[str, str]) -> Builder | None:

@@ -3,254 +3,370 @@
 from __future__ import annotations
 
 import os
-import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
-import msgspec
+from msgspec.structs import replace
 
 from stagekit.engine.context import check_dockerfile
-from stagekit.errors import BuildFailed, InputError, RegistryError
-from stagekit.events import Emit, Noted, Warned, step
-from stagekit.inputs.project import NOT_SOURCE, Project
-from stagekit.inputs.source import read_source
-from stagekit.process import Cancel
-from stagekit.protocols import Builder, Engine, ImageSpec, Ledger
-from stagekit.records import (
-    CI,
-    Build,
-    BuilderFacts,
-    BuildStatus,
-    BuiltImage,
-    Failure,
-    Part,
-    Source,
-    Stored,
+from stagekit.errors import BuildFailed, InputError, StagekitError
+from stagekit.events import Emit, Event, Noted, Output, Started, Warned
+from stagekit.images import BuildSecret, ImageSpec
+from stagekit.inputs.bases import BaseImages
+from stagekit.inputs.fingerprint import (
+    ImageInputs,
+    changes,
+    decode_inputs,
+    encode_inputs,
+    read_inputs,
 )
-from stagekit.stages.failure import failure_of, is_cancelled
+from stagekit.inputs.images import in_order
+from stagekit.inputs.names import NOT_SOURCE
+from stagekit.inputs.project import Check, Project
+from stagekit.process import Cancel
+from stagekit.protocols import Builder, BuildSlot, Engine, Ledger
+from stagekit.records import CI, Build, BuilderFacts, BuiltImage, Part, Source, Stored
+from stagekit.stages.known import KnownImage
+from stagekit.stages.making import ImagePlan, Making
+from stagekit.stages.tags import further_tags, id_of
 
-_ID_LIMIT = 120
-_NOT_IN_TAGS = re.compile(r"[^A-Za-z0-9_.-]")
+_LABEL = "org.opencontainers.image"
+"""https://github.com/opencontainers/image-spec/blob/main/annotations.md"""
+
+
+_NAMED = 5
 
 
 class Facts(Part, frozen=True):
-    """What a build is decided from."""
+    """What a build is decided from.
+
+    ``inputs`` are what each image is made from now, ``before`` what the build before made it from,
+    ``known`` the images that exist already with the same inputs.
+    """
 
     project: Project
     source: Source
     ci: CI | None
     wanted_id: str
     actor: str
+    inputs: dict[str, ImageInputs]
+    before: dict[str, ImageInputs] = {}
+    known: dict[str, KnownImage] = {}
+    force: bool = False
 
 
 class Plan(Part, frozen=True):
-    """What will be built. The id is the wanted one; where it is taken, a number follows."""
+    """What will be built. The id is the wanted one; where it is taken, a number follows.
+
+    ``images`` stand in the order in which they can be built.
+    """
 
     id: str
     project: str
     push: bool
-    images: tuple[ImageSpec, ...]
+    images: tuple[ImagePlan, ...]
+    tags: tuple[str, ...]
+    checks: tuple[Check, ...]
+    jobs: int
     source: Source
     ci: CI | None
     actor: str
 
 
-def gather(
-    project: Project,
-    *,
-    ci: CI | None,
-    actor: str,
-    name: Callable[[CI | None, Source], str],
-    emit: Emit,
-) -> Facts:
-    """Read what a build is decided from; change nothing.
-
-    Args:
-        project: what to build.
-        ci: the CI job this runs in.
-        actor: who builds.
-        name: says which id the build should have.
-        emit: told of warnings.
+def specs_of(project: Project) -> dict[str, ImageSpec]:
+    """Return what the project's settings say of each image, in the order in which they can be
+    built.
 
     Raises:
-        InputError: a Dockerfile is missing or empty.
+        InputError: there is none, or a Dockerfile is missing or empty.
     """
-    for image in project.images:
-        check_dockerfile(_spec(project, image, id=""))
-    source = read_source(project.root, emit)
-    return Facts(project=project, source=source, ci=ci, wanted_id=name(ci, source), actor=actor)
-
-
-def decide(facts: Facts) -> Plan:
-    """Say what will be built.
-
-    Raises:
-        InputError: the project has no image.
-    """
-    project = facts.project
     if not project.images:
         raise InputError(
             "there is no image to build",
             where="pyproject.toml",
             hint='add [tool.stagekit.images.web] with context = "."',
         )
-    id = tag_of(facts.wanted_id)
+    specs = {name: _spec(project, name) for name in in_order(project.images)}
+    for spec in specs.values():
+        check_dockerfile(spec)
+    return specs
+
+
+def read_all_inputs(project: Project, *, builder: str, bases: BaseImages) -> dict[str, ImageInputs]:
+    """Read what each image of the project is made from now.
+
+    Args:
+        project: whose images.
+        builder: the builder's name.
+        bases: tells base images' digests.
+
+    Raises:
+        InputError: there is none, a Dockerfile is missing, a file cannot be read.
+    """
+    inputs: dict[str, ImageInputs] = {}
+    for name, spec in specs_of(project).items():
+        own = read_inputs(
+            spec, builder=builder, base_digest=bases.digest, index=project.cache / f"{name}.index"
+        )
+        others = {
+            f"image {other}": inputs[other].fingerprint for other in project.images[name].depends
+        }
+        inputs[name] = replace(own, bases=own.bases | others)
+    return inputs
+
+
+def check_clean(project: Project, source: Source, ci: CI | None) -> None:
+    """Raise InputError if the project's ``require_clean`` does not let this source be built."""
+    wanted = ci is not None if project.require_clean == "ci" else project.require_clean
+    if wanted and source.dirty:
+        named = ", ".join(source.changed[:_NAMED]) or "git does not tell what"
+        raise InputError(
+            f"the source has uncommitted changes: {named}",
+            where="pyproject.toml [tool.stagekit] require_clean",
+            hint="commit or stash them; git status lists them all",
+        )
+
+
+def inputs_before(ledger: Ledger) -> dict[str, ImageInputs]:
+    """Return what the newest build that succeeded made each image from, where that is at hand."""
+    for id in ledger.builds():
+        try:
+            if ledger.build(id).record.succeeded:
+                return decode_inputs(ledger.build_inputs(id))
+        except StagekitError:
+            continue  # a damaged record is no reason not to build
+    return {}
+
+
+def decide(facts: Facts) -> Plan:
+    """Say what will be built, and why.
+
+    Raises:
+        InputError: the project has no image, or wants a reproducible one of no commit.
+    """
+    project = facts.project
+    id = id_of(facts.wanted_id)
+    specs = specs_of(project)
     return Plan(
         id=id,
         project=project.name,
-        push=project.registry is not None,
-        images=tuple(_spec(project, name, id) for name in project.images),
+        push=bool(project.registries),
+        images=tuple(_image_plan(facts, spec) for spec in specs.values()),
+        tags=further_tags(project, facts.source, facts.ci, id),
+        checks=project.checks,
+        jobs=project.jobs,
         source=facts.source,
         ci=facts.ci,
         actor=facts.actor,
     )
 
 
+def check_builder(plan: Plan, builder: Builder) -> None:
+    """Raise BuildFailed if the builder cannot do what an image asks for, before it builds."""
+    lacking = list(lacks(plan, builder))
+    if lacking:
+        raise BuildFailed(
+            lacking[0] if len(lacking) == 1 else f"builder {builder.name} cannot build this here",
+            where=f"builder {builder.name}",
+            hint="inv doctor shows the engine and its builder",
+            output=tuple(lacking) if len(lacking) > 1 else (),
+        )
+
+
+def lacks(plan: Plan, builder: Builder) -> Iterator[str]:
+    """Say what images that have to be built ask for and the builder cannot do."""
+    for image in plan.images:
+        if image.known is None:
+            yield from (f"{image.spec.name}: {what}" for what in builder.lacks(image.spec))
+
+
 def apply(
-    plan: Plan, *, engine: Engine, builder: Builder, ledger: Ledger, emit: Emit, cancel: Cancel
+    plan: Plan,
+    *,
+    engine: Engine,
+    builder: Builder,
+    ledger: Ledger,
+    inputs_now: Callable[[], Mapping[str, ImageInputs]],
+    fail_fast: bool,
+    emit: Emit,
+    cancel: Cancel,
 ) -> Stored[Build]:
-    """Build all images, then push them all, and write the record.
+    """Build all images, check them, then push them, and write the record.
 
     Nothing is pushed before everything is built: a failed build leaves ``latest`` where it was.
+
+    Args:
+        plan: what to build.
+        engine: where.
+        builder: builds it.
+        ledger: where the record goes.
+        inputs_now: reads again what the images are made from: what changed while they were built
+            is not known to be in them.
+        fail_fast: stop everything at the first image that fails.
+        emit: told what happens.
+        cancel: stops it.
 
     Raises:
         BuildFailed, EngineError, Cancelled: after the failure was recorded.
     """
-    facts = engine.facts()
-    slot = ledger.reserve_build(plan.id)
-    begun = datetime.now(UTC)
+    check_builder(plan, builder)
+    begun = _begun(plan, engine, builder)
+    slot = ledger.reserve_build(begun)
     if slot.id != plan.id:
         emit(Noted(f"{plan.id} is taken: this build is {slot.id}"))
+    for image in plan.images:
+        emit(Noted(f"{image.spec.name}: {image.reason}"))
     if not plan.push:
         emit(Warned("no registry is configured: this build can only run on this engine"))
-    work = _Work(engine, builder, emit, cancel)
-
-    def record(images: dict[str, BuiltImage], failed: BaseException | None = None) -> Stored[Build]:
-        build = Build(
-            id=slot.id,
-            status=_status(failed),
-            project=plan.project,
-            created=begun,
-            finished=datetime.now(UTC),
-            actor=plan.actor,
-            engine_local=not plan.push,
-            source=plan.source,
-            builder=BuilderFacts(
-                name=builder.name, version=builder.version, engine=facts.id, platform=facts.platform
-            ),
-            ci=plan.ci,
-            failure=work.failure(failed) if failed else None,
-            images=images,
-        )
-        return slot.finish(build)
-
+    making = Making(
+        [replace(image, spec=_named(image.spec, slot.id, plan)) for image in plan.images],
+        plan.checks,
+        engine=engine,
+        builder=builder,
+        labels={"stagekit.check": f"{plan.project}-{slot.id}"},
+        emit=_recorded(slot, emit),
+        cancel=cancel,
+    )
+    record = replace(begun, id=slot.id, status="succeeded")
     try:
-        images = work.do([_tagged(spec, slot.id) for spec in plan.images], push=plan.push)
+        images = making.make(push=plan.push, jobs=plan.jobs, fail_fast=fail_fast)
+        images = _confirmed(images, inputs_now(), emit)
     except BaseException as error:  # a second Ctrl-C, and a plugin's bug, are recorded too
-        record({}, error)
+        failed = replace(
+            record,
+            status="interrupted" if making.is_interrupted(error) else "failed",
+            finished=datetime.now(UTC),
+            failures=making.failures(error),
+            checks=making.checks_passed,
+        )
+        slot.finish(failed, b"")
         raise
-    return record(images)
+    record = replace(record, finished=datetime.now(UTC), checks=making.checks_passed, images=images)
+    return slot.finish(
+        record, encode_inputs({image.spec.name: image.inputs for image in plan.images})
+    )
 
 
-def tag_of(text: str) -> str:
-    """Turn an id into what Docker takes for a tag and the ledger for a name.
+def _begun(plan: Plan, engine: Engine, builder: Builder) -> Build:
+    now, facts = datetime.now(UTC), engine.facts()
+    return Build(
+        id=plan.id,
+        status="interrupted",
+        project=plan.project,
+        created=now,
+        finished=now,
+        actor=plan.actor,
+        engine_local=not plan.push,
+        source=plan.source,
+        builder=BuilderFacts(
+            name=builder.name, version=builder.version, engine=facts.id, platform=facts.platform
+        ),
+        ci=plan.ci,
+    )
 
-    Up to 120 of ``[A-Za-z0-9_.-]``, starting with a letter or a digit; a tag's other eight
-    characters are kept for the number of an id that is taken.
-    """
-    return _NOT_IN_TAGS.sub("-", text).lstrip("._-")[:_ID_LIMIT] or "build"
+
+def _recorded(slot: BuildSlot, emit: Emit) -> Emit:
+    """Write down what happens as it is told."""
+
+    def listen(event: Event) -> None:
+        if isinstance(event, Output):
+            slot.log(f"{event.subject} | {event.line}")
+        if isinstance(event, Started):
+            slot.note({"step": event.step, "image": event.subject})
+        emit(event)
+
+    return listen
 
 
-class _Work:
-    """Builds and pushes, and knows what it was at when something failed."""
-
-    def __init__(self, engine: Engine, builder: Builder, emit: Emit, cancel: Cancel) -> None:
-        self._engine = engine
-        self._builder = builder
-        self._emit = emit
-        self._cancel = cancel
-        self._step, self._subject = "start", ""
-
-    def do(self, specs: Sequence[ImageSpec], *, push: bool) -> dict[str, BuiltImage]:
-        ids = {spec.name: self._build(spec) for spec in specs}
-        digests = {spec.name: self._push(spec) if push else None for spec in specs}
-        return {
-            spec.name: BuiltImage(
-                repository=spec.repository,
-                tags=spec.tags,
-                image_id=ids[spec.name],
-                size=self._size(ids[spec.name]),
-                pushed=push,
-                digest=digests[spec.name],
+def _confirmed(
+    images: Mapping[str, BuiltImage], now: Mapping[str, ImageInputs], emit: Emit
+) -> dict[str, BuiltImage]:
+    """Take the fingerprint from an image whose files changed while it was built."""
+    confirmed = dict(images)
+    for name, image in images.items():
+        if image.made_by is None and now[name].fingerprint != image.fingerprint:
+            emit(
+                Warned(f"{name}: its source changed while it was built; the next build looks again")
             )
-            for spec in specs
-        }
-
-    def failure(self, error: BaseException) -> Failure:
-        return failure_of(error, step=self._step, subject=self._subject)
-
-    def _build(self, spec: ImageSpec) -> str:
-        self._begin("build", spec)
-        with step(self._emit, "build", spec.name) as under_way:
-            image = self._builder.build(spec, emit=self._emit, cancel=self._cancel)
-            under_way.outcome = spec.references[0]
-        return image
-
-    def _push(self, spec: ImageSpec) -> str:
-        """Push each name in turn: side by side, registries mix up tags of one fresh image."""
-        digests = []
-        for reference in spec.references:
-            self._begin("push", spec)
-            with step(self._emit, "push", reference) as under_way:
-                digests.append(self._pushed(reference))
-                under_way.outcome = digests[-1]
-        return digests[0]
-
-    def _pushed(self, reference: str) -> str:
-        try:
-            return self._engine.push(reference, emit=self._emit, cancel=self._cancel)
-        except RegistryError as error:
-            raise BuildFailed(
-                f"the registry did not take it: {error.what}",
-                where=reference,
-                hint=error.hint,
-                output=error.output,
-            ) from error
-
-    def _begin(self, name: str, spec: ImageSpec) -> None:
-        self._cancel.check()
-        self._step, self._subject = name, spec.name
-
-    def _size(self, image: str) -> int:
-        found = self._engine.image(image)
-        return found.size if found else 0
+            confirmed[name] = replace(image, fingerprint=None)
+    return confirmed
 
 
-def _spec(project: Project, name: str, id: str) -> ImageSpec:
+def _image_plan(facts: Facts, spec: ImageSpec) -> ImagePlan:
+    inputs, known = facts.inputs[spec.name], facts.known.get(spec.name)
+    why = changes(facts.before.get(spec.name), inputs)
+    if known and facts.force:
+        known, why = None, ("--force",)
+    elif known is None and not why:
+        why = ("its image is gone",)
+    return ImagePlan(
+        spec=_described(spec, facts),
+        inputs=inputs,
+        why=why,
+        known=known,
+        depends=facts.project.images[spec.name].depends,
+    )
+
+
+def _described(spec: ImageSpec, facts: Facts) -> ImageSpec:
+    """Add what says where an image comes from. None of it makes another image of it."""
+    source, reproducible = facts.source, facts.project.reproducible
+    if reproducible and source.committed is None:
+        raise InputError(
+            "a reproducible image takes its times from a commit, and there is none",
+            where="pyproject.toml [tool.stagekit] reproducible",
+            hint="git init and commit, or leave it out",
+        )
+    created = source.committed if reproducible and source.committed else datetime.now(UTC)
+    said = {
+        "revision": source.commit or (facts.ci.commit if facts.ci else None),
+        "source": source.remote,
+        "created": created.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "version": None if reproducible else id_of(facts.wanted_id),
+    }
+    labels = {f"{_LABEL}.{name}": value for name, value in said.items() if value}
+    epoch = int(created.timestamp()) if reproducible else None
+    return replace(spec, labels={**labels, **spec.labels}, epoch=epoch)
+
+
+def _named(spec: ImageSpec, id: str, plan: Plan) -> ImageSpec:
+    tags = tuple(dict.fromkeys((id, *(plan.tags))))
+    return replace(spec, tags=tags)
+
+
+def _spec(project: Project, name: str) -> ImageSpec:
     settings = project.images[name]
     context = (project.root / settings.context).resolve()
     root = project.root.resolve()
     hidden = [root / folder for folder in NOT_SOURCE]
+    provenance = "min" if settings.provenance is True else settings.provenance
+    sbom = "true" if settings.sbom is True else settings.sbom
     return ImageSpec(
         name=name,
         context=context,
         dockerfile=Path(os.path.normpath(context / settings.dockerfile)),
-        repository=project.repository(name),
-        tags=(id, "latest"),
+        repositories=project.repositories(name),
+        tags=(),
         hidden=tuple(
             str(folder.relative_to(context)) for folder in hidden if folder.is_relative_to(context)
         ),
         target=settings.target,
         args=settings.args,
+        labels=settings.labels,
+        platforms=settings.platforms,
+        secrets=tuple(
+            BuildSecret(id=id, variable=secret.env, file=_file(root, secret.file))
+            for id, secret in settings.secrets.items()
+        ),
+        ssh=settings.ssh,
+        cache_from=settings.cache.sources,
+        cache_to=settings.cache.to,
+        provenance=provenance or None,
+        sbom=sbom or None,
+        epoch=0 if project.reproducible else None,
     )
 
 
-def _tagged(spec: ImageSpec, id: str) -> ImageSpec:
-    return msgspec.structs.replace(spec, tags=(id, *spec.tags[1:]))
-
-
-def _status(failed: BaseException | None) -> BuildStatus:
-    if failed is None:
-        return "succeeded"
-    return "cancelled" if is_cancelled(failed) else "failed"
+def _file(root: Path, name: str | None) -> Path | None:
+    return root / Path(name).expanduser() if name else None

@@ -209,7 +209,7 @@ def find_build(ledger: Ledger, id: str | None) -> Stored[Build]:
     build = ledger.build(id or ids[0])
     if not build.record.succeeded:
         which = "build" if id else "the newest build,"
-        reason = f": {build.record.failure.message}" if build.record.failure else ""
+        reason = f": {build.record.failures[0].message}" if build.record.failures else ""
         raise InputError(
             f"{which} {build.record.id}{',' if not id else ''} {build.record.status}{reason}",
             where="artifacts/builds/",

@@ -1,0 +1,28 @@
+"""Names that stand in paths, image references, labels and variables alike."""
+
+from __future__ import annotations
+
+import re
+
+from stagekit.errors import InputError
+
+NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
+
+ARTIFACTS, ENVIRONMENTS = "artifacts", "environments"
+NOT_SOURCE = (ARTIFACTS, ENVIRONMENTS)
+"""Folders that are no source: a change there never makes a build dirty, and none travels in one."""
+
+
+def check_name(name: str, what: str, where: str) -> None:
+    """Refuse a name that could not stand in a path, an image reference and a label alike."""
+    if not NAME.fullmatch(name):
+        raise InputError(
+            f"{name!r} is not a name for {what}",
+            where=where,
+            hint="up to 63 of a-z, 0-9, '-' and '_', starting with a letter or digit",
+        )
+
+
+def upper(name: str) -> str:
+    """Write a name as an environment variable has it: ``my-app`` → ``MY_APP``."""
+    return name.upper().replace("-", "_")

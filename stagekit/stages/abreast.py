@@ -1,0 +1,94 @@
+"""Work side by side: one thread an item, each after those it needs, everything said and recorded
+on the main thread."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+from queue import Empty, SimpleQueue
+from typing import Generic, TypeVar
+
+from stagekit.errors import Cancelled
+from stagekit.events import Emit, Event
+from stagekit.process import Cancel
+
+Result = TypeVar("Result")
+
+_POLL = 0.05
+
+
+@dataclass
+class Outcome(Generic[Result]):
+    """How the items ended: what those that went well returned, what stopped the others, in the
+    order in which they ended. An item that another one's failure stopped is in neither."""
+
+    done: dict[str, Result] = field(default_factory=dict)
+    failed: dict[str, Exception] = field(default_factory=dict)
+
+
+def abreast(
+    items: Mapping[str, Sequence[str]],
+    work: Callable[[str, Emit, Cancel], Result],
+    *,
+    jobs: int,
+    fail_fast: bool,
+    emit: Emit,
+    cancel: Cancel,
+) -> Outcome[Result]:
+    """Do ``work`` for every item.
+
+    Args:
+        items: each with those of the items that have to be done before it.
+        work: called in a thread with the item, a listener and a token of its own; what it emits
+            reaches ``emit`` on this thread.
+        jobs: how many items at a time.
+        fail_fast: let one that fails stop the others, instead of only those that need it.
+        emit: told of what happens.
+        cancel: stops all of it.
+
+    Returns:
+        How each item ended. All threads have, also where this raises.
+    """
+    outcome: Outcome[Result] = Outcome()
+    events: SimpleQueue[Event] = SimpleQueue()
+    group = Cancel(above=cancel)
+    waiting = dict(items)
+    running: dict[Future[Result], str] = {}
+    with ThreadPoolExecutor(max_workers=jobs) as pool:
+        try:
+            while True:
+                if not group.requested:
+                    for item in [name for name in waiting if _ready(waiting[name], outcome)]:
+                        del waiting[item]
+                        running[pool.submit(work, item, events.put, group)] = item
+                if not running:
+                    return outcome
+                ended, _ = wait(running, timeout=_POLL, return_when=FIRST_COMPLETED)
+                _pass_on(events, emit)
+                for future in ended:
+                    _note(outcome, running.pop(future), future)
+                if outcome.failed and fail_fast:
+                    group.request()
+        finally:
+            group.request()
+
+
+def _ready(needed: Sequence[str], outcome: Outcome[Result]) -> bool:
+    return all(name in outcome.done for name in needed)
+
+
+def _note(outcome: Outcome[Result], item: str, future: Future[Result]) -> None:
+    error = future.exception()
+    if error is None:
+        outcome.done[item] = future.result()
+    elif isinstance(error, Exception) and not (isinstance(error, Cancelled) and outcome.failed):
+        outcome.failed[item] = error
+
+
+def _pass_on(events: SimpleQueue[Event], emit: Emit) -> None:
+    while True:
+        try:
+            emit(events.get_nowait())
+        except Empty:
+            return

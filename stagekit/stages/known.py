@@ -1,0 +1,116 @@
+"""Images that exist already: what need not be built again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from itertools import islice
+
+from stagekit.errors import StagekitError
+from stagekit.inputs.fingerprint import ImageInputs
+from stagekit.inputs.project import Project
+from stagekit.protocols import Engine, Ledger
+from stagekit.records import CI, Build, BuiltImage, Part, Source, Stored
+from stagekit.stages.tags import further_tags
+
+_LOOK_BACK = 20
+"""How many of the newest builds are searched: a branch that was left is often come back to."""
+
+
+class KnownImage(Part, frozen=True):
+    """An image with the wanted inputs that is still there, and the build that made it."""
+
+    build: str
+    image: BuiltImage
+
+
+def current_build(
+    project: Project,
+    inputs: Mapping[str, ImageInputs],
+    *,
+    ledger: Ledger,
+    engine: Engine,
+    ci: CI | None,
+    source: Callable[[], Source],
+) -> Stored[Build] | None:
+    """Return the newest build if it is what the project makes now, and still there.
+
+    Args:
+        project: what would be built.
+        inputs: what its images are made from now.
+        ledger: where builds are.
+        engine: where images are looked for, and through it the registry.
+        ci: the CI job this runs in.
+        source: asks git; called only where its answer can matter.
+    """
+    newest = next(iter(ledger.builds()), None)
+    stored = _readable(ledger, newest) if newest else None
+    if stored is None or not stored.record.succeeded or set(stored.record.images) != set(inputs):
+        return None
+    build = stored.record
+    if not _has_passed_all(build, project) or not _has_all_names(build, project, ci, source):
+        return None
+    if build.source.dirty and not source().dirty:  # the same, and now it can be told from what
+        return None
+    same = all(
+        image.fingerprint == inputs[name].fingerprint for name, image in build.images.items()
+    )
+    return stored if same and all(is_there(i, engine) for i in build.images.values()) else None
+
+
+def known_images(
+    inputs: Mapping[str, ImageInputs], *, ledger: Ledger, engine: Engine
+) -> dict[str, KnownImage]:
+    """Find, among the newest builds, images that were made from the same inputs."""
+    wanted = {name: item.fingerprint for name, item in inputs.items()}
+    found: dict[str, KnownImage] = {}
+    for build in islice(_succeeded(ledger), _LOOK_BACK):
+        for name, image in build.images.items():
+            if name in found or image.fingerprint is None or image.fingerprint != wanted.get(name):
+                continue
+            if is_there(image, engine):
+                found[name] = KnownImage(build=image.made_by or build.id, image=image)
+        if len(found) == len(wanted):
+            break
+    return found
+
+
+def is_there(image: BuiltImage, engine: Engine) -> bool:
+    """Tell whether an image is on the engine, or in its registry by its digest."""
+    try:
+        if engine.image(image.image_id):
+            return True
+        return image.digest is not None and engine.registry_digest(image.pin) == image.digest
+    except StagekitError:
+        return False
+
+
+def _has_passed_all(build: Build, project: Project) -> bool:
+    passed = {(check.name, check.image, check.run) for check in build.checks}
+    return all((check.name, check.image, check.run) in passed for check in project.checks)
+
+
+def _has_all_names(
+    build: Build, project: Project, ci: CI | None, source: Callable[[], Source]
+) -> bool:
+    templates = any("{" in tag for tag in project.tags)
+    tags = further_tags(project, source() if templates else build.source, ci, build.id)
+    return all(
+        (image.repository, *image.copies) == project.repositories(name)
+        and image.pushed == bool(project.registries)
+        and set(tags) <= set(image.tags)
+        for name, image in build.images.items()
+    )
+
+
+def _succeeded(ledger: Ledger) -> Iterator[Build]:
+    for id in ledger.builds():
+        stored = _readable(ledger, id)
+        if stored and stored.record.succeeded:
+            yield stored.record
+
+
+def _readable(ledger: Ledger, id: str) -> Stored[Build] | None:
+    try:
+        return ledger.build(id)
+    except StagekitError:
+        return None

@@ -1,0 +1,280 @@
+"""A build's images: built side by side, checked, pushed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from time import monotonic
+
+from msgspec.structs import replace
+
+from stagekit.errors import BuildFailed, Cancelled, RegistryError
+from stagekit.events import Emit, Noted, Output, Step, step
+from stagekit.images import ImageSpec
+from stagekit.inputs.fingerprint import ImageInputs
+from stagekit.inputs.images import variable_of
+from stagekit.inputs.project import Check
+from stagekit.process import Cancel
+from stagekit.protocols import Builder, Engine
+from stagekit.records import BuiltImage, CheckPassed, Failure, Part
+from stagekit.stages.abreast import Outcome, abreast
+from stagekit.stages.failure import failure_of, is_cancelled
+from stagekit.stages.known import KnownImage
+from stagekit.stages.retry import patiently
+
+_REASONS_SHOWN = 3
+_OUTPUT_KEPT = 20
+
+
+class ImagePlan(Part, frozen=True):
+    """What is done about one image: built for the reasons of ``why``, or taken as ``known``."""
+
+    spec: ImageSpec
+    inputs: ImageInputs
+    why: tuple[str, ...]
+    known: KnownImage | None = None
+    depends: tuple[str, ...] = ()
+
+    @property
+    def reason(self) -> str:
+        """Say it in one line."""
+        if self.known:
+            return f"unchanged since {self.known.build}"
+        return reasons(self.why)
+
+
+def reasons(why: Sequence[str]) -> str:
+    """Write the first few reasons, and how many more there are."""
+    shown = ", ".join(why[:_REASONS_SHOWN])
+    more = len(why) - _REASONS_SHOWN
+    return f"{shown}, and {more} more" if more > 0 else shown
+
+
+class Making:
+    """Makes the images of one build, and knows what each was at when it failed.
+
+    Args:
+        plans: the images, named for this build.
+        checks: what they must pass.
+        engine: where they are made.
+        builder: makes them.
+        labels: of the containers in which checks run.
+        emit: told what happens, on the thread that calls `make`.
+        cancel: stops it.
+    """
+
+    def __init__(
+        self,
+        plans: Sequence[ImagePlan],
+        checks: Sequence[Check],
+        *,
+        engine: Engine,
+        builder: Builder,
+        labels: Mapping[str, str],
+        emit: Emit,
+        cancel: Cancel,
+    ) -> None:
+        self._plans = {plan.spec.name: plan for plan in plans}
+        self._checks = checks
+        self._engine = engine
+        self._builder = builder
+        self._labels = labels
+        self._emit = emit
+        self._cancel = cancel
+        self._at: dict[str, tuple[str, float]] = {}
+        self._passed: dict[str, list[CheckPassed]] = {}
+        self._failed: dict[str, Exception] = {}
+
+    def make(self, *, push: bool, jobs: int, fail_fast: bool) -> dict[str, BuiltImage]:
+        """Build and check every image, and only then push them all.
+
+        Raises:
+            BuildFailed, EngineError, Cancelled: whatever one of them raised; of several that
+                failed, one that names them all.
+        """
+        images = self._abreast(
+            {name: plan.depends for name, plan in self._plans.items()},
+            self._built,
+            jobs=jobs,
+            fail_fast=fail_fast,
+        )
+        if not push:
+            return images
+        return self._abreast(
+            dict.fromkeys(images, ()),
+            lambda name, emit, cancel: self._pushed(images[name], name, emit, cancel),
+            jobs=jobs,
+            fail_fast=fail_fast,
+        )
+
+    @property
+    def checks_passed(self) -> tuple[CheckPassed, ...]:
+        return tuple(check for checks in self._passed.values() for check in checks)
+
+    def failures(self, error: BaseException) -> tuple[Failure, ...]:
+        """Describe each image that failed; ``error`` is what stopped the build."""
+        if not self._failed:
+            return (failure_of(error, step="start", subject=""),)
+        now = monotonic()
+        found = []
+        for name, cause in self._failed.items():
+            at, begun = self._at.get(name, ("start", now))
+            failure = failure_of(cause, step=at, subject=name)
+            found.append(replace(failure, seconds=round(now - begun, 1)))
+        return tuple(found)
+
+    def is_interrupted(self, error: BaseException) -> bool:
+        """Tell whether somebody stopped the build, rather than an image that failed."""
+        return is_cancelled(error)
+
+    def _abreast(
+        self,
+        items: Mapping[str, Sequence[str]],
+        work: Callable[[str, Emit, Cancel], BuiltImage],
+        *,
+        jobs: int,
+        fail_fast: bool,
+    ) -> dict[str, BuiltImage]:
+        outcome = abreast(
+            items, work, jobs=jobs, fail_fast=fail_fast, emit=self._emit, cancel=self._cancel
+        )
+        self._failed = outcome.failed
+        if outcome.failed:
+            for name in items:
+                if name not in outcome.done and name not in outcome.failed:
+                    self._emit(Noted(f"{name}: left out, because of {_names(outcome.failed)}"))
+            raise _whole(outcome, len(items))
+        self._cancel.check()
+        return {name: outcome.done[name] for name in items}
+
+    def _built(self, name: str, emit: Emit, cancel: Cancel) -> BuiltImage:
+        plan = self._plans[name]
+        spec = plan.spec
+        self._begin(name, "reuse" if plan.known else "build", cancel)
+        if plan.known:
+            with step(emit, "reuse", name) as under_way:
+                id = self._reused(plan.known, spec, emit, cancel)
+                under_way.outcome = f"{spec.references[0]}, as {plan.known.build} made it"
+        else:
+            with step(emit, "build", name) as under_way:
+                id = self._builder.build(self._with_bases(plan), emit=emit, cancel=cancel)
+                under_way.outcome = spec.references[0]
+        self._check(name, id, emit, cancel)
+        found = self._engine.image(id)
+        return BuiltImage(
+            repository=spec.repository,
+            tags=spec.tags,
+            image_id=id,
+            size=found.size if found else 0,
+            pushed=False,
+            fingerprint=plan.inputs.fingerprint,
+            why=plan.why if plan.known is None else (),
+            made_by=plan.known.build if plan.known else None,
+        )
+
+    def _with_bases(self, plan: ImagePlan) -> ImageSpec:
+        """Tell the Dockerfile what the project's images that it starts from are called now."""
+        bases = {
+            variable_of(other): self._plans[other].spec.references[0] for other in plan.depends
+        }
+        return replace(plan.spec, args={**plan.spec.args, **bases})
+
+    def _reused(self, known: KnownImage, spec: ImageSpec, emit: Emit, cancel: Cancel) -> str:
+        image = known.image
+        found = self._engine.image(image.image_id)
+        if found is None:
+            self._engine.pull(image.pin, emit=emit, cancel=cancel)
+            found = self._engine.image(image.pin)
+        if found is None:
+            raise BuildFailed("the image is gone", where=image.pin, hint="inv build --force")
+        for reference in spec.references:
+            self._engine.tag(found.id, reference)
+        return found.id
+
+    def _check(self, name: str, image: str, emit: Emit, cancel: Cancel) -> None:
+        for check in self._checks:
+            if check.image != name:
+                continue
+            self._begin(name, f"check {check.name}", cancel)
+            begun = monotonic()
+            with step(emit, "check", f"{name} {check.name}") as under_way:
+                self._run_check(check, image, under_way, emit, cancel)
+            seconds = round(monotonic() - begun, 1)
+            self._passed.setdefault(name, []).append(
+                CheckPassed(name=check.name, image=name, run=check.run, seconds=seconds)
+            )
+
+    def _run_check(
+        self, check: Check, image: str, under_way: Step, emit: Emit, cancel: Cancel
+    ) -> None:
+        printed: list[str] = []
+
+        def heard(line: str) -> None:
+            printed.append(line)
+            emit(Output("check", check.image, line))
+            under_way.progress(line)
+
+        code = self._engine.check(
+            image,
+            check.run,
+            entrypoint=check.entrypoint,
+            labels=self._labels,
+            limit=check.timeout,
+            on_line=heard,
+            cancel=cancel,
+        )
+        if code != 0:
+            raise BuildFailed(
+                f"check {check.name} ended with {code}: {' '.join(check.run)}",
+                where=f"image {check.image}",
+                output=tuple(printed[-_OUTPUT_KEPT:]),
+            )
+
+    def _pushed(self, image: BuiltImage, name: str, emit: Emit, cancel: Cancel) -> BuiltImage:
+        """Push each name in turn: side by side, registries mix up tags of one fresh image."""
+        digests: dict[str, str] = {}
+        for repository in self._plans[name].spec.repositories:
+            for tag in image.tags:
+                self._begin(name, "push", cancel)
+                digest = self._push(f"{repository}:{tag}", emit, cancel)
+                digests.setdefault(repository, digest)
+        digest = digests.pop(image.repository)
+        return replace(image, pushed=True, digest=digest, copies=digests)
+
+    def _push(self, reference: str, emit: Emit, cancel: Cancel) -> str:
+        with step(emit, "push", reference) as under_way:
+            try:
+                digest = patiently(
+                    lambda: self._engine.push(reference, emit=emit, cancel=cancel),
+                    on_wait=lambda text: emit(Noted(f"push {reference}: {text}")),
+                    cancel=cancel,
+                )
+            except RegistryError as error:
+                raise BuildFailed(
+                    f"the registry did not take it: {error.what}",
+                    where=reference,
+                    hint=error.hint,
+                    output=error.output,
+                ) from error
+            under_way.outcome = digest
+        return digest
+
+    def _begin(self, name: str, step_name: str, cancel: Cancel) -> None:
+        cancel.check()
+        self._at[name] = (step_name, monotonic())
+
+
+def _whole(outcome: Outcome[BuiltImage], total: int) -> Exception:
+    """Return the error of a build in which images failed: the one, or one that tells of all."""
+    errors = list(outcome.failed.items())
+    if len(errors) == 1 or all(isinstance(error, Cancelled) for _, error in errors):
+        return errors[0][1]
+    lines: list[str] = []
+    for name, error in errors:
+        lines += [f"{name}: {error}", *(f"  {line}" for line in getattr(error, "output", ()))]
+    return BuildFailed(
+        f"{len(errors)} of {total} images failed: {_names(outcome.failed)}", output=tuple(lines)
+    )
+
+
+def _names(failed: Iterable[str]) -> str:
+    return ", ".join(failed)

@@ -1,0 +1,52 @@
+"""Trying again what a registry may take a little later."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from time import monotonic, sleep
+from typing import TypeVar
+
+from stagekit.errors import RegistryError
+from stagekit.process import Cancel
+
+Result = TypeVar("Result")
+
+_ATTEMPTS = 5
+_FIRST_WAIT = 0.5
+_LONGEST_WAIT = 10.0
+_POLL = 0.1
+
+
+def patiently(
+    attempt: Callable[[], Result], *, on_wait: Callable[[str], None], cancel: Cancel
+) -> Result:
+    """Do ``attempt``, up to five times while its RegistryErrors are transient.
+
+    Between two there is a wait that doubles, half of it by chance, so that many who failed together
+    do not come back together
+    (https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/).
+
+    Args:
+        attempt: what to do.
+        on_wait: told why and how long is waited.
+        cancel: ends a wait.
+    """
+    for number in range(1, _ATTEMPTS):
+        try:
+            return attempt()
+        except RegistryError as error:
+            if not error.transient:
+                raise
+            wait = min(_FIRST_WAIT * 2 ** (number - 1), _LONGEST_WAIT)
+            wait *= random.uniform(0.5, 1.0)  # noqa: S311  # no secret depends on it
+            on_wait(f"{error.what}; again in {wait:.1f} s ({number + 1} of {_ATTEMPTS})")
+            _pause(wait, cancel)
+    return attempt()
+
+
+def _pause(seconds: float, cancel: Cancel) -> None:
+    until = monotonic() + seconds
+    while (left := until - monotonic()) > 0:
+        cancel.check()
+        sleep(min(left, _POLL))
