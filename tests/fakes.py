@@ -11,12 +11,12 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from stagekit import digest
+from stagekit.containers import Container, Observation
 from stagekit.errors import RegistryError, StagekitError
 from stagekit.events import Emit, Event
+from stagekit.images import ImageFacts, ImageSpec
 from stagekit.ledger.files import FileLedger
 from stagekit.process import Cancel
-from stagekit.images import ImageFacts, ImageSpec
-from stagekit.protocols import Container, Observation
 from stagekit.records import (
     Build,
     BuilderFacts,

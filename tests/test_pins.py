@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from stagekit.errors import InputError, RegistryError
-from stagekit.protocols import ImageFacts
+from stagekit.images import ImageFacts
 from stagekit.records import Pin
 from stagekit.stages.pins import pin_images
 from tests.fakes import FakeEngine, Heard, a_build, a_release, sha

@@ -8,7 +8,7 @@ from contextlib import closing
 
 import pytest
 
-from stagekit.protocols import ANY_ADDRESS, Port
+from stagekit.containers import ANY_ADDRESS, Port
 from stagekit.stages.ports import conflicts
 from tests.fakes import FakeEngine, a_container
 

@@ -7,9 +7,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from stagekit.containers import Container
 from stagekit.errors import Cancelled, NotProven, RunFailed
+from stagekit.images import ImageFacts
 from stagekit.process import Cancel
-from stagekit.protocols import Container, ImageFacts
 from stagekit.records import Deploy, Pin
 from stagekit.stages import proof
 from tests.fakes import PIN, FakeEngine, FakeRunner, a_container, a_release, sha

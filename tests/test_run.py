@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
+from stagekit.containers import Container, Port
 from stagekit.errors import (
     Cancelled,
     EngineError,
@@ -17,9 +18,9 @@ from stagekit.errors import (
     RegistryError,
     RunFailed,
 )
+from stagekit.images import ImageFacts
 from stagekit.ledger.files import FileLedger
 from stagekit.process import Cancel
-from stagekit.protocols import Container, ImageFacts, Port
 from stagekit.records import ContainerSeen, Link, Run, Stored
 from stagekit.stages import run as stage
 from stagekit.stages import status

@@ -13,6 +13,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from stagekit.containers import ANY_ADDRESS, Port
 from stagekit.engine.compose import Compose, find_compose
 from stagekit.errors import InputError, ReleaseFailed, StagekitError
 from stagekit.inputs.seal import (
@@ -28,7 +29,6 @@ from stagekit.inputs.seal import (
 )
 from stagekit.inputs.templates import render
 from stagekit.process import Cancel
-from stagekit.protocols import ANY_ADDRESS, Port
 from stagekit.records import Pin
 
 # What reads as something else, ends a string, or moves the reader, in one tool or the other.

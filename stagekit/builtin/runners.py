@@ -4,21 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from stagekit.engine.compose import Compose, find_compose
+from stagekit.containers import Observation
 from stagekit.errors import RunFailed
 from stagekit.events import Emit, Progress
-from stagekit.inputs.seal import SECRET_PREFIX
+from stagekit.inputs.names import SECRET_PREFIX
 from stagekit.plugins.spec import hookimpl
 from stagekit.process import Cancel
-from stagekit.protocols import Engine, Observation, Runner
+from stagekit.protocols import Engine, Runner
 from stagekit.records import Release
+
+if TYPE_CHECKING:
+    from stagekit.engine.compose import Compose
 
 
 @hookimpl
 def stagekit_runner(kind: str, engine: Engine, environ: Mapping[str, str]) -> Runner | None:
     if kind != "compose":
         return None
+    from stagekit.engine.compose import find_compose
+
     return ComposeRunner(find_compose(environ, engine.environment()), engine)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from stagekit.errors import InputError
-from stagekit.inputs.seal import SECRET_PREFIX
+from stagekit.inputs.names import SECRET_PREFIX
 from stagekit.plugins.spec import hookimpl
 from stagekit.protocols import SecretProvider
 

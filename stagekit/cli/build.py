@@ -50,13 +50,13 @@ def new(
     one that is there is not built again; where all are, the newest build is returned as it is.
     Nothing is pushed before everything is built. Without a registry the build stays on this engine.
     """
-    from stagekit.stages import build as stage
     from stagekit.stages.known import current_build
+    from stagekit.stages.sources import check_clean
 
     _show_output(app, progress)
     work = _Gathered(app, pull=pull)
     if work.project.require_clean:
-        stage.check_clean(work.project, work.source, app.ci)
+        check_clean(work.project, work.source, app.ci)
     wanted = id or os.environ.get("STAGEKIT_BUILD_ID", "")
     if not force and not wanted:
         current = current_build(
@@ -74,6 +74,8 @@ def new(
             app.console.note(f"nothing changed since {age(current.record.created)}")
             _show(app, current, json=json)
             return current
+    from stagekit.stages import build as stage
+
     decided = stage.decide(work.facts(wanted, force=force))
     if plan:
         _show_plan(app, decided, work.builder, json=json)
@@ -136,7 +138,7 @@ class _Gathered:
     @cached_property
     def inputs(self) -> dict[str, ImageInputs]:
         from stagekit.inputs.bases import BaseImages
-        from stagekit.stages.build import read_all_inputs
+        from stagekit.stages.sources import read_all_inputs
 
         app = self.app
         bases = BaseImages(
@@ -156,7 +158,7 @@ class _Gathered:
 
     def facts(self, wanted: str, *, force: bool) -> Facts:
         from stagekit.stages import build as stage
-        from stagekit.stages.known import known_images
+        from stagekit.stages.known import inputs_before, known_images
 
         app, ledger = self.app, self.app.ledger
         return stage.Facts(
@@ -173,7 +175,7 @@ class _Gathered:
             ),
             actor=app.actor,
             inputs=self.inputs,
-            before=stage.inputs_before(ledger),
+            before=inputs_before(ledger),
             known=known_images(self.inputs, ledger=ledger, engine=app.engine),
             force=force,
         )

@@ -101,8 +101,6 @@ class Client:
     def _meaning(
         self, error: Exception, what: str, failure: type[EngineError]
     ) -> EngineError | None:
-        from http.client import HTTPException
-
         import requests
         from docker.errors import APIError, DockerException
 
@@ -116,9 +114,7 @@ class Client:
                     transient=is_transient(text),
                 )
             return failure(f"cannot {what}: {text}", where=self.endpoint.url)
-        if not isinstance(
-            error, requests.RequestException | DockerException | OSError | HTTPException
-        ):
+        if not isinstance(error, requests.RequestException | DockerException | OSError):
             return None
         late = timed_out(error)
         kind = LimitExceeded if late else EngineError

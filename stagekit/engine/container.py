@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from stagekit.protocols import ANY_ADDRESS, Container, Port
+from stagekit.containers import ANY_ADDRESS, Container, Port
 
 COMPOSE_PROJECT = "com.docker.compose.project"
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, BinaryIO
 
+from stagekit.containers import Container
 from stagekit.engine.client import Client
 from stagekit.engine.command import run_command
 from stagekit.engine.container import COMPOSE_PROJECT, describe
@@ -17,7 +18,6 @@ from stagekit.errors import RegistryError
 from stagekit.events import Emit, Progress
 from stagekit.images import ImageFacts, ImageSpec
 from stagekit.process import Cancel
-from stagekit.protocols import Container
 from stagekit.records import EngineFacts
 
 _TRANSFER_SILENCE = 300.0

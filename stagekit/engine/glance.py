@@ -1,48 +1,45 @@
 """The questions that every command asks an engine on this machine, without the SDK: importing it
-takes longer than all of them together."""
+takes longer than all of them together, and so does the standard library's HTTP client."""
 
 from __future__ import annotations
 
 import json
 import socket
-from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
-
-class _Socket(HTTPConnection):
-    def __init__(self, path: Path, limit: float) -> None:
-        super().__init__("localhost", timeout=limit)
-        self._path = str(path)
-
-    def connect(self) -> None:
-        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.sock.settimeout(self.timeout)
-        self.sock.connect(self._path)
+_AT_ONCE = 65536
 
 
 def ask(path: Path, question: str, *, limit: float) -> tuple[int, Any]:
     """Send ``GET question`` to the engine behind a socket.
 
+    HTTP/1.0: the answer comes in one piece, and its end is the connection's
+    (https://www.rfc-editor.org/rfc/rfc1945#section-7.2.2).
+
     Args:
         path: the socket.
         question: path of the Docker Engine's API, percent-encoded.
-        limit: seconds it may take to answer.
+        limit: seconds each part of the answer may take.
 
     Returns:
         The HTTP status, and the answer if it is JSON.
 
     Raises:
-        OSError, HTTPException: it does not answer.
+        OSError: it does not answer, or not with HTTP.
     """
-    connection = _Socket(path, limit)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+        connection.settimeout(limit)
+        connection.connect(str(path))
+        connection.sendall(f"GET {question} HTTP/1.0\r\nHost: docker\r\n\r\n".encode())
+        answer = bytearray()
+        while part := connection.recv(_AT_ONCE):
+            answer += part
+    head, _, body = bytes(answer).partition(b"\r\n\r\n")
+    status = head.split(b" ", 2)[1:2]
+    if not head.startswith(b"HTTP/") or not status or not status[0].isdigit():
+        raise OSError("what answers does not speak HTTP")
     try:
-        connection.request("GET", question)
-        response = connection.getresponse()
-        body = response.read()
-    finally:
-        connection.close()
-    try:
-        return response.status, json.loads(body)
+        return int(status[0]), json.loads(body)
     except ValueError:
-        return response.status, None
+        return int(status[0]), None

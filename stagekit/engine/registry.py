@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import socket
 import time
-from http import HTTPStatus
-from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
 import msgspec
@@ -142,6 +140,9 @@ def accepts(address: str) -> bool:
 
 def _answers(address: str) -> bool:
     """Tell whether a registry speaks there. What publishes a container's port accepts before."""
+    from http import HTTPStatus
+    from http.client import HTTPConnection, HTTPException
+
     connection = HTTPConnection(address, timeout=1.0)
     try:
         connection.request("GET", "/v2/")

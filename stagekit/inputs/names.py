@@ -12,6 +12,9 @@ ARTIFACTS, ENVIRONMENTS = "artifacts", "environments"
 NOT_SOURCE = (ARTIFACTS, ENVIRONMENTS)
 """Folders that are no source: a change there never makes a build dirty, and none travels in one."""
 
+SECRET_PREFIX = "STAGEKIT_SECRET_"  # noqa: S105  # no secret, but where one is looked for
+"""What stands before a secret's name where it is a variable of the environment."""
+
 
 def check_name(name: str, what: str, where: str) -> None:
     """Refuse a name that could not stand in a path, an image reference and a label alike."""

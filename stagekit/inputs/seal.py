@@ -16,18 +16,18 @@ from typing import Any
 import yaml
 
 from stagekit import digest
+from stagekit.containers import ANY_ADDRESS, Port
 from stagekit.errors import InputError, ReleaseFailed
 from stagekit.inputs.forbidden import refuse_forbidden
 from stagekit.inputs.interpolation import references
 from stagekit.inputs.merge import Tree
-from stagekit.protocols import ANY_ADDRESS, Port
+from stagekit.inputs.names import SECRET_PREFIX
 from stagekit.records import Pin
 
 _LABEL_PROJECT = "stagekit.project"
 _LABEL_ENV = "stagekit.env"
 _LABEL_FILES = "stagekit.files"
 
-SECRET_PREFIX = "STAGEKIT_SECRET_"  # noqa: S105  # no secret, but where one is looked for
 """What a secret's variable starts with in a sealed document: none is called PATH or DOCKER_HOST."""
 
 _HEADER = "# Sealed by stagekit: needs nothing from outside but its secrets. Do not edit.\n"

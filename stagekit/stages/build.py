@@ -2,40 +2,27 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
-from pathlib import Path
 
 from msgspec.structs import replace
 
-from stagekit.engine.context import check_dockerfile
-from stagekit.errors import BuildFailed, InputError, StagekitError
+from stagekit.errors import BuildFailed, InputError
 from stagekit.events import Emit, Event, Noted, Output, Started, Warned
-from stagekit.images import BuildSecret, ImageSpec
-from stagekit.inputs.bases import BaseImages
-from stagekit.inputs.fingerprint import (
-    ImageInputs,
-    changes,
-    decode_inputs,
-    encode_inputs,
-    read_inputs,
-)
-from stagekit.inputs.images import in_order
-from stagekit.inputs.names import NOT_SOURCE
+from stagekit.images import ImageSpec
+from stagekit.inputs.fingerprint import ImageInputs, changes, encode_inputs
 from stagekit.inputs.project import Check, Project
 from stagekit.process import Cancel
 from stagekit.protocols import Builder, BuildSlot, Engine, Ledger
 from stagekit.records import CI, Build, BuilderFacts, BuiltImage, Part, Source, Stored
+from stagekit.stages.failure import is_cancelled
 from stagekit.stages.known import KnownImage
 from stagekit.stages.making import ImagePlan, Making
+from stagekit.stages.sources import specs_of
 from stagekit.stages.tags import further_tags, id_of
 
 _LABEL = "org.opencontainers.image"
 """https://github.com/opencontainers/image-spec/blob/main/annotations.md"""
-
-
-_NAMED = 5
 
 
 class Facts(Part, frozen=True):
@@ -72,71 +59,6 @@ class Plan(Part, frozen=True):
     source: Source
     ci: CI | None
     actor: str
-
-
-def specs_of(project: Project) -> dict[str, ImageSpec]:
-    """Return what the project's settings say of each image, in the order in which they can be
-    built.
-
-    Raises:
-        InputError: there is none, or a Dockerfile is missing or empty.
-    """
-    if not project.images:
-        raise InputError(
-            "there is no image to build",
-            where="pyproject.toml",
-            hint='add [tool.stagekit.images.web] with context = "."',
-        )
-    specs = {name: _spec(project, name) for name in in_order(project.images)}
-    for spec in specs.values():
-        check_dockerfile(spec)
-    return specs
-
-
-def read_all_inputs(project: Project, *, builder: str, bases: BaseImages) -> dict[str, ImageInputs]:
-    """Read what each image of the project is made from now.
-
-    Args:
-        project: whose images.
-        builder: the builder's name.
-        bases: tells base images' digests.
-
-    Raises:
-        InputError: there is none, a Dockerfile is missing, a file cannot be read.
-    """
-    inputs: dict[str, ImageInputs] = {}
-    for name, spec in specs_of(project).items():
-        own = read_inputs(
-            spec, builder=builder, base_digest=bases.digest, index=project.cache / f"{name}.index"
-        )
-        others = {
-            f"image {other}": inputs[other].fingerprint for other in project.images[name].depends
-        }
-        inputs[name] = replace(own, bases=own.bases | others)
-    return inputs
-
-
-def check_clean(project: Project, source: Source, ci: CI | None) -> None:
-    """Raise InputError if the project's ``require_clean`` does not let this source be built."""
-    wanted = ci is not None if project.require_clean == "ci" else project.require_clean
-    if wanted and source.dirty:
-        named = ", ".join(source.changed[:_NAMED]) or "git does not tell what"
-        raise InputError(
-            f"the source has uncommitted changes: {named}",
-            where="pyproject.toml [tool.stagekit] require_clean",
-            hint="commit or stash them; git status lists them all",
-        )
-
-
-def inputs_before(ledger: Ledger) -> dict[str, ImageInputs]:
-    """Return what the newest build that succeeded made each image from, where that is at hand."""
-    for id in ledger.builds():
-        try:
-            if ledger.build(id).record.succeeded:
-                return decode_inputs(ledger.build_inputs(id))
-        except StagekitError:
-            continue  # a damaged record is no reason not to build
-    return {}
 
 
 def decide(facts: Facts) -> Plan:
@@ -235,7 +157,7 @@ def apply(
     except BaseException as error:  # a second Ctrl-C, and a plugin's bug, are recorded too
         failed = replace(
             record,
-            status="interrupted" if making.is_interrupted(error) else "failed",
+            status="interrupted" if is_cancelled(error) else "failed",
             finished=datetime.now(UTC),
             failures=making.failures(error),
             checks=making.checks_passed,
@@ -333,40 +255,3 @@ def _described(spec: ImageSpec, facts: Facts) -> ImageSpec:
 def _named(spec: ImageSpec, id: str, plan: Plan) -> ImageSpec:
     tags = tuple(dict.fromkeys((id, *(plan.tags))))
     return replace(spec, tags=tags)
-
-
-def _spec(project: Project, name: str) -> ImageSpec:
-    settings = project.images[name]
-    context = (project.root / settings.context).resolve()
-    root = project.root.resolve()
-    hidden = [root / folder for folder in NOT_SOURCE]
-    provenance = "min" if settings.provenance is True else settings.provenance
-    sbom = "true" if settings.sbom is True else settings.sbom
-    return ImageSpec(
-        name=name,
-        context=context,
-        dockerfile=Path(os.path.normpath(context / settings.dockerfile)),
-        repositories=project.repositories(name),
-        tags=(),
-        hidden=tuple(
-            str(folder.relative_to(context)) for folder in hidden if folder.is_relative_to(context)
-        ),
-        target=settings.target,
-        args=settings.args,
-        labels=settings.labels,
-        platforms=settings.platforms,
-        secrets=tuple(
-            BuildSecret(id=id, variable=secret.env, file=_file(root, secret.file))
-            for id, secret in settings.secrets.items()
-        ),
-        ssh=settings.ssh,
-        cache_from=settings.cache.sources,
-        cache_to=settings.cache.to,
-        provenance=provenance or None,
-        sbom=sbom or None,
-        epoch=0 if project.reproducible else None,
-    )
-
-
-def _file(root: Path, name: str | None) -> Path | None:
-    return root / Path(name).expanduser() if name else None

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from itertools import islice
 
 from stagekit.errors import StagekitError
-from stagekit.inputs.fingerprint import ImageInputs
+from stagekit.inputs.fingerprint import ImageInputs, decode_inputs
 from stagekit.inputs.project import Project
 from stagekit.protocols import Engine, Ledger
 from stagekit.records import CI, Build, BuiltImage, Part, Source, Stored
@@ -72,6 +72,17 @@ def known_images(
         if len(found) == len(wanted):
             break
     return found
+
+
+def inputs_before(ledger: Ledger) -> dict[str, ImageInputs]:
+    """Return what the newest build that succeeded made each image from, where that is at hand."""
+    for id in ledger.builds():
+        try:
+            if ledger.build(id).record.succeeded:
+                return decode_inputs(ledger.build_inputs(id))
+        except StagekitError:
+            continue  # a damaged record is no reason not to build
+    return {}
 
 
 def is_there(image: BuiltImage, engine: Engine) -> bool:

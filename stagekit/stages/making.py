@@ -17,7 +17,7 @@ from stagekit.process import Cancel
 from stagekit.protocols import Builder, Engine
 from stagekit.records import BuiltImage, CheckPassed, Failure, Part
 from stagekit.stages.abreast import Outcome, abreast
-from stagekit.stages.failure import failure_of, is_cancelled
+from stagekit.stages.failure import failure_of
 from stagekit.stages.known import KnownImage
 from stagekit.stages.retry import patiently
 
@@ -121,10 +121,6 @@ class Making:
             failure = failure_of(cause, step=at, subject=name)
             found.append(replace(failure, seconds=round(now - begun, 1)))
         return tuple(found)
-
-    def is_interrupted(self, error: BaseException) -> bool:
-        """Tell whether somebody stopped the build, rather than an image that failed."""
-        return is_cancelled(error)
 
     def _abreast(
         self,

@@ -6,7 +6,8 @@ import errno
 import socket
 from collections.abc import Iterable, Sequence
 
-from stagekit.protocols import ANY_ADDRESS, Container, Engine, Port
+from stagekit.containers import ANY_ADDRESS, Container, Port
+from stagekit.protocols import Engine
 
 
 def conflicts(wanted: Sequence[tuple[str, Port]], project: str, engine: Engine) -> tuple[str, ...]:

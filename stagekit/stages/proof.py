@@ -10,11 +10,12 @@ from collections.abc import Sequence
 from time import monotonic, sleep
 from typing import NamedTuple
 
+from stagekit.containers import Container, Observation
 from stagekit.errors import NotProven
 from stagekit.inputs.merge import Tree
 from stagekit.inputs.seal import replicas
 from stagekit.process import Cancel
-from stagekit.protocols import Container, Engine, Observation, Runner
+from stagekit.protocols import Engine, Runner
 from stagekit.records import ContainerFailure, ContainerSeen, Pin, Release
 
 _LOG_LINES = 20

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from stagekit.containers import Container
 from stagekit.errors import LedgerError
 from stagekit.events import Emit, Warned
 from stagekit.inputs.seal import replicas
-from stagekit.protocols import Container, Engine, Ledger, Runner
+from stagekit.protocols import Engine, Ledger, Runner
 from stagekit.records import Part, Pin, Release, Run
 from stagekit.stages import proof
 from stagekit.stages.history import last_run
