@@ -182,7 +182,7 @@ class BuildSlot(Protocol):
         """Append to the build's log."""
         ...
 
-    def finish(self, build: Build, inputs: bytes) -> Stored[Build]:
+    def finish(self, build: Build, inputs: bytes = b"") -> Stored[Build]:
         """Write what the images were made from and then the record, once."""
         ...
 

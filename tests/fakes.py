@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -148,6 +148,8 @@ class FakeEngine:
     running: tuple[Container, ...] = ()
     registry: dict[str, str] = field(default_factory=dict)
     push_error: StagekitError | None = None
+    push_errors: list[StagekitError] = field(default_factory=list)
+    check_codes: dict[tuple[str, ...], int] = field(default_factory=dict)
     pull_error: StagekitError | None = None
     log: tuple[str, ...] = ("last words",)
     local: bool = False
@@ -163,6 +165,24 @@ class FakeEngine:
     def image(self, reference: str) -> ImageFacts | None:
         return self.images.get(reference)
 
+    def tag(self, image: str, reference: str) -> None:
+        self.calls.append(("tag", reference))
+
+    def check(
+        self,
+        image: str,
+        command: Sequence[str],
+        *,
+        entrypoint: Sequence[str] | None,
+        labels: Mapping[str, str],
+        limit: float,
+        on_line: Callable[[str], None],
+        cancel: Cancel,
+    ) -> int:
+        self.calls.append(("check", " ".join(command)))
+        on_line("checking")
+        return self.check_codes.get(tuple(command), 0)
+
     def pull(self, reference: str, *, emit: Emit, cancel: Cancel) -> None:
         self.calls.append(("pull", reference))
         if self.pull_error:
@@ -170,6 +190,8 @@ class FakeEngine:
 
     def push(self, reference: str, *, emit: Emit, cancel: Cancel) -> str:
         self.calls.append(("push", reference))
+        if self.push_errors:
+            raise self.push_errors.pop(0)
         if self.push_error:
             raise self.push_error
         return sha(reference.rpartition(":")[0])
@@ -189,18 +211,22 @@ class FakeEngine:
 
 @dataclass
 class FakeBuilder:
-    """A builder whose image of ``fails`` does not build."""
+    """A builder whose images of ``fails`` do not build, and which cannot do ``cannot``."""
 
     engine: FakeEngine
     fails: str = ""
+    cannot: tuple[str, ...] = ()
     error: BaseException | None = None
     built: list[ImageSpec] = field(default_factory=list)
     name: str = "fake"
     version: str = "1"
 
+    def lacks(self, spec: ImageSpec) -> tuple[str, ...]:
+        return self.cannot
+
     def build(self, spec: ImageSpec, *, emit: Emit, cancel: Cancel) -> str:
         self.engine.calls.append(("build", spec.name))
-        if spec.name == self.fails and self.error:
+        if spec.name in self.fails.split() and self.error:
             raise self.error
         self.built.append(spec)
         id = sha(f"image {spec.name}")

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-_OURS = ("STAGEKIT_", "DOCKER_", "COMPOSE_", "GO_", "BUILDX_", "BUILDKIT_")
+_OURS = ("STAGEKIT_", "DOCKER_", "COMPOSE_", "BUILDX_", "BUILDKIT_")
+_CIS = ("CI", "GO_", "GITHUB_", "GITLAB_", "JENKINS_", "BUILDKITE", "CIRCLE", "TF_BUILD")
 _LIMIT = 180
 
 FILES = {
@@ -40,8 +41,9 @@ FILES = {
 
 
 def clean_environment() -> dict[str, str]:
-    """Return this process's environment without what would steer stagekit or Docker."""
-    return {key: value for key, value in os.environ.items() if not key.startswith(_OURS)}
+    """Return this process's environment without what would steer stagekit or Docker,
+    or tell of a CI."""
+    return {key: value for key, value in os.environ.items() if not key.startswith(_OURS + _CIS)}
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ from stagekit.records import (
     BuilderFacts,
     BuildStatus,
     BuiltImage,
+    CheckPassed,
     ContainerFailure,
     ContainerSeen,
     Deploy,
@@ -59,19 +60,42 @@ def part(kind: type[Any], /, **fields: st.SearchStrategy[Any]) -> st.SearchStrat
     return st.builds(kind, **{**rest, **fields})
 
 
-CIS = st.none() | part(CI, url=MAYBE, pipeline=MAYBE, counter=MAYBE)
-FAILURES = st.none() | part(Failure, output=LINES)
-IMAGES = part(BuiltImage, tags=LINES, size=NUMBERS, pushed=st.booleans(), digest=MAYBE)
+CIS = st.none() | part(
+    CI, **dict.fromkeys(("url", "pipeline", "counter", "attempt", "commit", "branch"), MAYBE)
+)
+FAILURES = part(Failure, output=LINES, seconds=st.none() | SECONDS)
+IMAGES = part(
+    BuiltImage,
+    tags=LINES,
+    size=NUMBERS,
+    pushed=st.booleans(),
+    digest=MAYBE,
+    copies=st.dictionaries(TEXT, TEXT, max_size=2),
+    fingerprint=MAYBE,
+    why=LINES,
+    made_by=MAYBE,
+)
+CHECKS = part(CheckPassed, run=LINES, seconds=SECONDS)
+SOURCES = part(
+    Source,
+    commit=MAYBE,
+    branch=MAYBE,
+    dirty=st.booleans(),
+    remote=MAYBE,
+    committed=st.none() | TIMES,
+    changed=LINES,
+)
 BUILDS = part(
     Build,
     status=word(BuildStatus),
     created=TIMES,
     finished=TIMES,
     engine_local=st.booleans(),
-    source=part(Source, commit=MAYBE, branch=MAYBE, dirty=st.booleans(), remote=MAYBE),
+    source=SOURCES,
     builder=part(BuilderFacts),
     ci=CIS,
-    failure=FAILURES,
+    failures=st.lists(FAILURES, max_size=2).map(tuple),
+    checks=st.lists(CHECKS, max_size=2).map(tuple),
     images=st.dictionaries(TEXT, IMAGES, max_size=2),
 )
 RELEASES = part(
@@ -97,7 +121,7 @@ RUNS = part(
     release=part(Link),
     engine=st.none() | part(EngineFacts),
     ci=CIS,
-    failure=FAILURES,
+    failure=st.none() | FAILURES,
     steps=st.lists(part(StepTaken, seconds=SECONDS), max_size=2).map(tuple),
     containers=st.lists(
         part(

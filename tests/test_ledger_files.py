@@ -12,7 +12,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, closing
 from datetime import timedelta
 from pathlib import Path
 
@@ -35,7 +35,7 @@ def ledger(tmp_path: Path) -> FileLedger:
 
 
 def add_build(ledger: FileLedger, id: str, **changes: object) -> str:
-    slot = ledger.reserve_build(id)
+    slot = ledger.reserve_build(a_build(id))
     slot.finish(a_build(slot.id, **changes))
     return slot.id
 
@@ -70,7 +70,7 @@ def begin_runs(root: Path, count: int) -> list[str]:
 
 def test_a_build_is_read_as_it_was_written(ledger: FileLedger) -> None:
     """What a stage appends is what the next one reads, digest included."""
-    slot = ledger.reserve_build("b1")
+    slot = ledger.reserve_build(a_build("b1"))
     stored = slot.finish(a_build("b1"))
     assert ledger.build("b1") == stored
     assert stored.record == a_build("b1")
@@ -80,19 +80,65 @@ def test_a_build_is_read_as_it_was_written(ledger: FileLedger) -> None:
 def test_an_id_is_given_once(ledger: FileLedger) -> None:
     """A taken id gets a number, whether its build has ended, is under way, or was killed."""
     assert add_build(ledger, "b") == "b"
-    under_way = ledger.reserve_build("b")
-    assert under_way.id == "b-2"
-    assert add_build(ledger, "b") == "b-3"
+    with closing(ledger.reserve_build(a_build("b"))) as under_way:
+        assert under_way.id == "b-2"
+        assert add_build(ledger, "b") == "b-3"
     assert add_build(FileLedger(ledger.root), "b-2") == "b-2-2"
     assert set(ledger.builds()) == {"b", "b-3", "b-2-2"}
 
 
 def test_a_build_under_way_is_no_build_yet(ledger: FileLedger) -> None:
     """What is only reserved has no record and cannot be released."""
-    ledger.reserve_build("b")
-    assert ledger.builds() == []
-    with pytest.raises(InputError, match="no build 'b'"):
-        ledger.build("b")
+    with closing(ledger.reserve_build(a_build("b"))):
+        assert ledger.builds() == []
+        assert ledger.builds_under_way() == ["b"]
+        assert ledger.close_interrupted_builds() == []
+        with pytest.raises(InputError, match="no build 'b'"):
+            ledger.build("b")
+
+
+def test_a_build_whose_process_died_is_closed_by_the_next_command(ledger: FileLedger) -> None:
+    """Its record says how far it came, in the words that it had noted."""
+    begun = a_build("b", status="interrupted", images={}, actor="bob@ci")
+    with closing(ledger.reserve_build(begun)) as slot:
+        slot.note({"step": "build", "image": "web"})
+        slot.note({"step": "push", "image": "api"})
+        slot.log("web | Step 1/2")
+    assert ledger.builds_under_way() == []
+    assert ledger.close_interrupted_builds() == ["b"]
+    build = ledger.build("b").record
+    assert (build.status, build.actor, build.finished > build.created) == (
+        "interrupted",
+        "bob@ci",
+        True,
+    )
+    [failure] = build.failures
+    assert (failure.subject, failure.step) == ("api", "push")
+    assert ledger.build_log("b") == b"web | Step 1/2\n"
+    assert ledger.close_interrupted_builds() == []
+    assert not (ledger.root / "builds/b.journal").exists()
+
+
+def test_of_a_build_that_left_no_words_nothing_is_made_up(ledger: FileLedger) -> None:
+    """A torn first line tells of no build; the file is put aside, not thrown away."""
+    with closing(ledger.reserve_build(a_build("b"))):
+        pass
+    journal = ledger.root / "builds/b.journal"
+    journal.write_bytes(journal.read_bytes()[:20])
+    assert ledger.close_interrupted_builds() == []
+    assert ledger.find_build("b") is None
+    assert not journal.exists()
+    assert len(list(journal.parent.iterdir())) == 2  # it, and the log
+
+
+def test_what_a_build_was_made_from_is_kept_beside_it(ledger: FileLedger) -> None:
+    """And is empty, no error, where it is not at hand."""
+    slot = ledger.reserve_build(a_build("b"))
+    slot.finish(a_build("b"), b"{}")
+    assert ledger.build_inputs("b") == b"{}"
+    (ledger.root / "builds/b.inputs").unlink()
+    assert ledger.build_inputs("b") == b""
+    assert ledger.build_log("b") == b""
 
 
 def test_a_build_that_may_be_elsewhere_is_looked_for(ledger: FileLedger) -> None:
@@ -125,7 +171,8 @@ def test_an_id_that_was_finished_a_moment_ago_is_not_given_again(
         return writing(path)
 
     monkeypatch.setattr(durable, "writing", late)
-    assert ledger.reserve_build("b").id == "b-2"
+    with closing(ledger.reserve_build(a_build("b"))) as slot:
+        assert slot.id == "b-2"
     assert not (ledger.root / "builds/b.journal").exists()
 
 
@@ -436,7 +483,7 @@ def test_no_name_leads_out_of_the_ledger(ledger: FileLedger, name: str) -> None:
     """A record's or environment's name is one plain word, wherever it comes in."""
     before = sorted(ledger.root.parent.rglob("*"))
     for use in (
-        lambda: ledger.reserve_build(name),
+        lambda: ledger.reserve_build(a_build(name)),
         lambda: ledger.build(name),
         lambda: ledger.find_build(name),
         lambda: ledger.releases(name),
@@ -467,7 +514,7 @@ def test_a_ledger_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "artifacts").write_text("a file")
     ledger = FileLedger(tmp_path / "artifacts")
     for use in (
-        lambda: ledger.reserve_build("b"),
+        lambda: ledger.reserve_build(a_build("b")),
         lambda: released(ledger),
         lambda: ledger.begin_run("prod", {}),
     ):

@@ -27,6 +27,11 @@ GOCD = {
 ENGINE = FakeEngine()
 
 
+def named(plugins: Plugins, ci: CI | None = None) -> str:
+    """How the plugins name a build by default."""
+    return plugins.build_id("auto", ci=ci, source=Source(), now=NOW, taken=())
+
+
 def with_own(*own: object) -> Plugins:
     return Plugins((*shipped(), *own))
 
@@ -59,7 +64,7 @@ class Own:
 def test_an_own_plugin_is_asked_before_what_ships() -> None:
     """And what it does not answer is left to what ships."""
     plugins = with_own(Own())
-    assert plugins.build_id(ci=None, source=Source(), now=NOW) == "own-2026"
+    assert named(plugins) == "own-2026"
     assert plugins.ci({**GOCD, "OWN_CI": "1"}) == CI(name="own")
     recognised = plugins.ci(GOCD)
     assert recognised is not None
@@ -74,65 +79,13 @@ def test_of_two_own_plugins_the_later_one_answers() -> None:
         def stagekit_build_id(self) -> str:
             return "later"
 
-    assert with_own(Own(), Later()).build_id(ci=None, source=Source(), now=NOW) == "later"
-
-
-def test_gocd_is_recognised_by_its_variables() -> None:
-    """With the address of the very stage that ran."""
-    assert with_own().ci(GOCD) == CI(
-        name="gocd",
-        url="https://ci.test/go/pipelines/shop/42/build/2",
-        pipeline="shop",
-        counter="42",
-    )
-
-
-@pytest.mark.parametrize(
-    ("without", "url"),
-    [
-        ("GO_SERVER_URL", None),
-        ("GO_STAGE_COUNTER", "https://ci.test/go/pipelines/shop/42/build/1"),
-        ("GO_STAGE_NAME", "https://ci.test/go/pipelines/shop/42"),
-    ],
-)
-def test_gocd_with_fewer_variables_is_still_gocd(without: str, url: str | None) -> None:
-    """What is not known is left out of the address, or the address is."""
-    found = with_own().ci({key: value for key, value in GOCD.items() if key != without})
-    assert found is not None
-    assert found.url == url
-
-
-@pytest.mark.parametrize("without", ["GO_PIPELINE_NAME", "GO_PIPELINE_COUNTER"])
-def test_without_pipeline_and_counter_there_is_no_ci(without: str) -> None:
-    """A laptop is none."""
-    assert with_own().ci({key: value for key, value in GOCD.items() if key != without}) is None
-    assert with_own().ci({}) is None
-
-
-def test_a_build_is_named_by_its_job_or_by_the_time() -> None:
-    """What runs can be traced to the pipeline that built it; by hand, to the minute."""
-    plugins = with_own()
-    assert plugins.build_id(ci=plugins.ci(GOCD), source=Source(), now=NOW) == "shop-42"
-    assert plugins.build_id(ci=None, source=Source(), now=NOW) == "2026.04.06-20.32"
-
-
-def test_a_long_pipeline_does_not_cut_off_its_counter() -> None:
-    """The counter is what tells two builds apart."""
-    ci = CI(name="gocd", pipeline="p" * 300, counter="4321")
-    assert with_own().build_id(ci=ci, source=Source(), now=NOW) == "p" * 100 + "-4321"
-
-
-def test_gocds_address_is_recorded_without_credentials() -> None:
-    """A record is read by many."""
-    found = with_own().ci({**GOCD, "GO_SERVER_URL": "https://ann:hunter2@ci.test/go/"})
-    assert found is not None
-    assert found.url == "https://ci.test/go/pipelines/shop/42/build/2"
+    assert named(with_own(Own(), Later())) == "later"
 
 
 def test_a_build_that_nobody_names_is_an_error() -> None:
     """A plugin that answers with nothing is no name."""
-    with pytest.raises(InputError, match="no plugin names builds"):
-        Plugins(()).build_id(ci=None, source=Source(), now=NOW)
+    with pytest.raises(InputError, match="no plugin names builds by 'auto'"):
+        named(Plugins(()))
 
 
 @pytest.mark.parametrize("wanted", ["auto", "own"])

@@ -34,16 +34,16 @@ def test_every_setting_is_read(tmp_path: Path) -> None:
         'repository = "front/web"\ntarget = "final"\nargs = { A = "1" }\n',
     )
     image = project.images["web"]
-    assert (project.name, project.registry) == ("shop", "registry.test:5000/team")
+    assert (project.name, project.registries) == ("shop", ("registry.test:5000/team",))
     assert (project.builder, project.template) == ("buildx", tmp_path / "deploy/app.yaml")
     assert (image.context, image.dockerfile, image.target) == ("web", "Dockerfile.web", "final")
     assert image.args == {"A": "1"}
-    assert project.repository("web") == "registry.test:5000/team/front/web"
+    assert project.repositories("web") == ("registry.test:5000/team/front/web",)
 
 
 def test_without_a_registry_a_repository_is_the_images_name(tmp_path: Path) -> None:
     """A trial on one machine needs no registry."""
-    assert load(tmp_path, "[tool.stagekit.images.web]\n").repository("web") == "web"
+    assert load(tmp_path, "[tool.stagekit.images.web]\n").repositories("web") == ("web",)
 
 
 @pytest.mark.parametrize(
@@ -73,8 +73,11 @@ def test_a_folder_without_pyproject_is_a_project(tmp_path: Path) -> None:
 def test_the_environment_beats_the_file_for_the_registry(tmp_path: Path) -> None:
     """CI says where it pushes without editing the repository; an empty value says nothing."""
     text = '[tool.stagekit]\nname = "a"\nregistry = "one.test"\n'
-    assert load(tmp_path, text, STAGEKIT_REGISTRY="two.test/").registry == "two.test"
-    assert load(tmp_path, text, STAGEKIT_REGISTRY="").registry == "one.test"
+    assert load(tmp_path, text, STAGEKIT_REGISTRY="two.test/, three.test").registries == (
+        "two.test",
+        "three.test",
+    )
+    assert load(tmp_path, text, STAGEKIT_REGISTRY="").registries == ("one.test",)
 
 
 @pytest.mark.parametrize(
@@ -109,7 +112,7 @@ def test_every_mistake_names_its_key(tmp_path: Path, text: str, where: str, what
 def test_an_unknown_setting_is_told_the_known_ones(tmp_path: Path) -> None:
     """A typing mistake ends with the list of settings."""
     error = refusal(tmp_path, "[tool.stagekit]\nnme = 'x'\n")
-    assert "known: name, registry, builder, template, images" in error.what
+    assert "known: name, registry, builder, template, id," in error.what
 
 
 def test_two_images_of_one_variable_are_refused(tmp_path: Path) -> None:

@@ -42,7 +42,7 @@ def test_settings_environment_and_template(tmp_path: Path) -> None:
         project=project.name,
     )
 
-    assert project.repository("web") == "registry.example.com/team/web"
+    assert project.repositories("web") == ("registry.example.com/team/web",)
     assert (environment.deploy.timeout, environment.deploy.settle) == (120, 5)
     assert "PORT: 8080" in rendered.text
     assert rendered.variables["DEBUG"] == "false"
@@ -56,7 +56,7 @@ def test_plugin() -> None:
     exec(compile(code, "README.md", "exec"), scope)  # noqa: S102  # the README's own code
 
     named = Plugins((*shipped(), scope["Numbered"]())).build_id(
-        ci=None, source=Source(commit="0123456789abcdef"), now=datetime.now(UTC)
+        "auto", ci=None, source=Source(commit="0123456789abcdef"), now=datetime.now(UTC), taken=()
     )
 
     assert named == "build-012345678"

@@ -154,10 +154,10 @@ def ledger(tmp_path: Path) -> FileLedger:
 def add(ledger: FileLedger, id: str, status: str = "succeeded") -> None:
     """Add a build, a minute after the one before."""
     created = NOON + timedelta(minutes=len(ledger.builds()))
-    failure = (
-        Failure(subject="web", step="build", message="no rule") if status == "failed" else None
+    failures = (Failure(subject="web", step="build", message="no rule"),)
+    ledger.reserve_build(a_build(id)).finish(
+        a_build(id, status=status, failures=failures if status == "failed" else (), created=created)
     )
-    ledger.reserve_build(id).finish(a_build(id, status=status, failure=failure, created=created))
 
 
 def test_the_newest_build_is_released_unless_one_is_named(ledger: FileLedger) -> None:
@@ -168,7 +168,7 @@ def test_the_newest_build_is_released_unless_one_is_named(ledger: FileLedger) ->
     assert stage.find_build(ledger, "b2").record.id == "b2"
 
 
-@pytest.mark.parametrize("status", ["failed", "cancelled"])
+@pytest.mark.parametrize("status", ["failed", "interrupted"])
 @pytest.mark.parametrize("id", [None, "b2"])
 def test_a_build_that_did_not_succeed_is_not_released(
     ledger: FileLedger, status: str, id: str | None

@@ -439,7 +439,7 @@ def test_status_names_the_commit_where_the_build_is_at_hand(ledger: FileLedger) 
     report = looked_at(ledger, UP)
     assert report is not None
     assert (report.build, report.commit, report.well) == ("b1", None, True)
-    build = ledger.reserve_build("b1").finish(a_build())
+    build = ledger.reserve_build(a_build()).finish(a_build())
     link = Link(id="b1", digest=build.digest)
     ran(ledger, released(ledger, build=link).record.id)
     report = looked_at(ledger, UP)

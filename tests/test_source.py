@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from stagekit.records import Source
 GIT = {
     "PATH": os.environ["PATH"],
     **dict.fromkeys(("GIT_AUTHOR_NAME", "GIT_COMMITTER_NAME"), "ann"),
+    **dict.fromkeys(("GIT_AUTHOR_DATE", "GIT_COMMITTER_DATE"), "2026-04-06T20:32:17+02:00"),
     **dict.fromkeys(("GIT_AUTHOR_EMAIL", "GIT_COMMITTER_EMAIL"), "ann@laptop"),
 }
 
@@ -45,7 +47,11 @@ def test_a_clean_commit_is_named(root: Path) -> None:
     id = commit(root, "one")
     git(root, "remote", "add", "origin", "https://ann:hunter2@git.test/shop.git")
     assert read_source(root, ignore) == Source(
-        commit=id, branch="main", dirty=False, remote="https://git.test/shop.git"
+        commit=id,
+        branch="main",
+        dirty=False,
+        remote="https://git.test/shop.git",
+        committed=datetime(2026, 4, 6, 18, 32, 17, tzinfo=UTC),
     )
 
 
@@ -53,7 +59,8 @@ def test_without_a_branch_or_a_remote_they_are_left_out(root: Path) -> None:
     """As on most CIs, which check out a commit."""
     id = commit(root, "one")
     git(root, "checkout", "--quiet", "--detach")
-    assert read_source(root, ignore) == Source(commit=id)
+    found = read_source(root, ignore)
+    assert (found.commit, found.branch, found.remote, found.dirty) == (id, None, None, False)
 
 
 @pytest.mark.parametrize("path", ["app", "new"])
@@ -61,7 +68,8 @@ def test_a_change_that_is_not_committed_is_dirty(root: Path, path: str) -> None:
     """A changed file, and one that git does not know."""
     commit(root, "one")
     (root / path).write_text("2")
-    assert read_source(root, ignore).dirty
+    found = read_source(root, ignore)
+    assert (found.dirty, found.changed) == (True, (path,))
 
 
 def test_records_and_environments_make_nothing_dirty(root: Path) -> None:

@@ -140,7 +140,7 @@ class _Gathered:
         from stagekit.inputs.bases import BaseImages
         from stagekit.stages.sources import read_all_inputs
 
-        app = self.app
+        app, builder = self.app, self.builder.name
         bases = BaseImages(
             app.engine,
             self.project.cache / "bases.json",
@@ -148,7 +148,7 @@ class _Gathered:
             emit=app.console.emit,
             cancel=app.cancel,
         )
-        return read_all_inputs(self.project, builder=self.builder.name, bases=bases)
+        return read_all_inputs(self.project, builder=builder, bases=bases)
 
     @cached_property
     def source(self) -> Source:

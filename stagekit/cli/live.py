@@ -61,7 +61,7 @@ class LiveSteps:
                 refresh_per_second=_A_SECOND,
                 transient=True,
             )
-            self._live.start()
+            self._live.start(refresh=True)
 
     def _rendered(self) -> RenderableType:
         from rich.text import Text

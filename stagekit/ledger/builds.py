@@ -151,7 +151,7 @@ class BuildSlot:
         with durable.writing(self._record):
             self._log.write(f"{line}\n".encode("utf-8", "replace"))
 
-    def finish(self, build: Build, inputs: bytes) -> Stored[Build]:
+    def finish(self, build: Build, inputs: bytes = b"") -> Stored[Build]:
         data = encode(build)
         try:
             if inputs:

@@ -162,7 +162,7 @@ def apply(
             failures=making.failures(error),
             checks=making.checks_passed,
         )
-        slot.finish(failed, b"")
+        slot.finish(failed)
         raise
     record = replace(record, finished=datetime.now(UTC), checks=making.checks_passed, images=images)
     return slot.finish(

@@ -1,4 +1,4 @@
-"""The argv of every program that is run, to the letter."""
+"""The argv of Compose, to the letter."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from pathlib import Path
 from stagekit.engine import commands
 
 COMPOSE = Path("/bin/docker-compose")
-BUILDX = Path("/bin/docker-buildx")
 FOLDER = Path("/project")
 
 
@@ -42,38 +41,3 @@ def test_down_leaves_volumes() -> None:
         *("/bin/docker-compose", "--ansi", "never", "--project-name", "shop-prod"),
         *("--project-directory", "/project", "down", "--remove-orphans"),
     )
-
-
-def test_buildx_is_asked_for_its_version() -> None:
-    """It is called directly, without the docker command."""
-    assert commands.buildx_version(BUILDX) == ("/bin/docker-buildx", "version")
-
-
-def test_buildx_builds_and_loads() -> None:
-    """Every setting of an image is one flag, in an order that does not change."""
-    assert commands.buildx_build(
-        BUILDX,
-        context=Path("/project/app"),
-        dockerfile=Path("/tmp/x/Dockerfile"),
-        references=("r.test/app:1", "r.test/app:latest"),
-        target="final",
-        args={"B": "2 $x", "A": "1"},
-    ) == (
-        *("/bin/docker-buildx", "build", "--progress", "plain", "--load"),
-        *("--file", "/tmp/x/Dockerfile", "--tag", "r.test/app:1", "--tag", "r.test/app:latest"),
-        *("--target", "final", "--build-arg", "A=1", "--build-arg", "B=2 $x"),
-        "/project/app",
-    )
-
-
-def test_what_an_image_does_not_set_is_no_flag() -> None:
-    """No target, no arguments: nothing is passed for them."""
-    argv = commands.buildx_build(
-        BUILDX,
-        context=FOLDER,
-        dockerfile=FOLDER / "Dockerfile",
-        references=("app:1",),
-        target=None,
-        args={},
-    )
-    assert argv[5:] == ("--file", "/project/Dockerfile", "--tag", "app:1", "/project")
