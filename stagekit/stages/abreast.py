@@ -66,7 +66,7 @@ def abreast(
                     return outcome
                 ended, _ = wait(running, timeout=_POLL, return_when=FIRST_COMPLETED)
                 _pass_on(events, emit)
-                for future in ended:
+                for future in [future for future in running if future in ended]:
                     _note(outcome, running.pop(future), future)
                 if outcome.failed and fail_fast:
                     group.request()

@@ -54,12 +54,12 @@ def _written(text: str) -> str:
 def _fill(template: str, known: Mapping[str, str]) -> str:
     if "{" not in template:
         return template
-    from jinja2 import StrictUndefined, TemplateError
+    from jinja2 import StrictUndefined
     from jinja2.sandbox import SandboxedEnvironment
 
     try:
         return SandboxedEnvironment(undefined=StrictUndefined).from_string(template).render(known)
-    except TemplateError as error:
+    except Exception as error:  # whatever an expression of the template raises
         raise InputError(
             f"{template!r}: {error}",
             where=_WHERE,
