@@ -44,6 +44,10 @@ class Engine(Protocol):
         """Give an image on the engine one more name."""
         ...
 
+    def load(self, archive: Path, *, cancel: Cancel) -> None:
+        """Take up the images of an archive (``docker load``), under the names it gives them."""
+        ...
+
     def check(
         self,
         image: str,

@@ -70,9 +70,12 @@ def test_every_setting_is_a_flag() -> None:
 
 def test_a_reproducible_image_is_exported_with_the_times_of_its_commit() -> None:
     """``SOURCE_DATE_EPOCH`` for what BuildKit writes, rewritten times for what steps wrote."""
-    argv = commands.buildx_build(BUILDX, an_image(epoch=1775433600), dockerfile=DOCKERFILE)
+    argv = commands.buildx_build(
+        BUILDX, an_image(epoch=1775433600), dockerfile=DOCKERFILE, archive=Path("/tmp/x/image.tar")
+    )
     assert "SOURCE_DATE_EPOCH=1775433600" in argv
     assert "--load" not in argv
-    output = argv[argv.index("--output") + 1]
-    assert output.startswith('type=image,"name=r.test/app:1,r.test/app:latest"')
-    assert "rewrite-timestamp=true" in output
+    assert argv[argv.index("--output") + 1] == (
+        'type=oci,"name=r.test/app:1,r.test/app:latest","dest=/tmp/x/image.tar",'
+        "rewrite-timestamp=true"
+    )

@@ -16,6 +16,7 @@ from stagekit.process import Cancel
 from stagekit.protocols import Engine
 
 _BUILD_LIMIT = 3 * 3600.0
+_ARCHIVE = "image.stagekit"
 _VERSION = re.compile(r"v?(\d+\.\d+\.\d+\S*)")
 _DRIVER = re.compile(r"^Driver:\s+(\S+)", re.MULTILINE)
 _STEP = re.compile(r"#\d+ (\[.+\] .+)")
@@ -80,16 +81,19 @@ class BuildxBuilder:
                 emit(Progress("build", spec.name, step.group(1)))
 
         with context.ignoring_dockerfile(spec) as dockerfile:
+            archive = dockerfile.with_name(_ARCHIVE) if spec.epoch is not None else None
             result = process.run(
-                commands.buildx_build(self._program, spec, dockerfile=dockerfile),
+                commands.buildx_build(self._program, spec, dockerfile=dockerfile, archive=archive),
                 env={**self._engine.environment(), **self._secret_variables(spec)},
                 limit=_BUILD_LIMIT,
                 cancel=cancel,
                 on_line=report,
                 mask=tuple(self._secret_values(spec)),
             )
-        if not result.ok:
-            raise _failure(result.stderr.splitlines(), spec)
+            if not result.ok:
+                raise _failure(result.stderr.splitlines(), spec)
+            if archive:
+                self._engine.load(archive, cancel=cancel)
         image = self._engine.image(spec.references[0])
         if image is None:
             raise BuildFailed(

@@ -60,13 +60,17 @@ def buildx_inspect(program: Path) -> Argv:
     return (str(program), "inspect")
 
 
-def buildx_build(program: Path, spec: ImageSpec, *, dockerfile: Path) -> Argv:
-    """Build with BuildKit and load the image into the engine.
+def buildx_build(
+    program: Path, spec: ImageSpec, *, dockerfile: Path, archive: Path | None = None
+) -> Argv:
+    """Build with BuildKit, into the engine or into an archive to load.
 
     Args:
         program: buildx.
         spec: what to build.
         dockerfile: stands in for the spec's own.
+        archive: where the image goes, with the times in its layers rewritten: BuildKit cannot do
+            that to one that it unpacks on its way into an engine.
     """
     args = dict(spec.args)
     if spec.epoch is not None:
@@ -78,7 +82,7 @@ def buildx_build(program: Path, spec: ImageSpec, *, dockerfile: Path) -> Argv:
         "plain",
         "--file",
         str(dockerfile),
-        *_output(spec),
+        *_output(spec, archive),
         *_attestations(spec),
         *(("--target", spec.target) if spec.target else ()),
         *(("--platform", ",".join(spec.platforms)) if spec.platforms else ()),
@@ -92,13 +96,11 @@ def buildx_build(program: Path, spec: ImageSpec, *, dockerfile: Path) -> Argv:
     )
 
 
-def _output(spec: ImageSpec) -> Argv:
-    """Say where the image goes. To rewrite the times in its layers the exporter has to be named;
-    it must not unpack them before."""
-    if spec.epoch is None:
+def _output(spec: ImageSpec, archive: Path | None) -> Argv:
+    if archive is None:
         return ("--load", *_each("--tag", spec.references))
     names = ",".join(spec.references)
-    return ("--output", f'type=image,"name={names}",rewrite-timestamp=true,unpack=false')
+    return ("--output", f'type=oci,"name={names}","dest={archive}",rewrite-timestamp=true')
 
 
 def _attestations(spec: ImageSpec) -> Argv:

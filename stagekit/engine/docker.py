@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any, BinaryIO
 
 from stagekit.containers import Container
@@ -12,9 +13,9 @@ from stagekit.engine.command import run_command
 from stagekit.engine.container import COMPOSE_PROJECT, describe
 from stagekit.engine.endpoint import Endpoint
 from stagekit.engine.reference import split_reference
-from stagekit.engine.refusals import raise_registry_error
+from stagekit.engine.refusals import first_line, raise_registry_error
 from stagekit.engine.streams import watched
-from stagekit.errors import RegistryError
+from stagekit.errors import EngineRefused, RegistryError
 from stagekit.events import Emit, Progress
 from stagekit.images import ImageFacts, ImageSpec
 from stagekit.process import Cancel
@@ -180,6 +181,13 @@ class DockerEngine:
             on_line=on_line,
             cancel=cancel,
         )
+
+    def load(self, archive: Path, *, cancel: Cancel) -> None:
+        with self._client.asking("load an image"), archive.open("rb") as packed:
+            stream = partial(self._client.api.load_image, packed)
+            for entry in watched(stream, silence=_TRANSFER_SILENCE, cancel=cancel):
+                if message := entry.get("error"):
+                    raise EngineRefused(f"cannot load an image: {first_line(message)}")
 
     def import_image(self, archive: BinaryIO, reference: str, changes: Iterable[str]) -> None:
         """Make an image of one layer from a tar archive of a root file system."""
