@@ -72,7 +72,7 @@ def machine() -> Iterator[Machine]:
         found = prepare(
             environ,
             install=False,
-            settings=Settings(bridge=f"sk{secrets.token_hex(3)}", network=f"10.{_network()}"),
+            settings=Settings(bridge=f"sk{secrets.token_hex(3)}", network=f"10.{free_network()}"),
             emit=ignore,
             cancel=Cancel(),
         )
@@ -92,8 +92,9 @@ def machine() -> Iterator[Machine]:
         shutil.rmtree(home, ignore_errors=True)
 
 
-def _network() -> int:
-    """A range that no interface of this machine has, so that test sessions run side by side."""
+def free_network() -> int:
+    """Second number of a range 10.x that no interface of this machine has, so that test sessions
+    run side by side."""
     taken = subprocess.run(["ip", "-4", "address"], capture_output=True, text=True, check=False)
     free = [number for number in range(130, 250) if f"10.{number}." not in taken.stdout]
     return secrets.choice(free)

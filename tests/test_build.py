@@ -57,15 +57,15 @@ def test_an_image_says_where_it_comes_from(tmp_path: Path) -> None:
     assert abs((datetime.now(UTC) - datetime.fromisoformat(api[f"{LABEL}.created"])).days) < 1
 
 
-def test_a_reproducible_image_knows_only_the_commits_time(tmp_path: Path) -> None:
-    """Nothing in it tells when or under which name it was built."""
+def test_a_reproducible_image_knows_only_its_commit(tmp_path: Path) -> None:
+    """Nothing in it tells when, from which clone or under which name it was built."""
     project = a_project(tmp_path, images="web", settings="reproducible = true")
     committed = datetime(2026, 4, 6, tzinfo=UTC)
-    source = Source(commit="c" * 40, committed=committed)
+    source = Source(commit="c" * 40, committed=committed, remote="https://git.test/shop")
     [image] = decided(project, source=source).images
     assert image.spec.epoch == int(committed.timestamp())
     assert image.spec.labels[f"{LABEL}.created"] == "2026-04-06T00:00:00Z"
-    assert f"{LABEL}.version" not in image.spec.labels
+    assert set(image.spec.labels) == {f"{LABEL}.created", f"{LABEL}.revision"}
     with pytest.raises(InputError, match="takes its times from a commit"):
         decided(project, source=Source())
 
@@ -301,7 +301,7 @@ def test_a_check_that_fails_fails_the_build(tmp_path: Path) -> None:
 def test_what_the_builder_cannot_do_is_said_before_it_builds(tmp_path: Path) -> None:
     """And takes no id."""
     project, engine = a_project(tmp_path), FakeEngine()
-    with pytest.raises(BuildFailed, match="cannot build this here") as caught:
+    with pytest.raises(BuildFailed, match="it cannot build this here") as caught:
         applied(decided(project), project, engine, cannot=("no secrets: use BuildKit",))
     assert caught.value.output == (
         "web: no secrets: use BuildKit",

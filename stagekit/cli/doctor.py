@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import os
+from typing import TYPE_CHECKING
 
 from invoke.exceptions import Exit
 
 from stagekit.cli.app import App
 from stagekit.cli.task import JSON, stage_task
+
+if TYPE_CHECKING:
+    from stagekit.engine.parts import Finding
 
 
 @stage_task(name="doctor", help={"json": JSON})
@@ -27,6 +31,8 @@ def doctor(app: App, *, json: bool = False) -> None:
         names = ", ".join(environment_names(project)) or "no environment"
         where = f"{project.root} (images: {', '.join(project.images) or 'none'}; {names})"
         found.append(Finding(name="project", found=True, needed=True, where=where))
+        if project.images and any(part.name == "engine" and part.found for part in found):
+            found.append(_builder(app))
     except StagekitError as error:
         found.append(
             Finding(name="project", found=False, needed=True, where=str(error), hint=error.hint)
@@ -46,6 +52,27 @@ def doctor(app: App, *, json: bool = False) -> None:
                 app.console.result(f"  {part.name}: {part.hint}")
     if any(part.needed and not part.found for part in found):
         raise Exit(code=1)
+
+
+def _builder(app: App) -> Finding:
+    """Find what builds the project's images here, and what they ask for that it cannot do."""
+    from stagekit.engine.parts import Finding
+    from stagekit.stages.sources import specs_of
+
+    builder = app.plugins.builder(app.project.builder, app.engine, os.environ)
+    lacking = [
+        f"{name}: {what}"
+        for name, spec in specs_of(app.project).items()
+        for what in builder.lacks(spec)
+    ]
+    return Finding(
+        name="builder",
+        found=not lacking,
+        needed=True,
+        version=builder.version,
+        where=builder.name,
+        hint="; ".join(lacking) or None,
+    )
 
 
 def _mark(found: bool, needed: bool) -> str:

@@ -49,30 +49,32 @@ class BuildxBuilder:
         return found.group(1)
 
     def lacks(self, spec: ImageSpec) -> tuple[str, ...]:
-        store = (
-            "needs the engine's containerd image store (Docker 24 or newer, "
-            "features.containerd-snapshotter in daemon.json)"
-        )
+        return (*self._lacking_store(spec), *self._lacking_secrets(spec))
+
+    def _lacking_store(self, spec: ImageSpec) -> Iterator[str]:
+        """Only the containerd image store keeps an image of several platforms, or what attests it
+        (https://docs.docker.com/engine/storage/containerd/)."""
+        exported = [to for to in spec.cache_to if "type=inline" not in to and to != "inline"]
         wishes = {
-            "several platforms": len(spec.platforms) > 1,
+            "platforms": len(spec.platforms) > 1,
             "provenance": spec.provenance is not None,
-            "an SBOM": spec.sbom is not None,
+            "sbom": spec.sbom is not None,
             "reproducible": spec.epoch is not None,
+            "cache.to": bool(exported) and self._driver == "docker",
         }
-        missing = [f"{wish} {store}" for wish, wished in wishes.items() if wished]
-        exported = [to for to in spec.cache_to if to != "inline" and "type=inline" not in to]
-        if exported and self._driver == "docker":
-            missing.append(f"cache to {exported[0]} {store}, or a builder of buildx's own")
-        if missing and self._engine.facts().image_store == "containerd":
-            missing = []
-        unset = [
-            secret.variable
-            for secret in spec.secrets
-            if secret.variable and secret.variable not in self._environ
-        ]
-        missing += [f"secret variable {name} is not set" for name in unset]
-        absent = [item.file for item in spec.secrets if item.file and not item.file.is_file()]
-        return (*missing, *(f"secret file {path} is not there" for path in absent))
+        wished = [wish for wish, is_wished in wishes.items() if is_wished]
+        if wished and self._engine.facts().image_store != "containerd":
+            yield (
+                f"{', '.join(wished)}: the engine's image store cannot keep it; Docker 24 or newer "
+                'can, with {"features": {"containerd-snapshotter": true}} in its daemon.json'
+            )
+
+    def _lacking_secrets(self, spec: ImageSpec) -> Iterator[str]:
+        for secret in spec.secrets:
+            if secret.variable and secret.variable not in self._environ:
+                yield f"secret {secret.id}: ${secret.variable} is not set"
+            if secret.file and not secret.file.is_file():
+                yield f"secret {secret.id}: there is no file {secret.file}"
 
     def build(self, spec: ImageSpec, *, emit: Emit, cancel: Cancel) -> str:
         def report(line: str) -> None:

@@ -33,16 +33,17 @@ class ClassicBuilder:
 
     def lacks(self, spec: ImageSpec) -> tuple[str, ...]:
         wishes = {
-            "several platforms": len(spec.platforms) > 1,
+            "platforms": len(spec.platforms) > 1,
             "secrets": bool(spec.secrets),
             "ssh": bool(spec.ssh),
-            "a cache to export to": bool(spec.cache_to),
-            "caches other than images": any("type=" in source for source in spec.cache_from),
+            "cache.to": bool(spec.cache_to),
+            "cache.from": any("type=" in source for source in spec.cache_from),
             "provenance": spec.provenance is not None,
-            "an SBOM": spec.sbom is not None,
+            "sbom": spec.sbom is not None,
             "reproducible": spec.epoch is not None,
         }
-        return tuple(f"{wish}: needs buildx" for wish, wished in wishes.items() if wished)
+        wished = [wish for wish, is_wished in wishes.items() if is_wished]
+        return (f"{', '.join(wished)}: needs BuildKit; install docker-buildx",) if wished else ()
 
     def build(self, spec: ImageSpec, *, emit: Emit, cancel: Cancel) -> str:
         output: list[str] = []

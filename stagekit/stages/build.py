@@ -89,9 +89,9 @@ def check_builder(plan: Plan, builder: Builder) -> None:
     lacking = list(lacks(plan, builder))
     if lacking:
         raise BuildFailed(
-            lacking[0] if len(lacking) == 1 else f"builder {builder.name} cannot build this here",
+            lacking[0] if len(lacking) == 1 else "it cannot build this here",
             where=f"builder {builder.name}",
-            hint="inv doctor shows the engine and its builder",
+            hint="inv build --plan says what is asked for, inv doctor what there is",
             output=tuple(lacking) if len(lacking) > 1 else (),
         )
 
@@ -243,10 +243,10 @@ def _described(spec: ImageSpec, facts: Facts) -> ImageSpec:
     created = source.committed if reproducible and source.committed else datetime.now(UTC)
     said = {
         "revision": source.commit or (facts.ci.commit if facts.ci else None),
-        "source": source.remote,
         "created": created.strftime("%Y-%m-%dT%H:%M:%SZ"),
-        "version": None if reproducible else id_of(facts.wanted_id),
     }
+    if not reproducible:  # these differ from clone to clone and from build to build
+        said |= {"source": source.remote, "version": id_of(facts.wanted_id)}
     labels = {f"{_LABEL}.{name}": value for name, value in said.items() if value}
     epoch = int(created.timestamp()) if reproducible else None
     return replace(spec, labels={**labels, **spec.labels}, epoch=epoch)

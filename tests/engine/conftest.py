@@ -16,7 +16,7 @@ from stagekit.events import ignore
 from stagekit.process import Cancel
 from tests.conftest import Machine, remove_projects
 from tests.engine.bare import Bare, bare_machine
-from tests.engine.buildx import install_buildx
+from tests.engine.packages import install_buildx
 from tests.repository import Repository
 
 ROOT = Path(__file__).parents[2]
