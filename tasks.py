@@ -25,7 +25,8 @@ def test(c: Context, install_engine: bool = False, pytest: str = "") -> None:
     """Run the test suite against a real engine: one that answers, or a private one."""
     if install_engine:
         c.run(f"{sys.executable} -m tests.needs", in_stream=False)
-    c.run(f"{sys.executable} -m pytest {pytest}", in_stream=False)
+    # Two at a time: engine tests mostly wait. Each worker has an engine of its own.
+    c.run(f"{sys.executable} -m pytest -n 2 --dist loadfile {pytest}", in_stream=False)
 
 
 ns = stagekit.collection(demo, test)

@@ -64,6 +64,13 @@ class Container(Part, frozen=True):
         return self.state == "exited" and self.exit_code == 0 and one_shot
 
 
+class CheckedBuild(Part, frozen=True):
+    """The build that a check's container is for, which is found by it again."""
+
+    project: str
+    id: str
+
+
 class Observation(Part, frozen=True):
     """What a runner sees of a release on the engine."""
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from stagekit.containers import Container, Observation
+from stagekit.containers import CheckedBuild, Container, Observation
 from stagekit.events import Emit
 from stagekit.images import ImageFacts, ImageSpec
 from stagekit.process import Cancel
@@ -54,7 +54,7 @@ class Engine(Protocol):
         command: Sequence[str],
         *,
         entrypoint: Sequence[str] | None,
-        labels: Mapping[str, str],
+        build: CheckedBuild,
         limit: float,
         on_line: Callable[[str], None],
         cancel: Cancel,
@@ -65,7 +65,7 @@ class Engine(Protocol):
             image: what it runs in.
             command: its words.
             entrypoint: replaces the image's own; empty for none.
-            labels: of the container.
+            build: which one it is for.
             limit: seconds it may take.
             on_line: called with each line that it prints.
             cancel: stops it.
@@ -76,6 +76,11 @@ class Engine(Protocol):
         Raises:
             LimitExceeded: it took too long.
         """
+        ...
+
+    def remove_checks(self, project: str, *, but: Sequence[str]) -> None:
+        """Remove containers of a project's checks that were left behind, of all builds ``but``
+        these."""
         ...
 
     def pull(self, reference: str, *, emit: Emit, cancel: Cancel) -> None: ...
@@ -178,8 +183,8 @@ class BuildSlot(Protocol):
     def id(self) -> str: ...
 
     def note(self, entry: Mapping[str, object]) -> None:
-        """Say durably which ``step`` of which ``image`` begins: what is known of a build whose
-        process dies."""
+        """Say durably, from any thread, which ``step`` of which ``image`` begins: what is known of
+        a build whose process dies."""
         ...
 
     def log(self, line: str) -> None:

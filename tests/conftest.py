@@ -7,13 +7,14 @@ removed after it.
 
 from __future__ import annotations
 
+import fcntl
 import secrets
 import shutil
 import socket
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -69,13 +70,15 @@ def machine() -> Iterator[Machine]:
     home = Path(tempfile.mkdtemp(prefix="sk-"))  # short: a socket's path has a limit
     environ = {**clean_environment(), "STAGEKIT_HOME": str(home)}
     try:
-        found = prepare(
-            environ,
-            install=False,
-            settings=Settings(bridge=f"sk{secrets.token_hex(3)}", network=f"10.{free_network()}"),
-            emit=ignore,
-            cancel=Cancel(),
-        )
+        with one_at_a_time():
+            bridge, network = f"sk{secrets.token_hex(3)}", f"10.{free_network()}"
+            found = prepare(
+                environ,
+                install=False,
+                settings=Settings(bridge=bridge, network=network),
+                emit=ignore,
+                cancel=Cancel(),
+            )
         environ["DOCKER_HOST"] = found.engine.url
         ensure_base_images(
             BUSYBOX,
@@ -90,6 +93,14 @@ def machine() -> Iterator[Machine]:
         environ.pop("DOCKER_HOST", None)
         halt(environ)
         shutil.rmtree(home, ignore_errors=True)
+
+
+@contextmanager
+def one_at_a_time() -> Iterator[None]:
+    """Keep other test sessions on this machine from looking for a free network or port now."""
+    with (Path(tempfile.gettempdir()) / "stagekit-tests.lock").open("wb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def free_network() -> int:

@@ -11,7 +11,7 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from stagekit import digest
-from stagekit.containers import Container, Observation
+from stagekit.containers import CheckedBuild, Container, Observation
 from stagekit.errors import RegistryError, StagekitError
 from stagekit.events import Emit, Event
 from stagekit.images import ImageFacts, ImageSpec
@@ -174,7 +174,7 @@ class FakeEngine:
         command: Sequence[str],
         *,
         entrypoint: Sequence[str] | None,
-        labels: Mapping[str, str],
+        build: CheckedBuild,
         limit: float,
         on_line: Callable[[str], None],
         cancel: Cancel,
@@ -182,6 +182,8 @@ class FakeEngine:
         self.calls.append(("check", " ".join(command)))
         on_line("checking")
         return self.check_codes.get(tuple(command), 0)
+
+    def remove_checks(self, project: str, *, but: Sequence[str]) -> None: ...
 
     def pull(self, reference: str, *, emit: Emit, cancel: Cancel) -> None:
         self.calls.append(("pull", reference))

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from typing import Any
 
+from stagekit.containers import CheckedBuild
 from stagekit.engine.client import Client
 from stagekit.engine.streams import watched
 from stagekit.errors import EngineError
 from stagekit.process import Cancel
+
+_PROJECT, _BUILD = "stagekit.project", "stagekit.check"
 
 
 def run_command(
@@ -18,7 +21,7 @@ def run_command(
     command: Sequence[str],
     *,
     entrypoint: Sequence[str] | None,
-    labels: Mapping[str, str],
+    build: CheckedBuild,
     limit: float,
     on_line: Callable[[str], None],
     cancel: Cancel,
@@ -29,7 +32,7 @@ def run_command(
             image,
             list(command),
             entrypoint=None if entrypoint is None else list(entrypoint) or [""],
-            labels=dict(labels),
+            labels={_PROJECT: build.project, _BUILD: build.id},
             stdin_open=False,
         )["Id"]
     try:
@@ -43,6 +46,15 @@ def run_command(
     finally:
         with suppress(EngineError), client.asking("remove a container"):
             client.api.remove_container(made, force=True, v=True)
+
+
+def remove_left(client: Client, project: str, *, but: Sequence[str]) -> None:
+    """Do what `stagekit.protocols.Engine.remove_checks` says."""
+    with client.asking("remove containers of checks"):
+        wanted = {"label": [f"{_PROJECT}={project}", _BUILD]}
+        for found in client.api.containers(all=True, filters=wanted):
+            if found["Labels"][_BUILD] not in but:
+                client.api.remove_container(found["Id"], force=True, v=True)
 
 
 def _lines(chunks: Iterator[bytes]) -> Iterator[str]:

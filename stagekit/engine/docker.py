@@ -7,9 +7,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from stagekit.containers import Container
+from stagekit.containers import CheckedBuild, Container
 from stagekit.engine.client import Client
-from stagekit.engine.command import run_command
+from stagekit.engine.command import remove_left, run_command
 from stagekit.engine.container import COMPOSE_PROJECT, describe
 from stagekit.engine.endpoint import Endpoint
 from stagekit.engine.reference import split_reference
@@ -166,7 +166,7 @@ class DockerEngine:
         command: Sequence[str],
         *,
         entrypoint: Sequence[str] | None,
-        labels: Mapping[str, str],
+        build: CheckedBuild,
         limit: float,
         on_line: Callable[[str], None],
         cancel: Cancel,
@@ -176,11 +176,14 @@ class DockerEngine:
             image,
             command,
             entrypoint=entrypoint,
-            labels=labels,
+            build=build,
             limit=limit,
             on_line=on_line,
             cancel=cancel,
         )
+
+    def remove_checks(self, project: str, *, but: Sequence[str]) -> None:
+        remove_left(self._client, project, but=but)
 
     def load(self, archive: Path, *, cancel: Cancel) -> None:
         with self._client.asking("load an image"), archive.open("rb") as packed:

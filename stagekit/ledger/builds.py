@@ -15,6 +15,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from itertools import count
 from pathlib import Path
+from threading import Lock
 
 import msgspec
 
@@ -116,6 +117,7 @@ class BuildSlot:
         self.id = id
         self._record = record
         self._journal = journal
+        self._noting = Lock()
         self._log = record.with_suffix(".log").open("ab", buffering=0)
 
     @classmethod
@@ -145,7 +147,8 @@ class BuildSlot:
         return cls(begun.id, record, journal)
 
     def note(self, entry: Mapping[str, object]) -> None:
-        self._journal.append(entry)
+        with self._noting:
+            self._journal.append(entry)
 
     def log(self, line: str) -> None:
         with durable.writing(self._record):

@@ -7,8 +7,9 @@ from datetime import UTC, datetime
 
 from msgspec.structs import replace
 
+from stagekit.containers import CheckedBuild
 from stagekit.errors import BuildFailed, InputError
-from stagekit.events import Emit, Event, Noted, Output, Started, Warned
+from stagekit.events import Emit, Event, Noted, Output, Warned
 from stagekit.images import ImageSpec
 from stagekit.inputs.fingerprint import ImageInputs, changes, encode_inputs
 from stagekit.inputs.project import Check, Project
@@ -141,13 +142,16 @@ def apply(
         emit(Noted(f"{image.spec.name}: {image.reason}"))
     if not plan.push:
         emit(Warned("no registry is configured: this build can only run on this engine"))
+    if plan.checks:  # a build that was killed could not take its own away
+        engine.remove_checks(plan.project, but=ledger.builds_under_way())
     making = Making(
         [replace(image, spec=_named(image.spec, slot.id, plan)) for image in plan.images],
         plan.checks,
         engine=engine,
         builder=builder,
-        labels={"stagekit.check": f"{plan.project}-{slot.id}"},
-        emit=_recorded(slot, emit),
+        build=CheckedBuild(project=plan.project, id=slot.id),
+        note=slot.note,
+        emit=_logged(slot, emit),
         cancel=cancel,
     )
     record = replace(begun, id=slot.id, status="succeeded")
@@ -188,14 +192,12 @@ def _begun(plan: Plan, engine: Engine, builder: Builder) -> Build:
     )
 
 
-def _recorded(slot: BuildSlot, emit: Emit) -> Emit:
-    """Write down what happens as it is told."""
+def _logged(slot: BuildSlot, emit: Emit) -> Emit:
+    """Keep what builders and checks print."""
 
     def listen(event: Event) -> None:
         if isinstance(event, Output):
             slot.log(f"{event.subject} | {event.line}")
-        if isinstance(event, Started):
-            slot.note({"step": event.step, "image": event.subject})
         emit(event)
 
     return listen

@@ -7,6 +7,7 @@ from time import monotonic
 
 from msgspec.structs import replace
 
+from stagekit.containers import CheckedBuild
 from stagekit.errors import BuildFailed, Cancelled, RegistryError
 from stagekit.events import Emit, Noted, Output, Step, step
 from stagekit.images import ImageSpec
@@ -57,7 +58,8 @@ class Making:
         checks: what they must pass.
         engine: where they are made.
         builder: makes them.
-        labels: of the containers in which checks run.
+        build: what the checks are for.
+        note: called, in any thread, with the step that an image begins.
         emit: told what happens, on the thread that calls `make`.
         cancel: stops it.
     """
@@ -69,7 +71,8 @@ class Making:
         *,
         engine: Engine,
         builder: Builder,
-        labels: Mapping[str, str],
+        build: CheckedBuild,
+        note: Callable[[Mapping[str, object]], None],
         emit: Emit,
         cancel: Cancel,
     ) -> None:
@@ -77,7 +80,8 @@ class Making:
         self._checks = checks
         self._engine = engine
         self._builder = builder
-        self._labels = labels
+        self._build = build
+        self._note = note
         self._emit = emit
         self._cancel = cancel
         self._at: dict[str, tuple[str, float]] = {}
@@ -213,7 +217,7 @@ class Making:
             image,
             check.run,
             entrypoint=check.entrypoint,
-            labels=self._labels,
+            build=self._build,
             limit=check.timeout,
             on_line=heard,
             cancel=cancel,
@@ -256,6 +260,7 @@ class Making:
 
     def _begin(self, name: str, step_name: str, cancel: Cancel) -> None:
         cancel.check()
+        self._note({"image": name, "step": step_name})
         self._at[name] = (step_name, monotonic())
 
 

@@ -12,7 +12,6 @@ import signal
 import socket
 import socketserver
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -23,6 +22,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Machine
+from tests.engine.under_way import under_way, wait_until
 from tests.repository import Outcome, Repository
 
 pytestmark = pytest.mark.engine
@@ -211,7 +211,8 @@ def test_registry_that_refuses(deployed: Repository) -> None:
     refused(outcome, code=3, says="the registry did not take it", next="docker login")
     (build,) = deployed.inv("build.list", "--json").json
     assert build["status"] == "failed"
-    assert (build["failure"]["step"], build["failure"]["subject"]) == ("push", "app")
+    (failure,) = build["failures"]
+    assert (failure["step"], failure["subject"]) == ("push", "app")
     refused(
         deployed.attempt("release", "--env", "dev"),
         code=2,
@@ -344,7 +345,7 @@ def test_build_exchanged_under_a_release(deployed: Repository) -> None:
 @pytest.mark.parametrize("length", [0, 10, 40, 200])
 def test_truncated_record(deployed: Repository, length: int) -> None:
     """A record that was cut is refused by name, and the others stay readable."""
-    first, second = (deployed.inv("build", "--json").json["id"] for _ in range(2))
+    first, second = (deployed.inv("build", "--force", "--json").json["id"] for _ in range(2))
     path = deployed.root / f"artifacts/builds/{second}.toml"
     os.truncate(path, length)
 
@@ -391,7 +392,7 @@ def test_no_disk_space(deployed: Repository, tmp_path: Path) -> None:
         )
         assert records(deployed) == before
         assert not list(folder.glob("releases/dev/*"))
-        refused(deployed.attempt("build"), code=7, says="no space left on device")
+        refused(deployed.attempt("build", "--force"), code=7, says="no space left on device")
         assert records(deployed) == before
 
         filler.unlink()
@@ -464,8 +465,9 @@ def test_two_runs_at_once(deployed: Repository) -> None:
         "environments/base/config.toml", '[stagekit]\nsettle = 6\n\n[vars]\nGREETING = "x"\n'
     )
     deployed.inv("build", "release", "--env", "dev")
-    with _started(deployed, "run", "--env", "dev") as first:
-        _wait_for(deployed.root / "artifacts/runs/dev/1.journal")
+    with under_way(deployed, "run", "--env", "dev") as first:
+        journal = deployed.root / "artifacts/runs/dev/1.journal"
+        wait_until(journal.exists, "the run to begin")
 
         refused(
             deployed.attempt("run", "--env", "dev"),
@@ -484,9 +486,10 @@ def test_stopped_on_the_way(deployed: Repository, number: signal.Signals, outcom
         "environments/base/config.toml", '[stagekit]\nsettle = 30\n\n[vars]\nGREETING = "x"\n'
     )
     deployed.inv("build", "release", "--env", "dev")
-    with _started(deployed, "run", "--env", "dev") as first:
-        journal = _wait_for(deployed.root / "artifacts/runs/dev/1.journal")
-        _wait_until(lambda: '"step": "up"' in journal.read_text())
+    with under_way(deployed, "run", "--env", "dev") as first:
+        journal = deployed.root / "artifacts/runs/dev/1.journal"
+        wait_until(journal.exists, "the run to begin")
+        wait_until(lambda: '"step": "up"' in journal.read_text(), "its first step")
         first.send_signal(number)
         assert first.wait(30) == (130 if number == signal.SIGINT else -9)
     warned = "run 1 of dev is under way, or was interrupted" in deployed.inv("run.status").stderr
@@ -552,32 +555,3 @@ def _fill(path: Path) -> None:
         except OSError as error:
             if error.errno != errno.ENOSPC:
                 raise
-
-
-@contextmanager
-def _started(repository: Repository, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
-    child = subprocess.Popen(
-        [sys.executable, "-m", "invoke", *arguments],
-        cwd=repository.root,
-        env=repository.environ,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        yield child
-    finally:
-        child.kill()
-        child.wait()
-
-
-def _wait_for(path: Path) -> Path:
-    _wait_until(path.exists)
-    return path
-
-
-def _wait_until(holds: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 30
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)

@@ -2,30 +2,23 @@
 
 from __future__ import annotations
 
-import os
 import re
 import secrets
-import signal
-import subprocess
-import sys
-import tarfile
-import time
 import tomllib
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
-from io import BytesIO
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.conftest import Machine
+from tests.engine.images import files
 from tests.repository import Repository
 
 pytestmark = pytest.mark.engine
 
 _LIMIT = 60.0
-_STEPS = {"classic": r"Step {step} : RUN {command}", "buildx": r"\[{step}\] RUN {command}"}
+_STEPS = {"classic": r"Step {step}/\d+ : RUN {command}", "buildx": r"\[{step}/\d+\] RUN {command}"}
 
 
 @pytest.fixture(params=["classic", "buildx"])
@@ -60,22 +53,6 @@ def build(project: Repository) -> dict[str, Any]:
     """Build, and return the record of the image ``app``."""
     image: dict[str, Any] = project.inv("build", "--json").json["images"]["app"]
     return image
-
-
-def files(machine: Machine, image: dict[str, Any], folder: str = "src") -> dict[str, bytes]:
-    """Return what lies below a folder of an image."""
-    with closing(machine.client()) as client:
-        container = client.containers.create(image["image_id"], command=["true"])
-        try:
-            packed = b"".join(container.export())
-        finally:
-            container.remove()
-    with tarfile.open(fileobj=BytesIO(packed)) as tar:
-        return {
-            entry.name.removeprefix(f"{folder}/"): content.read()
-            for entry in tar.getmembers()
-            if entry.name.startswith(f"{folder}/") and (content := tar.extractfile(entry))
-        }
 
 
 def newest_record(project: Repository) -> dict[str, Any]:
@@ -200,15 +177,16 @@ def test_a_failing_step_is_named(project: Repository, builder: str, machine: Mac
     assert failed.code == 3
     error = next(line for line in failed.stderr.splitlines() if line.startswith("error: "))
     assert error.startswith("error: image other, ")
-    assert re.search(_STEPS[builder].format(step="3/3", command=re.escape(command)), error)
+    assert re.search(_STEPS[builder].format(step=3, command=re.escape(command)), error)
     assert re.search(r"\b7$", error)
     assert "  | the reason\n" in failed.stderr
     assert "Traceback" not in failed.text
     record = newest_record(project)
     assert record["status"] == "failed"
-    assert (record["failure"]["subject"], record["failure"]["step"]) == ("other", "build")
-    assert f"error: {record['failure']['message']}" == error
-    assert "the reason" in record["failure"]["output"]
+    (failure,) = record["failures"]
+    assert (failure["subject"], failure["step"]) == ("other", "build")
+    assert f"error: {failure['message']}" == error
+    assert "the reason" in failure["output"]
     assert not record.get("images")
     for image in built["images"].values():
         assert machine.engine.registry_digest(f"{image['repository']}:latest") == image["digest"]
@@ -260,66 +238,3 @@ def test_a_wrong_dockerfile_is_a_failed_build(
     assert error.startswith("error: image app")
     assert re.search(says, error)
     assert newest_record(project)["status"] == "failed"
-
-
-def test_ctrl_c_stops_a_build(project: Repository, machine: Machine) -> None:
-    """While a step is silent, too: soon, recorded, no process left; and the next build works."""
-    index = build(project)
-    seconds = f"{secrets.randbelow(1000) + 1000}.5"
-    project.write("app/Dockerfile", f"FROM busybox:1\nRUN sleep {seconds}\n")
-
-    with building(project) as command:
-        wait_for(lambda: processes("sleep", seconds), "the step to run")
-        asked = time.monotonic()
-        command.send_signal(signal.SIGINT)
-        _, said = command.communicate(timeout=_LIMIT)
-
-    assert command.returncode == 130, said
-    assert time.monotonic() - asked < 15
-    assert "error: stopped on request" in said
-    assert "Traceback" not in said
-    assert newest_record(project)["status"] == "cancelled"
-    wait_for(lambda: not processes("sleep", seconds), "the step to end")
-    latest = f"{index['repository']}:latest"
-    assert machine.engine.registry_digest(latest) == index["digest"]
-    assert project.attempt("release", "--env", "dev").code == 2
-    project.write("app/Dockerfile", "FROM busybox:1\n")
-    build(project)
-
-
-@contextmanager
-def building(project: Repository) -> Iterator[subprocess.Popen[str]]:
-    """Run ``inv build`` beside the test; kill it if the test did not end it."""
-    with subprocess.Popen(
-        [sys.executable, "-m", "invoke", "build"],
-        cwd=project.root,
-        env=project.environ,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as command:
-        try:
-            yield command
-        finally:
-            command.kill()
-
-
-def processes(*argv: str) -> list[int]:
-    """Return the processes of this machine, containers included, that were started so."""
-    wanted = b"\0".join(map(os.fsencode, argv)) + b"\0"
-    found = []
-    for path in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            if path.read_bytes() == wanted:
-                found.append(int(path.parent.name))
-        except OSError:  # it has ended since
-            continue
-    return found
-
-
-def wait_for(condition: Callable[[], object], what: str) -> None:
-    deadline = time.monotonic() + _LIMIT
-    while not condition():
-        assert time.monotonic() < deadline, f"waited {_LIMIT:g} s for {what}"
-        time.sleep(0.1)

@@ -215,6 +215,7 @@ def test_consent_without_root(alone: Repository, bare: Bare) -> None:
 
     assert refused.code == 6, refused.text
     assert refused.stderr == (
+        "failed  install docker.io iptables iproute2  (0.0 s)\n"
         "error: installing packages needs root\n"
         "  next: sudo apt-get install --no-install-recommends docker.io iptables iproute2\n"
     )

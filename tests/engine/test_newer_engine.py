@@ -8,7 +8,7 @@ import socket
 import subprocess
 import urllib.request
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ import pytest
 
 from stagekit.events import ignore
 from stagekit.process import Cancel
-from tests.conftest import Machine, free_network, remove_projects
+from tests.conftest import Machine, free_network, one_at_a_time, remove_projects
 from tests.engine.newer import Newer, newer_engine
 from tests.repository import Repository
 
@@ -33,7 +33,10 @@ def newer(machine: Machine) -> Iterator[Newer]:
     mirrored = f"{machine.registry}/library/busybox:1"
     machine.engine.tag("busybox:1", mirrored)
     machine.engine.push(mirrored, emit=ignore, cancel=Cancel())
-    with newer_engine(f"10.{free_network()}", mirror=machine.registry) as found:
+    with ExitStack() as stack:
+        with one_at_a_time():
+            network = f"10.{free_network()}"
+            found = stack.enter_context(newer_engine(network, mirror=machine.registry))
         yield found
 
 

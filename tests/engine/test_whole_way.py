@@ -216,8 +216,8 @@ def test_without_a_registry_the_build_stays_here(deployed: Repository) -> None:
 
 
 def test_a_build_of_the_same_minute_gets_a_number(deployed: Repository) -> None:
-    """Ids are never used twice, and both builds stay released-from by name."""
-    ids = [deployed.inv("build", "--json").json["id"] for _ in range(2)]
+    """Ids are never used twice, and each build can be released by its name."""
+    ids = [deployed.inv("build", "--force", "--json").json["id"] for _ in range(2)]
 
     assert len(set(ids)) == 2
     assert (
@@ -238,12 +238,13 @@ def test_gocd_names_the_build(deployed: Repository) -> None:
         GO_STAGE_COUNTER="2",
     ).json
 
-    assert built["id"] == "shop-41"
+    assert built["id"] == "shop-41.2"
     assert built["ci"] == {
         "name": "gocd",
         "url": "https://ci.example.com/go/pipelines/shop/41/build/2",
         "pipeline": "shop",
         "counter": "41",
+        "attempt": "2",
     }
 
 
@@ -255,7 +256,7 @@ def test_plans_change_nothing(deployed: Repository) -> None:
     deployed.inv("release", "--env", "dev")
     assert "up    dev/v1" in deployed.inv("run", "--env", "dev", "--plan").stdout
 
-    assert len(list((deployed.root / "artifacts/builds").iterdir())) == 1
+    assert len(list((deployed.root / "artifacts/builds").glob("*.toml"))) == 1
     assert [path.name for path in (deployed.root / "artifacts/releases/dev").iterdir()] == ["v1"]
     assert not (deployed.root / "artifacts/runs").exists()
 
