@@ -134,12 +134,12 @@ def apply(
         BuildFailed, EngineError, Cancelled: after the failure was recorded.
     """
     check_builder(plan, builder)
+    for image in plan.images:
+        emit(Noted(f"{image.spec.name}: {image.reason}"))
     begun = _begun(plan, engine, builder)
     slot = ledger.reserve_build(begun)
     if slot.id != plan.id:
         emit(Noted(f"{plan.id} is taken: this build is {slot.id}"))
-    for image in plan.images:
-        emit(Noted(f"{image.spec.name}: {image.reason}"))
     if not plan.push:
         emit(Warned("no registry is configured: this build can only run on this engine"))
     if plan.checks:  # a build that was killed could not take its own away

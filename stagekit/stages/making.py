@@ -8,7 +8,7 @@ from time import monotonic
 from msgspec.structs import replace
 
 from stagekit.containers import CheckedBuild
-from stagekit.errors import BuildFailed, Cancelled, RegistryError
+from stagekit.errors import BuildFailed, Cancelled, LimitExceeded, RegistryError
 from stagekit.events import Emit, Noted, Output, Step, step
 from stagekit.images import ImageSpec
 from stagekit.inputs.fingerprint import ImageInputs
@@ -213,18 +213,23 @@ class Making:
             emit(Output("check", check.image, line))
             under_way.progress(line)
 
-        code = self._engine.check(
-            image,
-            check.run,
-            entrypoint=check.entrypoint,
-            build=self._build,
-            limit=check.timeout,
-            on_line=heard,
-            cancel=cancel,
-        )
-        if code != 0:
+        try:
+            code = self._engine.check(
+                image,
+                check.run,
+                entrypoint=check.entrypoint,
+                build=self._build,
+                limit=check.timeout,
+                on_line=heard,
+                cancel=cancel,
+            )
+        except LimitExceeded:
+            ended = f"was ended after {check.timeout:g} s"
+        else:
+            ended = f"ended with {code}" if code != 0 else ""
+        if ended:
             raise BuildFailed(
-                f"check {check.name} ended with {code}: {' '.join(check.run)}",
+                f"check {check.name} {ended}: {' '.join(check.run)}",
                 where=f"image {check.image}",
                 output=tuple(printed[-_OUTPUT_KEPT:]),
             )
