@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, cast
+from warnings import catch_warnings, simplefilter
 
 from stagekit.errors import InputError
 from stagekit.images import ImageSpec
@@ -33,7 +34,7 @@ def ignore_patterns(spec: ImageSpec) -> tuple[str, ...]:
     """
     own = spec.dockerfile.with_name(f"{spec.dockerfile.name}.dockerignore")
     file = own if own.is_file() else spec.context / _IGNORE
-    lines = file.read_text("utf-8").splitlines() if file.is_file() else []
+    lines = file.read_text("utf-8-sig").splitlines() if file.is_file() else []
     written = [line.strip() for line in lines if line.strip() and not line.startswith("#")]
     # After `*` and `!*/**`, BuildKit takes a folder's name alone for the folder, not what is in it.
     hidden = (pattern for folder in spec.hidden for pattern in (folder, f"{folder}/**"))
@@ -91,7 +92,10 @@ class Ignoring:
 
     def _decide(self, path: str) -> bool:
         behind = False
-        for pattern, match in zip(self._patterns, self._matched(path), strict=True):
+        with catch_warnings():
+            simplefilter("ignore", FutureWarning)  # the SDK's expression for `[[]` has one
+            matched = self._matched(path)
+        for pattern, match in zip(self._patterns, matched, strict=True):
             behind = not pattern.exclusion if match else behind
         return not behind
 
