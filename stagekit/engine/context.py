@@ -67,7 +67,7 @@ class Ignoring:
 
     def __init__(self, patterns: Sequence[str], known: dict[str, bool] | None = None) -> None:
         self._texts = tuple(patterns)
-        self._matches: dict[str, tuple[bool, ...]] = {}
+        self._matches: dict[str, tuple[tuple[bool, ...], bool]] = {}
         self.excepting = any(text.startswith("!") for text in patterns)
         self.verdicts = {} if known is None else known
 
@@ -91,22 +91,29 @@ class Ignoring:
                 yield from self.walk(Path(entry.path), f"{name}/")
 
     def _decide(self, path: str) -> bool:
-        behind = False
         with catch_warnings():
             simplefilter("ignore", FutureWarning)  # the SDK's expression for `[[]` has one
-            matched = self._matched(path)
-        for pattern, match in zip(self._patterns, matched, strict=True):
-            behind = not pattern.exclusion if match else behind
-        return not behind
+            return not self._found(path)[1]
 
-    def _matched(self, path: str) -> tuple[bool, ...]:
-        """Tell of each pattern whether it matches ``path`` or a folder above it."""
+    def _found(self, path: str) -> tuple[tuple[bool, ...], bool]:
+        """Tell of each pattern whether it matches ``path`` or a folder above it, and whether in
+        the end ``path`` stays behind.
+
+        A pattern that would change nothing is not looked at, and so does not count for what is
+        below: so does Docker (MatchesUsingParentResults of github.com/moby/patternmatcher).
+        """
+        from docker.utils.fnmatch import fnmatchcase  # the pattern's own `match` folds case
+
         if path not in self._matches:
             above, slash, _ = path.rpartition("/")
-            inherited = self._matched(above) if slash else (False,) * len(self._patterns)
-            self._matches[path] = tuple(
-                was or item.match(path) for was, item in zip(inherited, self._patterns, strict=True)
-            )
+            inherited = self._found(above)[0] if slash else (False,) * len(self._patterns)
+            behind, matches = False, []
+            for was, pattern in zip(inherited, self._patterns, strict=True):
+                matters = pattern.exclusion == behind
+                match = was or (matters and fnmatchcase(path, pattern.cleaned_pattern))
+                behind = not pattern.exclusion if match else behind
+                matches.append(match)
+            self._matches[path] = tuple(matches), behind
         return self._matches[path]
 
     @cached_property

@@ -132,7 +132,7 @@ def test_any_patterns_are_read_as_buildkit_reads_them(
 ) -> None:
     """Also those that nobody would write."""
 
-    @settings(max_examples=25)
+    @settings(max_examples=30)
     @given(st.lists(_LINES, min_size=1, max_size=4))
     def check(lines: list[str]) -> None:
         (context / ".dockerignore").write_text("\n".join(lines), "utf-8")
