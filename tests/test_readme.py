@@ -3,22 +3,42 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from datetime import UTC, datetime
 from pathlib import Path
 
+import msgspec
+
 from stagekit.builtin.shipped import shipped
 from stagekit.inputs.environment import load_environment
-from stagekit.inputs.project import load_project
+from stagekit.inputs.images import ImageSettings
+from stagekit.inputs.project import Project, load_project
 from stagekit.inputs.templates import render
 from stagekit.plugins.manager import Plugins
 from stagekit.records import Source
 
-README = (Path(__file__).parents[1] / "README.md").read_text("utf-8")
+ROOT = Path(__file__).parents[1]
 
 
-def block(language: str, containing: str) -> str:
-    blocks = re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+def block(language: str, containing: str, file: str = "README.md") -> str:
+    text = (ROOT / file).read_text("utf-8")
+    blocks = re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)
     return next(text for text in blocks if containing in text)
+
+
+def test_every_setting_of_a_build(tmp_path: Path) -> None:
+    """docs/build.md names all there are, and what it shows is read."""
+    text = block("toml", "[tool.stagekit]", "docs/build.md")
+    (tmp_path / "pyproject.toml").write_text(text)
+    (tmp_path / "base").mkdir()
+    project = load_project(tmp_path, {})
+    assert [check.name for check in project.checks] == ["version", "imports"]
+    assert project.images["web"].depends == ("base",)
+    shown = tomllib.loads(text)["tool"]["stagekit"]
+    settings = {field.name for field in msgspec.structs.fields(Project)} - {"root", "template"}
+    assert {"registries" if name == "registry" else name for name in shown} == settings
+    fields = msgspec.structs.fields(ImageSettings)
+    assert set(shown["images"]["web"]) == {field.name for field in fields}
 
 
 def test_settings_environment_and_template(tmp_path: Path) -> None:

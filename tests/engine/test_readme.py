@@ -30,6 +30,7 @@ _VARYING = (
     (r"\d{4}-\d\d-\d\dT[\d:]+", "<time>"),
     (r"\(\d+\.\d s\)", "(<seconds>)"),
     (r"now|\d+ (s|min|h|d) ago", "<age>"),
+    (r"\S+@\S+ +[\d.]+[kMG]?B ", "<actor> <size> "),
     (r"by \S+@[^\s;]+", "by <actor>"),
     (r"commit [0-9a-f]{9}", "commit <commit>"),
     (r"(succeeded +<age> +)\S+", r"\1<commit>"),
