@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from pathlib import Path
 
 from stagekit.records import Part
 
 ANY_ADDRESS = "0.0.0.0"  # noqa: S104  # what Docker publishes on by default; nothing is bound here
+
+COMPARISON = "stagekit.comparison"
+"""Label of all that is made for a comparison: which process made it (`stagekit.alive`)."""
 
 _ANY = {ANY_ADDRESS, "::", ""}
 _YOUNG = 60.0
 
 
 class Port(Part, frozen=True):
-    """A port that is published on an engine's host. ``protocol`` is ``tcp`` or ``udp``."""
+    """A port that is published on an engine's host. ``protocol`` is ``tcp`` or ``udp``; ``target``
+    is the port in the container that it leads to, where that is known."""
 
     host: str
     number: str
     protocol: str
+    target: str = ""
 
     def meets(self, other: Port) -> bool:
         """Tell whether both cannot be published at once."""
@@ -27,7 +33,12 @@ class Port(Part, frozen=True):
 
 
 class Container(Part, frozen=True):
-    """A container as the engine describes it. ``started`` is the engine's own text of the time."""
+    """A container as the engine describes it.
+
+    ``started`` is the engine's own text of the time. ``definition`` is the digest of what its
+    runner made it from, as the runner wrote it on it; ``settings`` are those that can be changed of
+    a container that runs, such as its memory limit and its networks.
+    """
 
     id: str
     name: str
@@ -43,6 +54,9 @@ class Container(Part, frozen=True):
     error: str = ""
     health_output: str = ""
     ports: tuple[Port, ...] = ()
+    labels: tuple[tuple[str, str], ...] = ()
+    definition: str | None = None
+    settings: dict[str, str] = {}
 
     @property
     def is_young(self) -> bool:
@@ -64,6 +78,15 @@ class Container(Part, frozen=True):
         return self.state == "exited" and self.exit_code == 0 and one_shot
 
 
+class Volume(Part, frozen=True):
+    """A volume on an engine, and what it was made with."""
+
+    name: str
+    driver: str
+    options: dict[str, str] = {}
+    labels: dict[str, str] = {}
+
+
 class CheckedBuild(Part, frozen=True):
     """The build that a check's container is for, which is found by it again."""
 
@@ -78,3 +101,47 @@ class Observation(Part, frozen=True):
 
     def of(self, service: str) -> tuple[Container, ...]:
         return tuple(item for item in self.containers if item.service == service)
+
+
+class Invocation(Part, frozen=True):
+    """A program to run for a person to look at: its words, environment and folder.
+
+    ``mask`` are values that must not be shown."""
+
+    argv: tuple[str, ...]
+    env: dict[str, str]
+    folder: Path
+    mask: tuple[str, ...] = ()
+
+
+class LogsAsked(Part, frozen=True):
+    """Which lines of which services: the last ``tail``, those ``since`` a time or a duration as
+    Docker writes them (``10m``, ``2026-01-02T13:23:37Z``); ``follow`` those that come."""
+
+    services: tuple[str, ...] = ()
+    follow: bool = False
+    tail: int | None = None
+    since: str = ""
+    timestamps: bool = False
+
+
+class CommandAsked(Part, frozen=True):
+    """A command in a container of a service.
+
+    Attributes:
+        service: whose.
+        command: its words.
+        index: which of its containers, from 1; by default any.
+        user: as whom.
+        workdir: in which folder of the container.
+        terminal: it has one.
+        dependencies: start what the service depends on, where a container of its own is started.
+    """
+
+    service: str
+    command: tuple[str, ...]
+    index: int | None = None
+    user: str = ""
+    workdir: str = ""
+    terminal: bool = False
+    dependencies: bool = False

@@ -19,18 +19,28 @@ def is_digest(text: str) -> bool:
     return _DIGEST.fullmatch(text) is not None
 
 
+def of_files(files: Mapping[str, bytes]) -> dict[str, str]:
+    """Return the digest of each of several files."""
+    return {path: of_bytes(data) for path, data in files.items()}
+
+
 def of_tree(files: Mapping[str, bytes]) -> str:
-    """Return one digest for several files.
+    """Return one digest for several files, by their content."""
+    return of_listing(of_files(files))
+
+
+def of_listing(digests: Mapping[str, str]) -> str:
+    """Return one digest for several files, by their digests.
 
     It is the digest of what ``sha256sum`` prints for them in the order of their paths, so that
     ``sha256sum compose.yaml variables.toml | sha256sum`` checks a release without stagekit.
     """
-    listing = "".join(_line(path, files[path]) for path in sorted(files, key=str.encode))
+    listing = "".join(_line(path, digests[path]) for path in sorted(digests, key=str.encode))
     return of_bytes(listing.encode())
 
 
-def _line(path: str, data: bytes) -> str:
+def _line(path: str, digest: str) -> str:
     """Write a line of ``sha256sum``: one with a backslash or a line's end in its name is marked."""
     escaped = path.replace("\\", "\\\\").replace("\n", "\\n")
     mark = "\\" if escaped != path else ""
-    return f"{mark}{hashlib.sha256(data).hexdigest()}  {escaped}\n"
+    return f"{mark}{digest.removeprefix('sha256:')}  {escaped}\n"

@@ -7,12 +7,13 @@ nothing behind and says what to do.
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
-import secrets
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from time import monotonic, sleep
 
 from stagekit.errors import LedgerError
 
@@ -23,6 +24,8 @@ _HINTS = {
     errno.EROFS: "that file system is mounted read-only",
 }
 _TEMPORARY = ".tmp-"
+_LOCK_LIMIT = 30.0
+_LOCK_POLL = 0.05
 
 
 @contextmanager
@@ -36,9 +39,84 @@ def writing(path: Path) -> Iterator[None]:
         raise LedgerError(f"cannot write: {reason}", where=str(path), hint=hint) from error
 
 
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Let one process at a time read and then change what is in ``folder``; others wait.
+
+    The lock is the system's (flock), on the folder itself: it goes with the process, and leaves
+    nothing behind.
+
+    Raises:
+        LedgerError: another process holds it for longer than such a change takes.
+    """
+    with writing(folder):
+        descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        _wait_for_lock(descriptor, folder)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _wait_for_lock(descriptor: int, folder: Path) -> None:
+    until = monotonic() + _LOCK_LIMIT
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            if monotonic() > until:
+                raise LedgerError(
+                    "another process is changing it",
+                    where=str(folder),
+                    hint="wait for it to end, and run the command again",
+                ) from error
+            sleep(_LOCK_POLL)
+        else:
+            return
+
+
+def try_lock(path: Path) -> int | None:
+    """Lock the file ``path`` for whoever has the descriptor that is returned, and write this
+    process's number into it. The lock (flock) goes with the process, however that ends.
+
+    Returns:
+        None where another holds it; `lock_holder` says who.
+
+    Raises:
+        LedgerError: it cannot be written, or its file system has no locks.
+    """
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        return None
+    except OSError as error:
+        os.close(descriptor)
+        raise LedgerError(
+            f"cannot be locked: {error.strerror}",
+            where=str(path),
+            hint="keep artifacts/ on a file system with locks",
+        ) from error
+    with writing(path):
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+    return descriptor
+
+
+def lock_holder(path: Path) -> str:
+    """Return the number of the process that locked ``path`` last."""
+    try:
+        return path.read_bytes()[:200].decode("utf-8", "replace").strip() or "unknown"
+    except OSError:
+        return "unknown"
+
+
 def temporary_name(path: Path) -> Path:
     """Return an unused name next to ``path`` that listings pass over."""
-    return path.with_name(f"{_TEMPORARY}{path.name}-{secrets.token_hex(4)}")
+    return path.with_name(f"{_TEMPORARY}{path.name}-{os.urandom(4).hex()}")
 
 
 def is_temporary(path: Path) -> bool:
@@ -73,6 +151,47 @@ def write_file(path: Path, data: bytes, *, mode: int = 0o644) -> None:
                 temporary.unlink(missing_ok=True)
 
 
+def append_line(path: Path, text: str) -> None:
+    """Append one line to a file, which others append to at the same time.
+
+    Raises:
+        LedgerError: it cannot be written.
+    """
+    line = " ".join(text.splitlines()).encode("utf-8", "replace") + b"\n"
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+        try:
+            os.write(descriptor, line)
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def write_new_file(path: Path, data: bytes) -> bool:
+    """Put ``data`` at ``path`` whole, unless something stands there.
+
+    Returns:
+        False, with nothing changed, where there is something.
+
+    Raises:
+        LedgerError: it cannot be written; nothing is left behind.
+    """
+    temporary = temporary_name(path)
+    with writing(path):
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            _write(temporary, data, 0o644)
+            os.link(temporary, path)
+            sync_folder(path.parent)
+        except FileExistsError:
+            return False
+        finally:
+            with suppress(OSError):
+                temporary.unlink(missing_ok=True)
+    return True
+
+
 def write_folder(folder: Path, files: Mapping[str, bytes]) -> bool:
     """Put a folder of ``files`` (relative path → content) at ``folder``, whole or not at all.
 
@@ -102,6 +221,25 @@ def write_folder(folder: Path, files: Mapping[str, bytes]) -> bool:
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
     return True
+
+
+def remove_folder(folder: Path, hidden: Path) -> None:
+    """Take ``folder`` away: at once under its name, then file by file under a ``hidden`` one.
+
+    What an earlier attempt left at ``hidden`` goes too; nothing at either is no error.
+
+    Raises:
+        LedgerError: it cannot be removed.
+    """
+    with writing(folder):
+        if hidden.exists():
+            shutil.rmtree(hidden)
+        try:
+            folder.rename(hidden)
+        except FileNotFoundError:
+            return
+        sync_folder(folder.parent)
+        shutil.rmtree(hidden)
 
 
 def _write(path: Path, data: bytes, mode: int) -> None:

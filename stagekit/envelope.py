@@ -15,12 +15,12 @@ import msgspec
 
 from stagekit import digest
 from stagekit.errors import LedgerError
-from stagekit.records import Build, Part, Record, Release, Run, Stored
+from stagekit.records import AnyRecord, Part, Record, Stored
 
 SCHEMA = 1
 
 
-def encode(record: Build | Release | Run) -> bytes:
+def encode(record: AnyRecord) -> bytes:
     """Write a record as its file's bytes."""
     import tomli_w
 
@@ -32,7 +32,7 @@ def decode(kind: type[Record], data: bytes, *, where: str) -> Stored[Record]:
     """Read a record from its file's bytes.
 
     Args:
-        kind: Build, Release or Run.
+        kind: which record it is.
         data: the file.
         where: its path, for errors.
 

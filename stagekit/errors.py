@@ -2,10 +2,15 @@
 
     StagekitError            1   what happened, where, and what to type next
     ├── InputError           2   a setting, name, template or argument is wrong
+    │   ├── NoBuild          2   there is no build to release
+    │   └── PluginFailed     2   a plugin raised something, or cannot be loaded
     ├── BuildFailed          3   an image did not build, or could not be pushed
     ├── ReleaseFailed        4   the release could not be sealed
     ├── RunFailed            5   what came up is not what was released, or did not come up
-    │   └── NotProven        5   inspection said so; with what is known of each container
+    │   ├── NotProven        5   inspection said so; with what is known of each container
+    │   ├── RolledBack       8   a run failed, and the release before runs again
+    │   ├── LeaseLost        5   another run has taken the environment meanwhile
+    │   └── Busy             9   another run holds the environment
     ├── EngineError          6   no engine answers, or it answers wrongly
     │   ├── NoEngine         6   nobody named an engine, and none answers
     │   ├── EngineRefused    6   an engine answers: no
@@ -69,6 +74,14 @@ class InputError(StagekitError):
     exit_code = 2
 
 
+class NoBuild(InputError):
+    pass
+
+
+class PluginFailed(InputError):
+    pass
+
+
 class BuildFailed(StagekitError):
     exit_code = 3
 
@@ -108,9 +121,23 @@ class NotProven(RunFailed):
                 name=item.name,
                 reason=change(item.reason),
                 output=tuple(map(change, item.output)),
+                exit_code=item.exit_code,
+                health_output=change(item.health_output),
             )
             for item in self.failed
         )
+
+
+class RolledBack(RunFailed):
+    exit_code = 8
+
+
+class LeaseLost(RunFailed):
+    pass
+
+
+class Busy(RunFailed):
+    exit_code = 9
 
 
 class EngineError(StagekitError):

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from time import monotonic
 
+from msgspec import Struct
 
-@dataclass(frozen=True)
-class Started:
+
+class Started(Struct, frozen=True):
     """A step begins. ``step`` is a verb (``build``, ``push``), ``subject`` what it works on."""
 
     step: str
     subject: str
 
 
-@dataclass(frozen=True)
-class Progress:
+class Progress(Struct, frozen=True):
     """A step says how far it is."""
 
     step: str
@@ -25,8 +24,7 @@ class Progress:
     text: str
 
 
-@dataclass(frozen=True)
-class Done:
+class Done(Struct, frozen=True):
     """A step ended well, after ``seconds``."""
 
     step: str
@@ -35,8 +33,7 @@ class Done:
     seconds: float
 
 
-@dataclass(frozen=True)
-class Failed:
+class Failed(Struct, frozen=True):
     """A step ended badly, after ``seconds``. What stopped it follows as an error."""
 
     step: str
@@ -45,8 +42,7 @@ class Failed:
     seconds: float
 
 
-@dataclass(frozen=True)
-class Output:
+class Output(Struct, frozen=True):
     """A program that a step runs printed a line."""
 
     step: str
@@ -54,15 +50,13 @@ class Output:
     line: str
 
 
-@dataclass(frozen=True)
-class Warned:
+class Warned(Struct, frozen=True):
     """Something a person should know, which stops nothing."""
 
     text: str
 
 
-@dataclass(frozen=True)
-class Noted:
+class Noted(Struct, frozen=True):
     """A plain remark on what was decided."""
 
     text: str

@@ -4,15 +4,14 @@
 <id>.journal    while it is under way: its id is taken and locked, each step is on disk
 <id>.log        all that builders printed
 <id>.inputs     what its images were made from, file by file
+<id>.pruned     it was put away, and these three with it: its id stays taken, its digests known
 """
 
 from __future__ import annotations
 
-import fcntl
 import os
-import re
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from contextlib import suppress
 from itertools import count
 from pathlib import Path
 from threading import Lock
@@ -22,11 +21,23 @@ import msgspec
 from stagekit import durable
 from stagekit.envelope import decode, encode
 from stagekit.errors import InputError, LedgerError
-from stagekit.ledger.journal import Journal, whole_lines
-from stagekit.ledger.names import UNREADABLE, checked_name, entries, read_record, records, same
-from stagekit.records import Build, Failure, Stored
+from stagekit.ledger.journal import Journal, try_lock, whole_lines
+from stagekit.ledger.names import (
+    UNREADABLE,
+    checked_name,
+    created_in,
+    entries,
+    names_in,
+    read_record,
+    records,
+    same,
+)
+from stagekit.ledger.order import newest_first
+from stagekit.records import Build, BuildPruning, Failure, Stored
 
-_CREATED = re.compile(rb"^created = (.+)$", re.MULTILINE)
+_PRUNED = ".pruned"
+_OF_A_BUILD = (".log", ".inputs", ".toml")
+"""What a pruning takes away, the record last: without it, nobody knows that there is more."""
 
 
 class Builds:
@@ -46,11 +57,25 @@ class Builds:
 
     def ids(self) -> Sequence[str]:
         """Return those with a record, newest first."""
-        found = records(self._folder)
-        return [path.stem for path in sorted(found, key=_created, reverse=True)]
+        pruned = {path.stem for path in entries(self._folder) if path.suffix == _PRUNED}
+        found = [path for path in records(self._folder) if path.stem not in pruned]
+        return [path.stem for path in sorted(found, key=created_in, reverse=True)]
+
+    def by_name(self) -> Sequence[str]:
+        """Return the same, in the order that their ids have wherever those tell it: where somebody
+        waits, and no record needs to be read."""
+        _, files = names_in(self._folder)
+        there, pruned = (
+            {name.removesuffix(suffix) for name in files if name.endswith(suffix)}
+            for suffix in (".toml", _PRUNED)
+        )
+        return newest_first(there - pruned, lambda one: created_in(self._record(one)))
 
     def read(self, id: str) -> Stored[Build]:
         path = self._record(id)
+        if pruned := self._pruned(id):
+            day, by = pruned.created.date().isoformat(), pruned.actor
+            raise InputError(f"build {id} was pruned on {day} by {by}", where=str(path))
         if not path.is_file():
             raise InputError(
                 f"no build {id!r}", where=str(path), hint="inv build.list shows those there are"
@@ -58,7 +83,26 @@ class Builds:
         return same(read_record(Build, path), path, id=id)
 
     def find(self, id: str) -> Stored[Build] | None:
-        return self.read(id) if self._record(id).is_file() else None
+        record = self._record(id)
+        there = record.is_file() and not os.path.lexists(record.with_suffix(_PRUNED))
+        return self.read(id) if there else None
+
+    def prune(self, pruning: BuildPruning) -> Stored[BuildPruning]:
+        """Put a build away. Its record comes first: killed after that, it counts as pruned, and the
+        next pruning takes away what is left of it."""
+        path = self._record(pruning.id).with_suffix(_PRUNED)
+        durable.write_new_file(path, encode(pruning))
+        there = entries(self._folder)
+        pruned = {entry.stem for entry in there if entry.suffix == _PRUNED}
+        for suffix in _OF_A_BUILD:
+            for left in [e for e in there if e.suffix == suffix and e.stem in pruned]:
+                with durable.writing(left):
+                    left.unlink(missing_ok=True)
+        return same(read_record(BuildPruning, path), path, id=pruning.id)
+
+    def _pruned(self, id: str) -> BuildPruning | None:
+        path = self._record(id).with_suffix(_PRUNED)
+        return read_record(BuildPruning, path).record if os.path.lexists(path) else None
 
     def log(self, id: str) -> bytes:
         """Return what its builders printed, as far as it has come."""
@@ -76,7 +120,7 @@ class Builds:
         return [path.stem for path in self._journals() if self._close(path)]
 
     def _close(self, path: Path) -> bool:
-        lock = _try_lock(path)
+        lock = try_lock(path)
         if lock is None:
             return False
         try:
@@ -94,7 +138,8 @@ class Builds:
             os.close(lock)
 
     def _journals(self) -> list[Path]:
-        return sorted(path for path in entries(self._folder) if path.suffix == ".journal")
+        found = (path for path in entries(self._folder) if path.suffix == ".journal")
+        return sorted(path for path in found if path.is_file())
 
     def _record(self, id: str) -> Path:
         return self._folder / f"{checked_name(id)}.toml"
@@ -118,28 +163,24 @@ class BuildSlot:
         self._record = record
         self._journal = journal
         self._noting = Lock()
-        self._log = record.with_suffix(".log").open("ab", buffering=0)
+        try:
+            with durable.writing(record):
+                self._log = record.with_suffix(".log").open("ab", buffering=0)
+        except LedgerError:
+            journal.remove()
+            journal.close()
+            raise
 
     @classmethod
     def take(cls, folder: Path, begun: Build) -> BuildSlot | None:
         """Take ``begun``'s id, or return None where it is taken."""
         record = folder / f"{begun.id}.toml"
         path = record.with_suffix(".journal")
-        if record.exists() or path.exists():
+        if record.exists() or path.exists() or record.with_suffix(_PRUNED).exists():
             return None
-        # Locked before it has its name: at no moment does it look like a dead process's.
-        temporary = durable.temporary_name(path)
-        with durable.writing(path):
-            folder.mkdir(parents=True, exist_ok=True)
-            journal = Journal.create(temporary, msgspec.to_builtins(begun), locked=True)
-            try:
-                os.link(temporary, path)
-            except FileExistsError:
-                journal.close()
-                return None
-            finally:
-                temporary.unlink(missing_ok=True)
-        journal.path = path
+        journal = Journal.claim(path, msgspec.to_builtins(begun))
+        if journal is None:
+            return None
         if record.exists():  # another process finished it since we looked
             journal.remove()
             journal.close()
@@ -157,11 +198,12 @@ class BuildSlot:
     def finish(self, build: Build, inputs: bytes = b"") -> Stored[Build]:
         data = encode(build)
         try:
-            if inputs:
-                durable.write_file(self._record.with_suffix(".inputs"), inputs)
+            with suppress(LedgerError):  # without it, the next build can say less of what changed
+                if inputs:
+                    durable.write_file(self._record.with_suffix(".inputs"), inputs)
             durable.write_file(self._record, data)
-        finally:
             self._journal.remove()
+        finally:
             self.close()
         return decode(Build, data, where=str(self._record))
 
@@ -192,35 +234,7 @@ def interrupted_build(path: Path) -> Build | None:
 
 
 def _held(path: Path) -> bool:
-    lock = _try_lock(path)
+    lock = try_lock(path)
     if lock is not None:
         os.close(lock)
     return lock is None
-
-
-def _try_lock(path: Path) -> int | None:
-    """Lock a journal; None where its process lives, or where it is gone."""
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    except FileNotFoundError:
-        return None
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        os.close(descriptor)
-        return None
-    return descriptor
-
-
-def _created(path: Path) -> float:
-    """When a record was made, by its own word; a damaged one by the time of its file."""
-    with path.open("rb") as file:
-        found = _CREATED.search(file.read(4096))
-    try:
-        return (
-            datetime.fromisoformat(found.group(1).decode()).timestamp()
-            if found
-            else path.stat().st_mtime
-        )
-    except ValueError:
-        return path.stat().st_mtime

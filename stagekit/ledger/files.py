@@ -1,37 +1,46 @@
 """The ledger as files: what a stage appends and the next one reads.
 
 builds/<id>.toml                        + what `stagekit.ledger.builds` keeps beside it
-releases/<env>/<id>/release.toml …      exists whole or not at all
+releases/<env>/<id>/release.toml …      + what `stagekit.ledger.releases` keeps beside it
 runs/<env>/<n>.toml                     + <n>.journal while it runs; <n>.unreadable is one that
                                         was of no use, and kept all the same
+comparisons/<n>.toml                    + what `stagekit.ledger.comparisons` keeps beside it
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from itertools import count
+from datetime import UTC, datetime
 from pathlib import Path
-
-import msgspec
 
 from stagekit import durable
 from stagekit.envelope import decode, encode
-from stagekit.errors import InputError
 from stagekit.ledger.builds import Builds, BuildSlot
+from stagekit.ledger.comparisons import Comparisons, ComparisonSlot
 from stagekit.ledger.journal import Journal, interrupted_run, take_lock
+from stagekit.ledger.named import by_runs
 from stagekit.ledger.names import (
     UNREADABLE,
     checked_name,
     entries,
-    file_bytes,
+    number,
     read_record,
     records,
     same,
 )
-from stagekit.records import Build, Release, Run, Stored
-
-RELEASE_RECORD = "release.toml"
+from stagekit.ledger.releases import Releases, counted
+from stagekit.protocols import Ids
+from stagekit.records import (
+    Build,
+    BuildPruning,
+    Cancellation,
+    Comparison,
+    Pruning,
+    Release,
+    Run,
+    Stored,
+)
 
 
 class FileLedger:
@@ -40,6 +49,11 @@ class FileLedger:
     def __init__(self, root: Path) -> None:
         self.root = root
         self._builds = Builds(root / "builds")
+        self._releases = Releases(root / "releases")
+        self._comparisons = Comparisons(root / "comparisons")
+
+    def warn(self, text: str) -> None:
+        durable.append_line(self.root / "warnings.log", f"{datetime.now(UTC).isoformat()} {text}")
 
     # builds
 
@@ -48,6 +62,9 @@ class FileLedger:
 
     def builds(self) -> Sequence[str]:
         return self._builds.ids()
+
+    def builds_by_name(self) -> Sequence[str]:
+        return self._builds.by_name()
 
     def build(self, id: str) -> Stored[Build]:
         return self._builds.read(id)
@@ -67,52 +84,57 @@ class FileLedger:
     def close_interrupted_builds(self) -> Sequence[str]:
         return self._builds.close_interrupted()
 
+    def prune_build(self, pruning: BuildPruning) -> Stored[BuildPruning]:
+        return self._builds.prune(pruning)
+
     # releases
 
-    def add_release(self, release: Release, files: Mapping[str, bytes]) -> Stored[Release]:
-        folder = self.root / "releases" / checked_name(release.env)
-        with durable.writing(folder):
-            folder.mkdir(parents=True, exist_ok=True)
-        newest = max(map(_number, self.releases(release.env)), default=0)
-        for number in count(newest + 1):
-            sealed = msgspec.structs.replace(release, id=f"v{number}")
-            data = encode(sealed)
-            if durable.write_folder(folder / sealed.id, {**files, RELEASE_RECORD: data}):
-                return decode(Release, data, where=str(folder / sealed.id / RELEASE_RECORD))
-        raise AssertionError("count() has no end")
+    def add_release(
+        self, release: Release, files: Mapping[str, bytes], *, ids: Ids = counted
+    ) -> Stored[Release]:
+        gone = self.gone_releases(release.env)
+        return self._releases.add(release, files, ids, gone)
+
+    def environments(self) -> Sequence[str]:
+        return self._releases.environments()
+
+    def gone_releases(self, env: str) -> Mapping[str, Sequence[str]]:
+        folder = self.root / "runs" / checked_name(env)
+        journals = [path for path in entries(folder) if path.suffix in (".journal", UNREADABLE)]
+        return self._releases.gone(env, by_runs(records(folder), journals))
+
+    def foreign(self, env: str | None = None) -> Sequence[str]:
+        return self._releases.foreign(env)
 
     def releases(self, env: str) -> Sequence[str]:
-        folders = [
-            item for item in entries(self.root / "releases" / checked_name(env)) if item.is_dir()
-        ]
-        return [
-            path.name for path in sorted(folders, key=lambda at: _number(at.name), reverse=True)
-        ]
+        return self._releases.ids(env)
 
     def release(self, env: str, id: str) -> Stored[Release]:
-        path = self.release_folder(env, id) / RELEASE_RECORD
-        if not path.parent.is_dir():
-            there = ", ".join(self.releases(env)[:5])
-            raise InputError(
-                f"no release {env}/{id}",
-                where=str(path.parent),
-                hint=f"there are: {there}" if there else f"inv release --env {env} makes one",
-            )
-        return same(read_record(Release, path), path, env=env, id=id)
+        return self._releases.read(env, id)
 
     def release_folder(self, env: str, id: str) -> Path:
-        return self.root / "releases" / checked_name(env) / checked_name(id)
+        return self._releases.folder(env, id)
 
     def release_files(self, env: str, id: str) -> Mapping[str, bytes]:
-        folder = self.release_folder(env, id)
-        paths = [
-            path for path in sorted(folder.rglob("*")) if path.is_symlink() or not path.is_dir()
-        ]
-        return {
-            str(path.relative_to(folder)): file_bytes(path)
-            for path in paths
-            if path != folder / RELEASE_RECORD
-        }
+        return self._releases.files(env, id)
+
+    def cancel_release(self, cancellation: Cancellation) -> Stored[Cancellation]:
+        return self._releases.cancel(cancellation)
+
+    def cancelled(self, env: str, id: str) -> Stored[Cancellation] | None:
+        return self._releases.cancelled(env, id)
+
+    def prune_release(self, pruning: Pruning) -> Stored[Pruning]:
+        return self._releases.prune(pruning)
+
+    def pruned(self, env: str, id: str) -> Stored[Pruning] | None:
+        return self._releases.pruned(env, id)
+
+    def pruned_releases(self, env: str) -> Sequence[str]:
+        return self._releases.pruned_ids(env)
+
+    def half_pruned(self, env: str) -> Sequence[str]:
+        return self._releases.half_pruned(env)
 
     # runs
 
@@ -120,16 +142,16 @@ class FileLedger:
         folder = self.root / "runs" / checked_name(env)
         lock = take_lock(folder / "lock", holding=f"environment {env}")
         try:
-            self._finish_interrupted(env)
+            interrupted = self._finish_interrupted(env)
             n = self._next_run(folder)
             journal = Journal.create(folder / f"{n}.journal", {**begun, "n": n, "env": env})
         except BaseException:
             os.close(lock)
             raise
-        return _RunUnderWay(n=n, folder=folder, journal=journal, lock=lock)
+        return _RunUnderWay(n=n, folder=folder, journal=journal, lock=lock, interrupted=interrupted)
 
     def runs(self, env: str) -> Sequence[int]:
-        numbers = {_number(path.stem) for path in records(self.root / "runs" / checked_name(env))}
+        numbers = {number(path.stem) for path in records(self.root / "runs" / checked_name(env))}
         return sorted(numbers - {0}, reverse=True)
 
     def run(self, env: str, n: int) -> Stored[Run]:
@@ -138,30 +160,51 @@ class FileLedger:
 
     def unfinished_run(self, env: str) -> int | None:
         journals = (self.root / "runs" / checked_name(env)).glob("*.journal")
-        return max((_number(path.stem) for path in journals), default=None)
+        return max((number(path.stem) for path in journals), default=None)
+
+    # comparisons
+
+    def begin_comparison(self, begun: Comparison) -> ComparisonSlot:
+        return self._comparisons.begin(begun)
+
+    def comparisons(self) -> Sequence[int]:
+        return self._comparisons.numbers()
+
+    def comparison(self, n: int) -> Stored[Comparison]:
+        return self._comparisons.read(n)
+
+    def close_interrupted_comparisons(self) -> Sequence[int]:
+        return self._comparisons.close_interrupted()
 
     def _next_run(self, folder: Path) -> int:
         taken = [path for path in entries(folder) if path.suffix in (".toml", UNREADABLE)]
-        return max((_number(path.stem) for path in taken), default=0) + 1
+        return max((number(path.stem) for path in taken), default=0) + 1
 
-    def _finish_interrupted(self, env: str) -> None:
-        """Give each journal without a living holder its record; the caller holds the lock."""
+    def _finish_interrupted(self, env: str) -> tuple[int, ...]:
+        """Give each journal without a living holder its record, and return their numbers; the
+        caller holds the lock."""
         folder = self.root / "runs" / env
+        finished = []
         for path in sorted(folder.glob("*.journal")):
             record = folder / f"{path.stem}.toml"
             run = None if record.exists() else interrupted_run(path)
             if run:
                 durable.write_file(record, encode(run))
+                finished.append(run.n)
             with durable.writing(path):
                 if run or record.exists():
                     path.unlink()
                 else:  # nothing to make a record of, and nothing to throw away either
                     path.rename(path.with_suffix(UNREADABLE))
+        return tuple(finished)
 
 
 class _RunUnderWay:
-    def __init__(self, *, n: int, folder: Path, journal: Journal, lock: int) -> None:
+    def __init__(
+        self, *, n: int, folder: Path, journal: Journal, lock: int, interrupted: tuple[int, ...]
+    ) -> None:
         self.n = n
+        self.interrupted = interrupted
         self._path = folder / f"{n}.toml"
         self._journal = journal
         self._lock = lock
@@ -178,8 +221,3 @@ class _RunUnderWay:
     def close(self) -> None:
         self._journal.close()
         os.close(self._lock)
-
-
-def _number(id: str) -> int:
-    digits = id.removeprefix("v")
-    return int(digits) if digits.isascii() and digits.isdigit() else 0

@@ -27,29 +27,27 @@ def take_lock(path: Path, *, holding: str) -> int:
     Raises:
         LedgerError: another process holds it.
     """
-    with durable.writing(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        holder = os.pread(descriptor, 200, 0).decode("utf-8", "replace").strip()
-        os.close(descriptor)
+    descriptor = durable.try_lock(path)
+    if descriptor is None:
         raise LedgerError(
-            f"{holding} is taken by another run (process {holder or 'unknown'})",
+            f"{holding} is taken by another run (process {durable.lock_holder(path)})",
             where=str(path),
             hint="wait for it to end, or stop that process; the lock goes with it",
-        ) from error
-    except OSError as error:
+        )
+    return descriptor
+
+
+def try_lock(path: Path) -> int | None:
+    """Lock a journal; None where its process lives, or where it is gone."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
         os.close(descriptor)
-        raise LedgerError(
-            f"cannot be locked: {error.strerror}",
-            where=str(path),
-            hint="keep artifacts/ on a file system with locks",
-        ) from error
-    with durable.writing(path):
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+        return None
     return descriptor
 
 
@@ -78,6 +76,24 @@ class Journal:
                 raise
         return journal
 
+    @classmethod
+    def claim(cls, path: Path, begun: Mapping[str, object]) -> Journal | None:
+        """Start a locked journal at ``path``; None where there is one already."""
+        # Locked before it has its name: at no moment does it look like a dead process's.
+        temporary = durable.temporary_name(path)
+        with durable.writing(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            journal = cls.create(temporary, begun, locked=True)
+            try:
+                os.link(temporary, path)
+            except FileExistsError:
+                journal.close()
+                return None
+            finally:
+                temporary.unlink(missing_ok=True)
+        journal.path = path
+        return journal
+
     def append(self, entry: Mapping[str, object]) -> None:
         line = json.dumps({"at": datetime.now(UTC).isoformat(), **entry}, default=str) + "\n"
         with durable.writing(self.path):
@@ -104,10 +120,13 @@ def interrupted_run(path: Path) -> Run | None:
     if not lines:
         return None
     begun, steps = lines[0], [line for line in lines[1:] if "step" in line]
+    begins = [line for line in lines[1:] if "begins" in line]
     message = "the process ended before the run did"
-    last = str(steps[-1]["step"]) if steps else "start"
+    last = next((name for line in reversed(lines[1:]) if (name := _step_of(line))), "start")
     run = {
         **begun,
+        "changed": any(line.get("changes") for line in begins),
+        "command_ran": any(line["begins"] == "command" for line in begins),
         "outcome": "interrupted",
         "created": begun.get("at"),
         "finished": lines[-1].get("at"),
@@ -125,6 +144,10 @@ def interrupted_run(path: Path) -> Run | None:
         return msgspec.convert(run, Run)
     except msgspec.ValidationError:
         return None
+
+
+def _step_of(line: Mapping[str, Any]) -> str:
+    return str(line.get("begins") or line.get("step") or "")
 
 
 def whole_lines(path: Path) -> list[dict[str, Any]]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+from datetime import datetime
 from pathlib import Path
 
 from stagekit import durable
@@ -14,10 +16,15 @@ UNREADABLE = ".unreadable"
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 _RECORD_LIMIT = 64 * 2**20
+_CREATED = re.compile(rb"^created = (.+)$", re.MULTILINE)
+
+
+def is_name(name: str) -> bool:
+    return _ID.fullmatch(name) is not None
 
 
 def checked_name(name: str) -> str:
-    if not _ID.fullmatch(name):
+    if not is_name(name):
         raise InputError(
             f"{name!r} cannot name a record or an environment",
             hint="letters, digits, '.', '_' and '-', starting with a letter or digit",
@@ -32,6 +39,23 @@ def entries(folder: Path) -> list[Path]:
         return []
     except OSError as error:
         raise LedgerError(f"cannot read: {error.strerror}", where=str(folder)) from error
+
+
+def names_in(folder: Path) -> tuple[list[str], list[str]]:
+    """Return the names of the folders and of the files in ``folder``, hidden ones left out, in one
+    look and without asking for each."""
+    folders: list[str] = []
+    files: list[str] = []
+    try:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                if not entry.name.startswith("."):
+                    (folders if entry.is_dir() else files).append(entry.name)
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        raise LedgerError(f"cannot read: {error.strerror}", where=str(folder)) from error
+    return folders, files
 
 
 def records(folder: Path) -> list[Path]:
@@ -54,6 +78,21 @@ def read_record(kind: type[Record], path: Path) -> Stored[Record]:
     return decode(kind, file_bytes(path), where=str(path))
 
 
+def created_in(path: Path) -> float:
+    """When a record was made, by its own word; a damaged one by the time of its file."""
+    try:
+        with path.open("rb") as file:
+            found = _CREATED.search(file.read(4096))
+        if found:
+            return datetime.fromisoformat(found.group(1).decode()).timestamp()
+    except (OSError, ValueError):
+        pass
+    try:
+        return path.stat().st_mtime
+    except OSError:
+        return 0.0
+
+
 def same(stored: Stored[Record], path: Path, **stated: object) -> Stored[Record]:
     """Refuse a record that stands where another belongs: copied, or renamed."""
     for name, value in stated.items():
@@ -65,3 +104,8 @@ def same(stored: Stored[Record], path: Path, **stated: object) -> Stored[Record]
                 hint="move it back to where it was",
             )
     return stored
+
+
+def number(stem: str) -> int:
+    """Return the number that a record's file is named by, 0 for any other name."""
+    return int(stem) if stem.isascii() and stem.isdigit() else 0
