@@ -9,10 +9,10 @@ from pathlib import Path
 import msgspec
 
 from stagekit import durable
+from stagekit.cancel import Cancel
 from stagekit.engine.reference import familiar, split_reference
-from stagekit.errors import EngineError, LedgerError
+from stagekit.errors import EngineError, EngineRefused, LedgerError
 from stagekit.events import Emit, Noted
-from stagekit.process import Cancel
 from stagekit.protocols import Engine
 from stagekit.records import Part
 
@@ -52,7 +52,10 @@ class BaseImages:
     def digest(self, name: str) -> str | None:
         """Return what ``name`` means, or None where neither engine nor registry knows it."""
         if name not in self._told:
-            self._told[name] = self._on_engine(name) or self._in_registry(name)
+            try:
+                self._told[name] = self._on_engine(name) or self._in_registry(name)
+            except EngineRefused:  # no name of an image: only the builder knows what is meant
+                self._told[name] = None
         return self._told[name]
 
     def _on_engine(self, name: str) -> str | None:
@@ -64,7 +67,8 @@ class BaseImages:
             return None
         # As the registry has it: before a builder has pulled it, its registry was asked.
         repository = familiar(split_reference(name)[0])
-        known = [item for item in found.digests if item.startswith(f"{repository}@")]
+        known = sorted(found.digests, key=lambda item: not item.startswith(f"{repository}@"))
+        # Of another repository, it is of the same manifest: pulled by digest later, it is this one.
         return known[0].partition("@")[2] if known else found.id
 
     def _in_registry(self, name: str) -> str | None:
@@ -88,5 +92,5 @@ class BaseImages:
 def _load(memory: Path) -> dict[str, _Answer]:
     try:
         return msgspec.json.decode(memory.read_bytes(), type=dict[str, _Answer])
-    except (OSError, msgspec.DecodeError):
+    except (OSError, msgspec.DecodeError, ValueError):
         return {}

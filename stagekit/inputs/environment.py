@@ -1,29 +1,30 @@
-"""Environments: ``environments/<env>/config.toml``, over ``environments/base/config.toml``."""
+"""Environments: ``environments/<env>/config.toml``, over those it extends and over ``base``."""
 
 from __future__ import annotations
 
-import re
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import msgspec
 
 from stagekit.errors import InputError
-from stagekit.inputs.merge import Layer, Merged, Tree, dotted, leaves, merge
-from stagekit.inputs.names import check_name
+from stagekit.inputs import given
+from stagekit.inputs.jinja import NO_ADDITIONS, Additions
+from stagekit.inputs.merge import Key, Layer, Merged, Tree, dotted, leaves, merge
+from stagekit.inputs.names import BASE, CONFIG, check_name, environments_in
+from stagekit.inputs.near import known_names
+from stagekit.inputs.positions import lines_of
 from stagekit.inputs.project import Project
+from stagekit.inputs.settings import Policy, read_settings
 from stagekit.records import Deploy
 
-BASE = "base"
-CONFIG = "config.toml"
-
+_EXTENDS, _UNSET = "extends", "unset"
 _TABLES = ("stagekit", "vars")
-_BOOLEANS = {"true": True, "false": False}
-_HOUR, _DAY = 3_600, 86_400
-_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_KEYS_HINT = (
+    "a config has extends and unset, and the tables [vars] (what the application is told) and "
+    "[stagekit] (how it is released and run)"
+)
 
 
 @dataclass(frozen=True)
@@ -32,27 +33,66 @@ class Environment:
 
     Attributes:
         name: the folder's name.
+        chain: the folders it is made of, the weakest first: base, its parents, itself.
         variables: ``[vars]`` of all layers, each leaf with its origin.
         deploy: ``[stagekit]``: how a release to it is run.
+        policy: ``[stagekit]``: how a release to it is made.
+        additions: what plugins give its templates to use.
     """
 
     name: str
+    chain: tuple[str, ...]
     variables: Merged
     deploy: Deploy
+    policy: Policy
+    additions: Additions = NO_ADDITIONS
+
+
+class _Config(msgspec.Struct, frozen=True):
+    """One folder's own file."""
+
+    where: str
+    document: Tree
+    lines: Mapping[Key, int]
+
+    def at(self, name: str) -> str:
+        line = self.lines.get((name,))
+        return f"{self.where}:{line}" if line else self.where
+
+    def layer(self, table: str) -> Layer:
+        return Layer(
+            self.where,
+            self.document.get(table, {}),
+            {key[1:]: line for key, line in self.lines.items() if key[0] == table},
+            unset=self._unset() if table == "vars" else (),
+        )
+
+    def parents(self) -> tuple[str, ...]:
+        return self._texts(_EXTENDS)
+
+    def _unset(self) -> tuple[Key, ...]:
+        return tuple(tuple(text.split(".")) for text in self._texts(_UNSET))
+
+    def _texts(self, name: str) -> tuple[str, ...]:
+        value = self.document.get(name, [])
+        texts = [value] if isinstance(value, str) else value
+        if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
+            raise InputError(f"{name} is not a list of names", where=self.at(name))
+        return tuple(texts)
 
 
 def environment_names(project: Project) -> tuple[str, ...]:
     """Return the environments a project can release to: every folder but ``base``."""
-    folder = project.environments
-    if not folder.is_dir():
-        return ()
-    return tuple(
-        sorted(at.parent.name for at in folder.glob(f"*/{CONFIG}") if at.parent.name != BASE)
-    )
+    return environments_in(project.environments)
 
 
-def check_environment(project: Project, env: str) -> None:
+def check_environment(project: Project, env: str, *, option: str = "--env") -> None:
     """Refuse an environment that is not one of the project's.
+
+    Args:
+        project: the project.
+        env: the name.
+        option: how it was given, for the error.
 
     Raises:
         InputError: names those there are.
@@ -60,125 +100,138 @@ def check_environment(project: Project, env: str) -> None:
     names = environment_names(project)
     there = f"there are: {', '.join(names)}" if names else f"make environments/<name>/{CONFIG}"
     if not env:
-        raise InputError("which environment?", where="--env", hint=there)
-    check_name(env, "an environment", "--env")
+        raise InputError("which environment?", where=option, hint=there)
+    check_name(env, "an environment", option)
     if env not in names:
         raise InputError(f"no environment {env!r}", where="environments/", hint=there)
 
 
-def load_environment(project: Project, env: str, given: Sequence[str] = ()) -> Environment:
+def load_environment(
+    project: Project,
+    env: str,
+    *,
+    options: Sequence[str] = (),
+    environ: Mapping[str, str] | None = None,
+    given_by: Iterable[tuple[str, Tree]] = (),
+    additions: Additions = NO_ADDITIONS,
+) -> Environment:
     """Read and merge an environment.
 
     Args:
         project: the project.
         env: its folder's name.
-        given: ``KEY=VALUE`` texts of ``--set``, the strongest layer. ``true`` and ``false`` are
-            booleans, as a template's ``if`` expects; anything else is text, as it was typed.
+        options: ``KEY=VALUE`` texts of ``--set``, the strongest layers.
+        environ: its ``STAGEKIT_VAR_*`` are the layers below these.
+        given_by: the layers of plugins, which are below those: each plugin's name, and variables.
+        additions: what plugins give its templates to use.
 
     Raises:
-        InputError: no such environment, not TOML, an unknown table or setting, or layers that
-            contradict each other; says file and key.
+        InputError: no such environment, not TOML, an unknown table or setting, parents that
+            extend one another in a circle, or layers that contradict each other; says file, line
+            and key.
     """
     check_environment(project, env)
-    files = [project.environments / name / CONFIG for name in (BASE, env)]
-    documents = [(project.relative(path), _read(project, path)) for path in files if path.is_file()]
-    variables = [Layer(where, document.get("vars", {})) for where, document in documents]
-    for layer in variables:
+    configs = _configs(project, env)
+    layers = [config.layer("vars") for config in configs.values()]
+    layers += [Layer(f"plugin {name}", values) for name, values in given_by]
+    for layer in layers:
         _check_variables(layer)
-    if given:
-        variables.append(Layer("--set", _given(given)))
-    settings = merge([Layer(where, document.get("stagekit", {})) for where, document in documents])
+    below = merge(layers).values
+    layers += given.from_environment(environ or {}, below)
+    layers += given.from_options(options, below)
+    deploy, policy = read_settings(merge([config.layer("stagekit") for config in configs.values()]))
     return Environment(
-        name=env, variables=merge(variables), deploy=_deploy(settings, documents[-1][0])
+        name=env,
+        chain=_names_of(configs),
+        variables=merge(layers),
+        deploy=deploy,
+        policy=policy,
+        additions=additions,
     )
 
 
-def _read(project: Project, path: Path) -> Tree:
+def environment_chain(project: Project, env: str) -> tuple[str, ...]:
+    """Return the folders an environment is made of, the weakest first: `Environment.chain`."""
+    check_environment(project, env)
+    return _names_of(_configs(project, env))
+
+
+def _names_of(configs: Mapping[str, _Config]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys((BASE, *configs)))
+
+
+def _configs(project: Project, env: str) -> dict[str, _Config]:
+    """Read the files of an environment by folder, the weakest first."""
+    found: dict[str, _Config] = {}
+    if (project.environments / BASE / CONFIG).is_file():
+        found[BASE] = _read(project, BASE)
+        if found[BASE].parents():
+            raise InputError(
+                "base extends nothing: it lies under every environment",
+                where=found[BASE].at(_EXTENDS),
+            )
+    _add(project, env, found, below=())
+    return found
+
+
+def _add(project: Project, env: str, found: dict[str, _Config], *, below: tuple[str, ...]) -> None:
+    config = _read(project, env)
+    for parent in config.parents():
+        if parent in (*below, env):
+            circle = " → ".join((*below, env, parent))
+            raise InputError(
+                f"environments extend one another: {circle}", where=config.at(_EXTENDS)
+            )
+        if parent not in found:
+            _check_parent(project, parent, config)
+            _add(project, parent, found, below=(*below, env))
+    found[env] = config
+
+
+def _check_parent(project: Project, parent: str, config: _Config) -> None:
+    names = environment_names(project)
+    if parent not in names:
+        raise InputError(
+            f"extends {parent!r}, which is no environment",
+            where=config.at(_EXTENDS),
+            hint=known_names(parent, names),
+        )
+
+
+def _read(project: Project, name: str) -> _Config:
+    path = project.environments / name / CONFIG
     where = project.relative(path)
     try:
-        document = tomllib.loads(path.read_text("utf-8"))
+        text = path.read_text("utf-8")
+        config = _Config(where, tomllib.loads(text), lines_of(text))
     except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InputError(str(error), where=where) from error
-    for name, value in document.items():
-        if name in _TABLES and not isinstance(value, dict):
-            raise InputError(f"{name} is not a table", where=where, hint=f"write [{name}]")
-        if name not in _TABLES:
-            raise InputError(
-                f"unknown key {name!r}",
-                where=where,
-                hint="a config has the tables [vars] (what the application is told) and "
-                "[stagekit] (how it is run)",
-            )
-    return document
+    for key, value in config.document.items():
+        if key in _TABLES and not isinstance(value, dict):
+            raise InputError(f"{key} is not a table", where=where, hint=f"write [{key}]")
+        if key not in (*_TABLES, _EXTENDS, _UNSET):
+            raise InputError(f"unknown key {key!r}", where=config.at(key), hint=_KEYS_HINT)
+    return config
 
 
 def _check_variables(layer: Layer) -> None:
     for key, value in leaves(layer.values):
+        where = f"{layer.at(key)} [vars]"
         for part in key:
-            if not _VARIABLE.fullmatch(part):
+            if not given.VARIABLE.fullmatch(part):
                 raise InputError(
                     f"{dotted(key)!r} is not a variable's name",
-                    where=f"{layer.origin} [vars]",
+                    where=where,
                     hint="letters, digits and '_', not starting with a digit",
                 )
         items = value if isinstance(value, list) else [value]
         if not all(isinstance(item, str | bool | int | float) for item in items):
             raise InputError(
                 f"{dotted(key)} is a {type(value).__name__}, which no container could be told",
-                where=f"{layer.origin} [vars]",
+                where=where,
                 hint="write it as a string",
             )
         if any("\0" in item for item in items if isinstance(item, str)):
             raise InputError(
-                f"{dotted(key)} holds a NUL, which no container could be told",
-                where=f"{layer.origin} [vars]",
+                f"{dotted(key)} holds a NUL, which no container could be told", where=where
             )
-
-
-def _given(texts: Sequence[str]) -> Tree:
-    values: Tree = {}
-    for text in texts:
-        if not _is_text(text):
-            raise InputError(f"{text!r} is not UTF-8", where="--set")
-        name, equals, value = text.partition("=")
-        parts = name.split(".")
-        if not equals or not all(_VARIABLE.fullmatch(part) for part in parts):
-            raise InputError(f"{text!r} is not KEY=VALUE", where="--set", hint="--set DEBUG=false")
-        at: Any = values
-        for part in parts[:-1]:
-            at = at.setdefault(part, {})
-            if not isinstance(at, dict):
-                raise InputError(f"{name} is below a value given before", where="--set")
-        if isinstance(at.get(parts[-1]), dict):
-            raise InputError(f"{name} is above a value given before", where="--set")
-        at[parts[-1]] = _BOOLEANS.get(value, value)
-    return values
-
-
-def _is_text(text: str) -> bool:
-    return "\0" not in text and not any("\ud800" <= character <= "\udfff" for character in text)
-
-
-def _deploy(settings: Merged, where: str) -> Deploy:
-    known = [field.name for field in msgspec.structs.fields(Deploy)]
-    for key in settings.values:
-        if key not in known:
-            raise InputError(
-                f"unknown setting {key!r}",
-                where=f"{settings.origins.get((key,), where)} [stagekit]",
-                hint=f"there are: {', '.join(known)}",
-            )
-    try:
-        deploy = msgspec.convert(settings.values, Deploy)
-    except msgspec.ValidationError as error:
-        raise InputError(str(error), where=f"{where} [stagekit]") from error
-    for name, fits, range in (
-        ("timeout", 0 < deploy.timeout <= _DAY, f"over 0 and at most {_DAY}"),
-        ("settle", 0 <= deploy.settle <= _HOUR, f"at least 0 and at most {_HOUR}"),
-    ):
-        if not fits:
-            raise InputError(
-                f"{name} must be {range} seconds",
-                where=f"{settings.origins.get((name,), where)} [stagekit]",
-            )
-    return deploy

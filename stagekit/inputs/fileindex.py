@@ -13,12 +13,12 @@ import os
 import stat
 from contextlib import suppress
 from pathlib import Path
+from typing import Protocol
 
 import msgspec
 
 from stagekit import durable
 from stagekit.errors import InputError, LedgerError
-from stagekit.records import Part
 
 _FORMAT = 1
 _MARGIN = 2_000_000_000
@@ -27,7 +27,7 @@ _MARGIN = 2_000_000_000
 _CHECKSUM = 32
 
 
-class _Look(Part, frozen=True, array_like=True):
+class _Look(msgspec.Struct, frozen=True, array_like=True):
     """One file as it was seen, and what it held."""
 
     modified: int
@@ -38,12 +38,21 @@ class _Look(Part, frozen=True, array_like=True):
     content: str
 
 
-class _Saved(Part, frozen=True, array_like=True):
+class _Saved(msgspec.Struct, frozen=True, array_like=True):
     format: int
     rules: str
     stamp: int
     looks: dict[str, _Look]
     verdicts: dict[str, bool]
+
+
+class Entry(Protocol):
+    """What of ``os.DirEntry`` is asked."""
+
+    @property
+    def path(self) -> str: ...
+
+    def stat(self, *, follow_symlinks: bool = True) -> os.stat_result: ...
 
 
 class FileIndex:
@@ -67,7 +76,7 @@ class FileIndex:
         self._verdicts_known = len(self.verdicts)
         self._stamp = _clock_of(path.parent)
 
-    def describe(self, name: str, entry: os.DirEntry[str]) -> str:
+    def describe(self, name: str, entry: Entry) -> str:
         """Return type, mode and content of a file in one line: ``100644 <SHA-256>``,
         ``120777 <target>`` for a link, ``40755`` for a folder.
 
@@ -90,7 +99,8 @@ class FileIndex:
         unchanged = not self._read_any and len(self._looks) == len(self._known)
         if self._stamp is None or (unchanged and len(self.verdicts) == self._verdicts_known):
             return
-        saved = _Saved(_FORMAT, self._rules, self._stamp, self._looks, self.verdicts)
+        verdicts = {path: travels for path, travels in self.verdicts.items() if path.isprintable()}
+        saved = _Saved(_FORMAT, self._rules, self._stamp, self._looks, verdicts)
         body = msgspec.msgpack.encode(saved)
         with suppress(LedgerError):
             durable.write_file(self._path, hashlib.sha256(body).digest() + body)
@@ -139,7 +149,7 @@ def _load(path: Path) -> _Saved | None:
         if hashlib.sha256(data[_CHECKSUM:]).digest() != data[:_CHECKSUM]:
             return None
         saved = msgspec.msgpack.decode(data[_CHECKSUM:], type=_Saved)
-    except (OSError, msgspec.DecodeError):
+    except (OSError, msgspec.DecodeError, ValueError):
         return None
     return saved if saved.format == _FORMAT else None
 

@@ -8,7 +8,7 @@ times of files, secrets' values, caches, and anything of an environment.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import msgspec
@@ -16,11 +16,11 @@ import msgspec
 from stagekit import digest
 from stagekit.engine.context import Ignoring, ignore_patterns
 from stagekit.images import ImageSpec
+from stagekit.inputs.differences import compared, files_in_words, in_words
 from stagekit.inputs.dockerfile import base_images
 from stagekit.inputs.fileindex import FileIndex, text_of
 from stagekit.records import Part
 
-_FOLDER = "4"
 _UNKNOWN = "unknown"
 
 
@@ -51,16 +51,15 @@ def read_inputs(
         InputError: a file cannot be read.
     """
     patterns = ignore_patterns(spec)
-    known = FileIndex(index, digest.of_bytes("\n".join(patterns).encode()))
+    known = FileIndex(index, digest.of_bytes(os.fsencode("\n".join(patterns))))
     walk = Ignoring(patterns, known.verdicts).walk(spec.context)
     files = {text_of(path): known.describe(text_of(path), entry) for path, entry in walk}
     known.save()
-    dockerfile = spec.dockerfile.read_text("utf-8", "replace")
-    files.setdefault(  # it need not be in the context, and .dockerignore may name it
-        text_of(os.path.relpath(spec.dockerfile, spec.context)),
-        digest.of_bytes(dockerfile.encode()),
-    )
-    names = base_images(dockerfile, spec.args)
+    dockerfile = spec.dockerfile.read_bytes()
+    name = text_of(os.path.relpath(spec.dockerfile, spec.context))
+    if name not in files or spec.dockerfile.is_symlink():  # .dockerignore may name it as well
+        files[name] = f"{files.get(name, '')} {digest.of_bytes(dockerfile)}".lstrip()
+    names = base_images(dockerfile.decode("utf-8-sig", "replace"), spec.args)
     return ImageInputs(
         settings=_settings(spec, builder),
         bases={name: base_digest(name) or _UNKNOWN for name in names},
@@ -77,7 +76,7 @@ def decode_inputs(data: bytes) -> dict[str, ImageInputs]:
     """Read what `encode_inputs` wrote; empty where it is damaged."""
     try:
         return msgspec.json.decode(data, type=dict[str, ImageInputs])
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, ValueError):
         return {}
 
 
@@ -87,9 +86,9 @@ def changes(old: ImageInputs | None, new: ImageInputs) -> tuple[str, ...]:
     if old is None:
         return ("not built before",)
     return (
-        *_without_folders(_compared(old.files, new.files), old.files, new.files),
-        *(f"base image {said}" for said in _in_words(_compared(old.bases, new.bases))),
-        *_in_words(_compared(old.settings, new.settings)),
+        *files_in_words(old.files, new.files),
+        *(f"base image {said}" for said in in_words(compared(old.bases, new.bases))),
+        *in_words(compared(old.settings, new.settings)),
     )
 
 
@@ -109,25 +108,3 @@ def _settings(spec: ImageSpec, builder: str) -> dict[str, str]:
         **{f"secret {secret.id}": "" for secret in spec.secrets},
         **{f"ssh {agent}": "" for agent in spec.ssh},
     }
-
-
-def _compared(old: Mapping[str, str], new: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    yield from ((name, "changed") for name in new if name in old and old[name] != new[name])
-    yield from ((name, "added") for name in new if name not in old)
-    yield from ((name, "removed") for name in old if name not in new)
-
-
-def _in_words(differences: Iterable[tuple[str, str]]) -> Iterator[str]:
-    return (f"{name} {verb}" for name, verb in differences)
-
-
-def _without_folders(
-    differences: Iterable[tuple[str, str]], old: Mapping[str, str], new: Mapping[str, str]
-) -> Iterator[str]:
-    """Leave out a folder that came or went with what is in it."""
-    listed = list(differences)
-    for name, verb in listed:
-        folder = (new.get(name) or old[name]).startswith(_FOLDER)
-        within = f"{name}/"
-        if not (folder and any(other.startswith(within) for other, _ in listed)):
-            yield f"{name} {verb}"

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import Literal
 
 from stagekit.errors import InputError
+from stagekit.inputs import ordering
 from stagekit.inputs.names import NOT_SOURCE, check_name, upper
 from stagekit.records import Part
 
@@ -48,6 +48,7 @@ class ImageSettings(Part, frozen=True, forbid_unknown_fields=True):
         ssh: as ``docker build --ssh`` has it: ``default``, or ``id=socket or key``.
         cache: where layers come from and go to.
         depends: images of the project it starts from: ``FROM ${IMAGE_<NAME>}``.
+        needs: tasks of the repository that are done before it is looked at.
         provenance: attest how it was built; true is ``min``.
         sbom: attest what is in it; ``generator=IMAGE`` says what looks.
     """
@@ -63,6 +64,7 @@ class ImageSettings(Part, frozen=True, forbid_unknown_fields=True):
     ssh: tuple[str, ...] = ()
     cache: CacheSettings = CacheSettings()
     depends: tuple[str, ...] = ()
+    needs: tuple[str, ...] = ()
     provenance: bool | Literal["min", "max"] = False
     sbom: bool | str = False
 
@@ -79,12 +81,8 @@ def in_order(images: Mapping[str, ImageSettings]) -> tuple[str, ...]:
     Raises:
         InputError: they depend on one another in a circle.
     """
-    try:
-        graph = {name: image.depends for name, image in images.items()}
-        return tuple(TopologicalSorter(graph).static_order())
-    except CycleError as error:
-        circle = " → ".join(error.args[1])
-        raise InputError(f"images depend on one another: {circle}", where=_TABLE) from error
+    graph = {name: image.depends for name, image in images.items()}
+    return ordering.in_order(graph, what="images depend on one another", where=_TABLE)
 
 
 def check_images(images: Mapping[str, ImageSettings], root: Path) -> None:
@@ -140,5 +138,6 @@ def _check_context(image: ImageSettings, where: str, root: Path) -> None:
             raise InputError(
                 f"{image.context!r} is no source: a build knows nothing of {name}/", where=where
             )
-    if not folder.is_relative_to(root.resolve()) or not folder.is_dir():
+    may_come = image.needs and not folder.exists()  # a task that it needs makes it
+    if not folder.is_relative_to(root.resolve()) or not (folder.is_dir() or may_come):
         raise InputError(f"{image.context!r} is not a folder of this project", where=where)

@@ -1,71 +1,220 @@
-"""Compose's ``include``: what is included brings its folder's ``.env`` along, whatever the
+"""The files that Compose reads because a document names them: ``include``, ``extends``,
+``env_file``, ``label_file``, and those of configs and secrets.
+
+A release is made from the repository, so each must lie in it: whatever is elsewhere is another
+thing on the next machine. What is included would bring its folder's ``.env`` along, whatever the
 environment says (Compose Specification, section "Include"), so that must not be there.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 import yaml
 
 from stagekit.errors import InputError
+from stagekit.inputs.interpolation import check_depth, filled, names_in
+from stagekit.inputs.nodes import documents, items, pairs, texts, values
+from stagekit.inputs.within import within
 
-_DEPTH = 20
+_MAY_NAME_FILES = re.compile(r"include|extends|(?<![a-z])file|_file|\\")
+"""Without any of it, a document names no file; a backslash may write one in other letters."""
+
+_NOTHING = "/dev/null"
+_ELSEWHERE = re.compile(r"[a-z][a-z0-9+.-]+:|git@")
+"""A repository or registry that Compose would fetch from."""
+
+_COPY = "copy it into the project"
+_HINTS = {"secrets": "write secrets.<name>.environment: NAME, and set it with inv secrets.set"}
 
 
-def refuse_env_files(text: str, folder: Path, *, where: str) -> None:
-    """Look for a ``.env`` that Compose would read for an included file.
+@dataclass(frozen=True)
+class _Document:
+    """A text, and how to read it.
+
+    Attributes:
+        text: the document.
+        folder: what its paths start from.
+        where: its path, for errors.
+        source: what it was rendered from, if that is another text: lines are looked up there.
+        env_file: whether it sees variables of such a file, which are not known here.
+    """
+
+    text: str
+    folder: Path
+    where: str
+    source: str | None = None
+    env_file: bool = False
+
+    def at(self, node: yaml.Node) -> str:
+        """Say which line names a file: ``compose.yaml:12``."""
+        if self.source in (None, self.text):
+            return f"{self.where}:{node.start_mark.line + 1}"
+        for number, line in enumerate((self.source or "").splitlines(), 1):
+            if node.value in line:
+                return f"{self.where}:{number}"
+        return self.where
+
+
+@dataclass(frozen=True)
+class _Named:
+    """A file that a document names.
+
+    Attributes:
+        key: under which, such as ``services.web.env_file``.
+        path: as the document has it, its variables filled in.
+        at: the path on disk.
+        line: what names it, file and line.
+        stray: for one that is included, the ``.env`` that Compose would read for it.
+    """
+
+    key: str
+    path: str
+    at: Path
+    line: str
+    stray: Path | None = None
+
+
+def refuse_strays(
+    text: str, root: Path, *, variables: Mapping[str, str], where: str, source: str | None = None
+) -> None:
+    """Look for files outside the project that Compose would read, and for a ``.env`` that it would
+    read for an included file; in files that are included or extended, too.
 
     Args:
         text: a Compose document, known to be YAML.
-        folder: what its paths start from.
+        root: the project's folder, where its paths start.
+        variables: what its paths may ask for.
         where: its path, for errors.
+        source: what it was rendered from, for lines.
 
     Raises:
-        InputError: there is one; names it, and what to write.
+        InputError: there is one; names it, and the file and line that name it.
     """
-    for path, found in _read_for(text, folder, _DEPTH):
-        raise InputError(
-            f"Compose would read {found} for what it includes, past environments/",
-            where=f"{where}, include {path}",
-            hint="write the include with env_file: /dev/null, or move the values to environments/",
-        )
+    if not _MAY_NAME_FILES.search(text):
+        return  # spares reading a large document once more
+    walk = _Walk(root, variables)
+    for named in walk.files(_Document(text, root, where, source)):
+        if named.path != _NOTHING and not within(root, named.at):
+            raise InputError(
+                f"{named.path} lies outside the project",
+                where=f"{named.line}, {named.key}",
+                hint=_HINTS.get(named.key.partition(".")[0], _COPY),
+            )
+        if named.stray and named.stray.exists():
+            raise InputError(
+                f"Compose would read {named.stray} for what it includes, past environments/",
+                where=f"{named.line}, {named.key}",
+                hint="write the include with env_file: /dev/null, or move the values to "
+                "environments/",
+            )
 
 
-def _read_for(text: str, folder: Path, depth: int) -> Iterator[tuple[str, Path]]:
-    for entry in _entries(text):
-        paths = entry.get("path") or []
-        for path in [paths] if isinstance(paths, str) else paths:
-            file = folder / str(path)
-            base = folder / str(entry.get("project_directory") or file.parent)
-            if "env_file" not in entry and (base / ".env").exists():
-                yield path, base / ".env"
-            if depth and file.is_file():
-                yield from _read_for(file.read_text("utf-8", "replace"), file.parent, depth - 1)
+def taken_in(text: str, folder: Path) -> Iterator[Path]:
+    """Yield the files that a Compose document includes, or extends services of."""
+    if _MAY_NAME_FILES.search(text):
+        for document in documents(text):
+            for node in _paths(document, "include"):
+                yield folder / node.value
+            for _, service in _entries(document, "services"):
+                yield from (folder / node.value for node in _extended(service))
 
 
-def _entries(text: str) -> list[dict[str, Any]]:
-    try:
-        document = yaml.load(text, Loader=_Loader)  # noqa: S506  # a safe one, blind to tags
-    except yaml.YAMLError:
-        return []  # Compose will say what is wrong with it
-    included = document.get("include") if isinstance(document, dict) else None
-    entries = included if isinstance(included, list) else []
-    return [entry if isinstance(entry, dict) else {"path": str(entry)} for entry in entries]
+@dataclass
+class _Walk:
+    """What was looked at so far: files that include each other come to an end."""
+
+    root: Path
+    variables: Mapping[str, str]
+    seen: set[tuple[Path, Path]] = field(default_factory=set)
+
+    def files(self, document: _Document) -> Iterator[_Named]:
+        """Yield each file that a document names, and those that these name."""
+        for top in documents(document.text):
+            for entry in _includes(top):
+                yield from self._included(document, entry)
+            for name, service in _entries(top, "services"):
+                for node in _extended(service):
+                    yield from self._extended(document, name, node)
+                for key in ("env_file", "label_file"):
+                    for node in _paths(service, key):
+                        yield self._named(document, f"services.{name}.{key}", node)
+            for kind in ("configs", "secrets"):
+                for name, entry in _entries(top, kind):
+                    for node in _texts(entry, "file"):
+                        yield self._named(document, f"{kind}.{name}.file", node)
+
+    def _included(self, document: _Document, entry: yaml.Node) -> Iterator[_Named]:
+        def named(node: yaml.ScalarNode) -> _Named:
+            return self._named(document, "include", node)
+
+        env_files = [named(node) for node in _texts(entry, "env_file")]
+        yield from env_files
+        reads = any(file.path != _NOTHING for file in env_files)
+        base = next((named(node).at for node in _texts(entry, "project_directory")), None)
+        for file in map(named, _path_of(entry)):
+            stray = (base or file.at.parent) / ".env"
+            yield file if env_files else replace(file, stray=stray)
+            yield from self._below(document, file.at, base or file.at.parent, env_file=reads)
+
+    def _extended(self, document: _Document, name: str, node: yaml.ScalarNode) -> Iterator[_Named]:
+        named = self._named(document, f"services.{name}.extends", node)
+        yield named
+        yield from self._below(document, named.at, named.at.parent, env_file=False)
+
+    def _below(
+        self, above: _Document, file: Path, base: Path, *, env_file: bool
+    ) -> Iterator[_Named]:
+        if not file.is_file() or (file.resolve(), base.resolve()) in self.seen:
+            return
+        self.seen.add((file.resolve(), base.resolve()))
+        where = str(file.resolve().relative_to(self.root.resolve()))
+        text = file.read_text("utf-8", "replace")
+        check_depth(text, where)
+        yield from self.files(_Document(text, base, where, env_file=env_file or above.env_file))
+
+    def _named(self, document: _Document, key: str, node: yaml.ScalarNode) -> _Named:
+        text, line = node.value, document.at(node)
+        unknown = [name for name in names_in(text) if name not in self.variables]
+        if unknown and document.env_file:
+            raise InputError(
+                f"which file {text} is depends on an env_file",
+                where=f"{line}, {key}",
+                hint=f"set {unknown[0]} in environments/<env>/config.toml [vars], or write the "
+                "path without it",
+            )
+        path = filled(text, self.variables)
+        if _ELSEWHERE.match(path):
+            raise InputError(
+                f"{path} is not a file of the project", where=f"{line}, {key}", hint=_COPY
+            )
+        return _Named(key, path, document.folder / path, line)
 
 
-class _Loader(yaml.SafeLoader):
-    """Reads a document whatever tags Compose gives a meaning (``!reset``, ``!override``)."""
+def _includes(top: yaml.Node) -> list[yaml.Node]:
+    """Return what a document includes: texts, or maps with a ``path``."""
+    return [entry for value in values(top, "include") for entry in items(value)]
 
 
-def _untagged(loader: _Loader, _suffix: str, node: yaml.Node) -> Any:
-    if isinstance(node, yaml.MappingNode):
-        return loader.construct_mapping(node, deep=True)
-    if isinstance(node, yaml.SequenceNode):
-        return loader.construct_sequence(node, deep=True)
-    return None
+def _entries(top: yaml.Node, kind: str) -> list[tuple[str, yaml.Node]]:
+    return [pair for value in values(top, kind) for pair in pairs(value)]
 
 
-_Loader.add_multi_constructor("!", _untagged)
+def _extended(service: yaml.Node) -> list[yaml.ScalarNode]:
+    return [node for value in values(service, "extends") for node in _texts(value, "file")]
+
+
+def _texts(node: yaml.Node, key: str) -> list[yaml.ScalarNode]:
+    return [text for value in values(node, key) for text in texts(value)]
+
+
+def _paths(node: yaml.Node, key: str) -> list[yaml.ScalarNode]:
+    return [path for value in values(node, key) for item in items(value) for path in _path_of(item)]
+
+
+def _path_of(item: yaml.Node) -> list[yaml.ScalarNode]:
+    """Return the path that an ``include`` or ``env_file`` names: a text, or a map's ``path``."""
+    return [item] if isinstance(item, yaml.ScalarNode) else _texts(item, "path")

@@ -17,7 +17,7 @@ import yaml
 
 from stagekit.errors import InputError
 
-_START = re.compile(
+START = re.compile(
     r"\$(?:(?P<escaped>\$)|(?P<plain>[A-Za-z_]\w*)|\{(?P<braced>[A-Za-z_]\w*)(?P<rest>[:}?+-]))",
     re.ASCII,
 )
@@ -71,7 +71,7 @@ def references(text: str, *, where: str) -> list[Reference]:
     Raises:
         InputError: it is not YAML; says the line.
     """
-    _check_depth(text, where)
+    check_depth(text, where)
     try:
         nodes = [
             node
@@ -92,8 +92,40 @@ def references(text: str, *, where: str) -> list[Reference]:
     return sorted(found, key=lambda reference: reference.line)
 
 
-def _check_depth(text: str, where: str) -> None:
-    """Refuse what is nested so deeply that the parser, which is C, would run out of stack."""
+def names_in(text: str) -> Iterator[str]:
+    """Yield the variables that one text of a document asks for."""
+    return (reference.name for reference in _scan(text, 0, ()))
+
+
+def filled(text: str, values: Mapping[str, str]) -> str:
+    """Return one text of a document as Compose fills it in; what has no value becomes nothing."""
+    parts, at = [], 0
+    while found := START.search(text, at):
+        parts.append(text[at : found.start()])
+        at = found.end()
+        if found["escaped"]:
+            parts.append("$")
+        elif found["plain"] or found["rest"] == "}":
+            parts.append(values.get(found["plain"] or found["braced"], ""))
+        else:
+            operator, argument_at = _operator(text, found.end("braced"))
+            end = _closing(text, argument_at)
+            colon = text[found.end("braced")] == ":"
+            there = Guard(found["braced"], present=True, empty_is_absent=colon).holds(values)
+            if there == (operator == "+"):
+                parts.append(filled(text[argument_at:end], values))
+            elif there:
+                parts.append(values[found["braced"]])
+            at = end + 1
+    return "".join(parts) + text[at:]
+
+
+def check_depth(text: str, where: str) -> None:
+    """Refuse what is nested so deeply that the parser, which is C, would run out of stack.
+
+    Raises:
+        InputError: it is; says the line.
+    """
     depth = 0
     for found in _NESTING.finditer(text):
         depth = max(0, depth + (1 if found[0] in "[{" else -1)) if len(found[0]) == 1 else depth
@@ -131,7 +163,7 @@ def _references(node: yaml.ScalarNode) -> Iterator[Reference]:
 def _scan(text: str, base: int, guards: tuple[Guard, ...]) -> Iterator[Reference]:
     """Yield the references of a text, with offsets for lines."""
     at = 0
-    while found := _START.search(text, at):
+    while found := START.search(text, at):
         at = found.end()
         if found["escaped"]:
             continue

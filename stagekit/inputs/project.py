@@ -12,8 +12,10 @@ from typing import Any, Literal, TypeVar
 import msgspec
 
 from stagekit.errors import InputError
+from stagekit.inputs.extending import NotifySettings, PluginSettings
 from stagekit.inputs.images import ImageSettings, check_images
-from stagekit.inputs.names import ARTIFACTS, ENVIRONMENTS, check_name
+from stagekit.inputs.names import ARTIFACTS, CACHE, ENVIRONMENTS, check_name
+from stagekit.inputs.within import within
 from stagekit.records import Part
 
 _REGISTRY = re.compile(r"[A-Za-z0-9.-]+(?::[0-9]{1,5})?(?:/[a-z0-9._/-]+)?")
@@ -54,13 +56,15 @@ class _Settings(Part, frozen=True, forbid_unknown_fields=True):
     name: str | None = None
     registry: str | tuple[str, ...] | None = None
     builder: str = "auto"
-    template: str | None = None
+    template: str | tuple[str, ...] | None = None
     id: str = "auto"
     latest: bool = True
     tags: tuple[str, ...] = ()
     require_clean: bool | Literal["ci"] = False
     reproducible: bool = False
     jobs: int = 8
+    plugins: tuple[str, ...] | PluginSettings = ()
+    notify: NotifySettings = NotifySettings()
     checks: dict[str, Any] = {}
     images: dict[str, dict[str, Any]] = {}
 
@@ -74,7 +78,8 @@ class Project(Part, frozen=True):
         registries: where images are pushed, the one that releases pull from first; none keeps
             builds on the engine that made them.
         builder: ``auto`` or a builder's name.
-        template: the Compose file that releases are rendered from.
+        templates: the Compose files that releases are rendered from, each merged over the one
+            before it.
         images: the images to build, by name.
         id: how builds are named: ``auto``, ``timestamp``, ``commit`` or ``counter``.
         latest: whether the tag ``latest`` moves with each build.
@@ -83,13 +88,15 @@ class Project(Part, frozen=True):
         reproducible: make the same bytes of the same commit.
         jobs: how many images are built, and pushed, at a time.
         checks: what built images must pass.
+        plugins: those that the settings name, and those that are not asked.
+        notify: who is told of what.
     """
 
     root: Path
     name: str
     registries: tuple[str, ...]
     builder: str
-    template: Path
+    templates: tuple[Path, ...]
     images: dict[str, ImageSettings]
     id: str = "auto"
     latest: bool = True
@@ -98,6 +105,8 @@ class Project(Part, frozen=True):
     reproducible: bool = False
     jobs: int = 8
     checks: tuple[Check, ...] = ()
+    plugins: PluginSettings = PluginSettings()
+    notify: NotifySettings = NotifySettings()
 
     @property
     def environments(self) -> Path:
@@ -110,7 +119,7 @@ class Project(Part, frozen=True):
     @property
     def cache(self) -> Path:
         """What can be thrown away at any time."""
-        return self.artifacts / ".cache"
+        return self.root / CACHE
 
     def repositories(self, image: str) -> tuple[str, ...]:
         """Return an image's repository in each registry, or its plain name without one."""
@@ -145,7 +154,7 @@ def load_project(root: Path, environ: Mapping[str, str]) -> Project:
         name=name.lower().replace(".", "-"),
         registries=_registries(environ.get("STAGEKIT_REGISTRY"), settings.registry),
         builder=settings.builder,
-        template=_template(root, settings.template),
+        templates=_templates(root, settings.template),
         images=images,
         id=settings.id,
         latest=settings.latest,
@@ -153,6 +162,8 @@ def load_project(root: Path, environ: Mapping[str, str]) -> Project:
         require_clean=settings.require_clean,
         reproducible=settings.reproducible,
         jobs=settings.jobs,
+        plugins=_plugins(settings.plugins),
+        notify=settings.notify,
         checks=tuple(_check_of(key, value, images) for key, value in settings.checks.items()),
     )
     check_name(project.name, "a project", f"{_SETTINGS} [tool.stagekit] name")
@@ -160,6 +171,10 @@ def load_project(root: Path, environ: Mapping[str, str]) -> Project:
     if project.jobs < 1:
         raise InputError("at least one at a time", where=f"{_SETTINGS} [tool.stagekit] jobs")
     return project
+
+
+def _plugins(setting: tuple[str, ...] | PluginSettings) -> PluginSettings:
+    return setting if isinstance(setting, PluginSettings) else PluginSettings(load=setting)
 
 
 def _registries(named: str | None, setting: str | tuple[str, ...] | None) -> tuple[str, ...]:
@@ -218,17 +233,18 @@ def _table(document: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     return value
 
 
-def _template(root: Path, setting: str | None) -> Path:
-    if setting is None:
+def _templates(root: Path, setting: str | tuple[str, ...] | None) -> tuple[Path, ...]:
+    if not setting:
         folder = root / "templates"
         names = ("compose.yaml.j2", "compose.yaml", "docker-compose.yml")
-        return next((folder / n for n in names if (folder / n).is_file()), folder / names[0])
-    path = (root / setting).resolve()
-    if not path.is_relative_to(root.resolve()):
-        raise InputError(
-            f"{setting!r} lies outside the project", where=f"{_SETTINGS} [tool.stagekit] template"
-        )
-    return root / setting
+        return (next((folder / n for n in names if (folder / n).is_file()), folder / names[0]),)
+    given = (setting,) if isinstance(setting, str) else setting
+    for text in given:
+        if not within(root, root / text):
+            raise InputError(
+                f"{text!r} lies outside the project", where=f"{_SETTINGS} [tool.stagekit] template"
+            )
+    return tuple(root / text for text in given)
 
 
 def _read_toml(path: Path) -> dict[str, Any]:

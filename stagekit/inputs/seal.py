@@ -8,33 +8,36 @@ refused.
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Iterator, Mapping, Set
 from typing import Any
-
-import yaml
 
 from stagekit import digest
 from stagekit.containers import ANY_ADDRESS, Port
-from stagekit.errors import InputError, ReleaseFailed
+from stagekit.digest import is_digest
+from stagekit.engine.reference import is_reference
+from stagekit.errors import ReleaseFailed
+from stagekit.inputs.document import parse, to_yaml
+from stagekit.inputs.files import FOLDER
 from stagekit.inputs.forbidden import refuse_forbidden
-from stagekit.inputs.interpolation import references
+from stagekit.inputs.limits import refuse_unstartable
 from stagekit.inputs.merge import Tree
-from stagekit.inputs.names import SECRET_PREFIX
+from stagekit.inputs.names import SECRET_PREFIX, SOURCE
+from stagekit.inputs.used_secrets import (
+    fingerprint_of,
+    open_names,
+    refuse_read_only,
+    secret_names,
+    used_by,
+)
 from stagekit.records import Pin
 
 _LABEL_PROJECT = "stagekit.project"
 _LABEL_ENV = "stagekit.env"
-_LABEL_FILES = "stagekit.files"
-
-"""What a secret's variable starts with in a sealed document: none is called PATH or DOCKER_HOST."""
+LABEL_FILES = "stagekit.files"
+LABEL_SECRETS = "stagekit.secrets"
 
 _HEADER = "# Sealed by stagekit: needs nothing from outside but its secrets. Do not edit.\n"
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-_PLAIN_KEY = re.compile(r"[A-Za-z][A-Za-z0-9_.-]*")
-_AMBIGUOUS = frozenset(["y", "n", "yes", "no", "on", "off", "true", "false", "null"])
-_NOT_SEALED = ("build", "develop", "profiles")
+_NOT_SEALED = ("build", "develop", "label_file", "profiles")
 
 
 def model_of(output: str) -> Tree:
@@ -69,7 +72,7 @@ def asked_images(model: Tree, images: Mapping[str, str]) -> dict[str, str]:
             them runs that image: a Compose file used for development works as it is.
 
     Raises:
-        ReleaseFailed: a service has no image.
+        ReleaseFailed: a service has no image, or one whose name Docker would not take.
     """
     asked = {}
     for name, service in model["services"].items():
@@ -82,31 +85,30 @@ def asked_images(model: Tree, images: Mapping[str, str]) -> dict[str, str]:
                 )
             asked[name] = images[name]
         elif service.get("image"):
-            asked[name] = service["image"]
+            asked[name] = _checked(service["image"], f"services.{name}.image")
         else:
             raise ReleaseFailed(f"service {name} has no image", where=f"services.{name}")
     return asked
 
 
-def take_in_files(model: Tree, root: Path) -> Tree:
-    """Return ``model`` with the text of its ``configs.<name>.file`` in their place.
-
-    Args:
-        model: Compose's model; left as it is.
-        root: the project's folder; only files in it are taken in.
-
-    Raises:
-        InputError: a file lies outside, cannot be read, or is not text.
-    """
-    taken: Tree = json.loads(json.dumps(model))
-    for name, config in (taken.get("configs") or {}).items():
-        if path := config.pop("file", None):
-            where = f"configs.{name}.file"
-            config["content"] = _text_of(root / path, root, where).replace("$", "$$")
-    return taken
+def _checked(image: str, where: str) -> str:
+    if not is_reference(image) and not is_digest(image):
+        raise ReleaseFailed(
+            f"{image!r} is no image's name",
+            where=where,
+            hint="a tag has letters, digits, '_', '.' and '-'; a digest is sha256: and 64 digits",
+        )
+    return image
 
 
-def seal(model: Tree, *, pins: Mapping[str, Pin], project: str, env: str) -> str:
+def seal(
+    model: Tree,
+    *,
+    pins: Mapping[str, Pin],
+    project: str,
+    env: str,
+    fingerprints: Mapping[str, str] = {},
+) -> str:
     """Close ``model`` and write it as the release's compose.yaml.
 
     Args:
@@ -114,6 +116,7 @@ def seal(model: Tree, *, pins: Mapping[str, Pin], project: str, env: str) -> str
         pins: the pinned image of each service.
         project: the project's name.
         env: the environment's name.
+        fingerprints: of its secrets, by their names.
 
     Returns:
         YAML in which every string is quoted.
@@ -123,6 +126,8 @@ def seal(model: Tree, *, pins: Mapping[str, Pin], project: str, env: str) -> str
     """
     sealed: Tree = json.loads(json.dumps(model))
     refuse_forbidden(sealed)
+    refuse_read_only(sealed)
+    refuse_unstartable(sealed)
     for secret in (sealed.get("secrets") or {}).values():
         if "environment" in secret:
             secret["environment"] = SECRET_PREFIX + secret["environment"]
@@ -130,28 +135,13 @@ def seal(model: Tree, *, pins: Mapping[str, Pin], project: str, env: str) -> str
         for key in _NOT_SEALED:
             service.pop(key, None)
         service["image"] = pins[name].pinned
+        _write_modes(service)
         _label(service, _labels(sealed, service, project, env))
+        if secrets := fingerprint_of(used_by(model, model["services"][name]), fingerprints):
+            _label(service, {LABEL_SECRETS: secrets})
     text = _HEADER + to_yaml(sealed)
-    _prove(text, sealed)
+    _prove(text, sealed, {SOURCE, *(SECRET_PREFIX + name for name in secret_names(model))})
     return text
-
-
-def to_yaml(document: Tree) -> str:
-    """Write a document as YAML: strings double-quoted, so that no reader takes one for another
-    type; keys plain where nothing could be taken for anything else."""
-    return yaml.dump(document, Dumper=_Emitter, sort_keys=True, width=2**31, allow_unicode=False)
-
-
-def parse(data: bytes) -> Tree:
-    """Read a sealed document."""
-    document: Tree = yaml.load(data, Loader=_LOADER)  # noqa: S506  # a safe one, in C where it is
-    return document
-
-
-def secret_names(model: Tree) -> tuple[str, ...]:
-    """Return the names of the secrets that a model, not sealed yet, needs values for."""
-    secrets = (model.get("secrets") or {}).values()
-    return tuple(sorted({item["environment"] for item in secrets if item.get("environment")}))
 
 
 def replicas(document: Tree) -> dict[str, int]:
@@ -175,63 +165,40 @@ def published_ports(document: Tree) -> list[tuple[str, Port]]:
     ]
 
 
-class _Emitter(yaml.SafeDumper):
-    def ignore_aliases(self, _data: Any) -> bool:
-        return True
-
-
-def _represent_string(dumper: _Emitter, text: str) -> yaml.Node:
-    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style='"')
-
-
-def _represent_mapping(dumper: _Emitter, mapping: Tree) -> yaml.Node:
-    node = dumper.represent_mapping("tag:yaml.org,2002:map", mapping)
-    for key, _ in node.value:
-        if _PLAIN_KEY.fullmatch(key.value) and key.value.lower() not in _AMBIGUOUS:
-            key.style = None
-    return node
-
-
-_Emitter.add_representer(str, _represent_string)
-_Emitter.add_representer(dict, _represent_mapping)
-
-
-def _text_of(path: Path, root: Path, where: str) -> str:
-    if not path.resolve().is_relative_to(root.resolve()):
-        raise InputError(
-            f"{path} lies outside the project", where=where, hint="copy it into the project"
-        )
-    try:
-        text = path.read_bytes().decode("utf-8")
-    except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror}", where=where) from error
-    except UnicodeDecodeError as error:
-        raise InputError(
-            f"{path} is not a text file", where=where, hint="put binary files into an image"
-        ) from error
-    if "\0" in text:
-        raise InputError(f"{path} holds a NUL, which no config can", where=where)
-    return text
+def _write_modes(service: Tree) -> None:
+    """Write files' modes as numbers, which all versions of Compose read alike: of ``"0440"``, some
+    make 0670."""
+    for item in (*(service.get("configs") or []), *(service.get("secrets") or [])):
+        if isinstance(item.get("mode"), str):
+            item["mode"] = int(item["mode"], 8)
 
 
 def _labels(document: Tree, service: Tree, project: str, env: str) -> dict[str, str]:
     labels = {_LABEL_PROJECT: project, _LABEL_ENV: env}
-    used = {
-        item["source"]: (document.get("configs") or {}).get(item["source"], {}).get("content")
-        for item in service.get("configs") or []
-    }
-    if used:
-        text = json.dumps(used, sort_keys=True)
-        labels[_LABEL_FILES] = digest.of_bytes(text.encode())
+    if used := dict(_used(document, service)):
+        labels[LABEL_FILES] = digest.of_bytes(json.dumps(used, sort_keys=True).encode())
     return labels
+
+
+def _used(document: Tree, service: Tree) -> Iterator[tuple[str, str]]:
+    """Yield what a service uses besides what stands in it, each with a text that changes with it:
+    Compose does not recreate a container for a config that changed, but does for a label."""
+    configs = document.get("configs") or {}
+    for item in service.get("configs") or []:
+        name = item["source"]
+        yield f"config {name}", digest.of_bytes(configs[name].get("content", "").encode())
+    for mount in service.get("volumes") or []:
+        source = str(mount.get("source") or "")
+        if mount.get("type") == "bind" and source.startswith(f"./{FOLDER}/"):
+            yield f"mount {mount['target']}", source
 
 
 def _label(service: Tree, labels: Mapping[str, str]) -> None:
     service["labels"] = {**(service.get("labels") or {}), **labels}
 
 
-def _prove(text: str, sealed: Tree) -> None:
+def _prove(text: str, sealed: Tree, may_be_open: Set[str]) -> None:
     if parse(text.encode()) != sealed:
         raise ReleaseFailed("the sealed document does not read back as what was sealed")
-    for reference in references(text, where="compose.yaml"):
-        raise ReleaseFailed(f"${{{reference.name}}} is still open", where="the sealed document")
+    for name in set(open_names(sealed)) - may_be_open:
+        raise ReleaseFailed(f"${{{name}}} is still open", where="the sealed document")

@@ -4,17 +4,28 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 from stagekit import process
+from stagekit.cancel import Cancel
 from stagekit.events import Emit, Warned
 from stagekit.inputs.names import NOT_SOURCE
-from stagekit.process import Cancel, Result
-from stagekit.records import Source
+from stagekit.process import Result
+from stagekit.records import Part, Source
 
 _LIMIT = 20.0
+_EXCLUDED = tuple(f":(exclude){name}" for name in NOT_SOURCE)
 _CHANGED_LIMIT = 100
+
+
+class Commit(Part, frozen=True):
+    """A commit: its short hash, the first line of its message, and who wrote it."""
+
+    short: str
+    subject: str
+    author: str = ""
 
 
 def read_source(root: Path, emit: Emit) -> Source:
@@ -43,21 +54,65 @@ def read_source(root: Path, emit: Emit) -> Source:
 
 def _changed(root: Path) -> list[str] | None:
     """Return the files with uncommitted changes, None where git cannot tell."""
-    excluded = [f":(exclude){name}" for name in NOT_SOURCE]
     options = ("--porcelain", "-z", "--no-renames", "--untracked-files=normal")
-    found = _git(root, "status", *options, "--", ".", *excluded)
+    found = _git(root, "status", *options, "--", ".", *_EXCLUDED)
     if not found or not found.ok:
         return None
     return [entry[3:] for entry in found.stdout.split("\0") if entry]
 
 
 def commits_between(root: Path, old: str | None, new: str | None) -> tuple[str, ...]:
-    """Return ``<short commit> <subject>`` of what came after ``old`` up to ``new``, newest first;
-    empty where git cannot tell."""
+    """Return ``<short commit> <subject>`` of what `log_between` does."""
+    return tuple(f"{commit.short} {commit.subject}" for commit in log_between(root, old, new))
+
+
+def log_between(root: Path, old: str | None, new: str | None) -> tuple[Commit, ...]:
+    """Return what came after ``old`` up to ``new``, newest first, a hundred at most; empty where
+    git cannot tell."""
     if not old or not new or old == new:
         return ()
-    log = _said(root, "log", "--no-decorate", "--format=%h %s", "--max-count=100", f"{old}..{new}")
-    return tuple((log or "").splitlines())
+    form = "--format=%h%x00%an%x00%s"
+    log = _said(root, "log", "--no-decorate", form, "--max-count=100", f"{old}..{new}", "--")
+    if not log:
+        return ()
+    lines = (line.split("\0", 2) for line in log.split("\n"))
+    return tuple(
+        Commit(short=short, author=author, subject=subject) for short, author, subject in lines
+    )
+
+
+def same_source(root: Path, one: str | None, other: str | None) -> bool:
+    """Tell whether two commits have the same files, but for what is no source; no where git cannot
+    tell."""
+    if not one or not other:
+        return False
+    if one == other:
+        return True
+    found = _git(root, "diff", "--quiet", "--no-ext-diff", one, other, "--", ".", *_EXCLUDED)
+    return found is not None and found.ok
+
+
+def tracked(root: Path) -> frozenset[str] | None:
+    """Return the files that git knows, by their paths below ``root``; None where it cannot tell."""
+    found = _git(root, "ls-files", "-z")
+    if not found or not found.ok:
+        return None
+    return frozenset(path for path in found.stdout.split("\0") if path)
+
+
+def is_pushed(root: Path, commit: str) -> bool:
+    """Tell whether a branch of a remote has a commit, as far as this clone has heard."""
+    return bool(_said(root, "branch", "--remotes", "--contains", commit, "--format=%(refname)"))
+
+
+def uncommitted(root: Path, paths: Sequence[Path]) -> tuple[str, ...]:
+    """Return which files at or below ``paths`` are not as they are committed; none where there is
+    no git to tell."""
+    options = ("--porcelain", "-z", "--no-renames", "--untracked-files=all")
+    found = _git(root, "status", *options, "--", *map(str, paths))
+    if not found or not found.ok:
+        return ()
+    return tuple(entry[3:] for entry in found.stdout.split("\0") if entry)
 
 
 def without_credentials(url: str) -> str:

@@ -7,8 +7,10 @@ which Compose fills in. Jinja and Compose see the same variables:
     the images of the build       {{ images.web }}                ${IMAGE_WEB}
     which environment this is     {{ stagekit.env }}              ${STAGEKIT_ENV}
     which project                 {{ stagekit.project }}          ${STAGEKIT_PROJECT}
+    the environment's secrets     {{ secrets.API_KEY }}           ${SECRET_API_KEY}
 
-In Jinja, write ``{{ value | yaml }}``: it quotes the value, so that it arrives as it was.
+In Jinja, write ``{{ value | yaml }}``: it quotes the value, so that it arrives as it was;
+``{{ table | env }}`` writes a whole table as a service's ``environment``.
 """
 
 from __future__ import annotations
@@ -20,22 +22,30 @@ from typing import Any
 
 from stagekit.errors import InputError
 from stagekit.inputs.images import variable_of
-from stagekit.inputs.interpolation import references
+from stagekit.inputs.interpolation import START, references
+from stagekit.inputs.jinja import NO_ADDITIONS, SUFFIX, Additions, Templates
 from stagekit.inputs.merge import Tree
 from stagekit.inputs.names import upper
-from stagekit.inputs.quoting import as_yaml, dollar, finalize, guarded, plain_text, quote
+from stagekit.inputs.near import near
+from stagekit.inputs.placeholders import (
+    NO_SECRETS,
+    TEMPLATE_PREFIX,
+    Placeholders,
+    missing_hint,
+)
+from stagekit.inputs.quoting import guarded, plain_text
 
-_RESERVED = ("images", "stagekit")
-_RESERVED_PREFIXES = ("IMAGE_", "STAGEKIT_", "COMPOSE_", "DOCKER_")
-
-_SYNTAX_HINT = "what is not meant for Jinja goes between {% raw %} and {% endraw %}"
+_RESERVED = ("images", "secrets", "stagekit")
+_RESERVED_PREFIXES = ("IMAGE_", TEMPLATE_PREFIX, "STAGEKIT_", "COMPOSE_", "DOCKER_")
 
 
 @dataclass(frozen=True)
 class Rendered:
-    """A Compose document, and the flat variables that Compose may fill in."""
+    """A Compose document, the template that it was made from, and the flat variables that Compose
+    may fill in."""
 
     text: str
+    source: str
     where: str
     variables: Mapping[str, str]
 
@@ -48,16 +58,21 @@ def render(
     images: Mapping[str, str],
     env: str,
     project: str,
+    secrets: Placeholders = NO_SECRETS,
+    additions: Additions = NO_ADDITIONS,
 ) -> Rendered:
     """Render ``template`` and check that every variable it asks for has a value.
 
     Args:
-        template: the Compose file, ``.j2`` for Jinja. Includes are looked up in its folder.
+        template: the Compose file, ``.j2`` for Jinja. Includes are looked up in its folder, then
+            in the repository.
         root: the project's folder, for the paths in errors.
         variables: the environment's merged variables.
         images: the build's pinned references by image name.
         env: the environment's name.
         project: the project's name.
+        secrets: stand for the values, which no template gets to see.
+        additions: what plugins give templates to use.
 
     Raises:
         InputError: the template is missing, wrong, or asks for what has no value: file and line.
@@ -65,17 +80,26 @@ def render(
     where = str(template.relative_to(root)) if template.is_relative_to(root) else str(template)
     seen = _everything(variables, images, env, project)
     source = _read(template, where)
-    text = _jinja(template, source, guarded(seen), where) if template.suffix == ".j2" else source
+    text = source
+    if template.suffix == SUFFIX:
+        known = {**guarded(seen), "secrets": secrets.asked}
+        text = Templates(root, template.parent, additions).render(template, known, env=env)
     flat = {name: plain_text(value) for name, value in _flat(seen).items()}
+    flat |= secrets.variables(text)
     _check_references(text, source, flat, where)
-    return Rendered(text=text, where=where, variables=flat)
+    return Rendered(text=text, source=source, where=where, variables=flat)
+
+
+def is_reserved(name: str) -> bool:
+    """Tell whether stagekit, Compose or Docker give a variable's name a meaning of their own."""
+    return name in _RESERVED or name.startswith(_RESERVED_PREFIXES)
 
 
 def _everything(
     variables: Tree, images: Mapping[str, str], env: str, project: str
 ) -> dict[str, Any]:
     for name in variables:
-        if name in _RESERVED or name.startswith(_RESERVED_PREFIXES):
+        if is_reserved(name):
             raise InputError(
                 f"the name {name!r} is taken: stagekit, Compose or Docker give it a meaning",
                 where=f"environments/{env} [vars]",
@@ -102,78 +126,6 @@ def _read(template: Path, where: str) -> str:
         raise InputError(f"cannot read: {error}", where=where) from error
 
 
-def _jinja(template: Path, source: str, variables: Tree, where: str) -> str:
-    import jinja2
-    from jinja2.sandbox import ImmutableSandboxedEnvironment
-
-    class Environment(ImmutableSandboxedEnvironment):
-        def getattr(self, obj: Any, attribute: str) -> Any:
-            """Find a variable before a method of the same name: ``web.items``."""
-            if isinstance(obj, dict) and attribute in obj:
-                return obj[attribute]
-            return super().getattr(obj, attribute)
-
-    environment = Environment(
-        loader=_ConfinedLoader(template.parent),
-        undefined=jinja2.StrictUndefined,
-        keep_trailing_newline=True,
-        finalize=finalize,
-        autoescape=False,
-    )
-    environment.filters.update(yaml=as_yaml, quote=quote, dollar=dollar)
-    folder = where.removesuffix(template.name)
-    try:
-        return environment.get_template(template.name).render(variables)
-    except jinja2.TemplateSyntaxError as error:
-        at = f"{folder}{error.name or template.name}:{error.lineno}"
-        raise InputError(error.message or "wrong syntax", where=at, hint=_SYNTAX_HINT) from error
-    except jinja2.TemplateNotFound as error:
-        raise InputError(f"no template {error.name!r} in {folder}", where=where) from error
-    except Exception as error:  # whatever an expression of the template raises is the template's
-        line = _line_in_template(error, template.name, template.parent)
-        config = f"environments/{variables['stagekit']['env']}/config.toml"
-        undefined = isinstance(error, jinja2.UndefinedError)
-        raise InputError(
-            str(error) or type(error).__name__,
-            where=f"{folder}{line}",
-            hint=f"set it in {config} [vars]" if undefined else None,
-            output=_line_shown(source, line, template.name),
-        ) from error
-
-
-def _line_in_template(error: Exception, default: str, folder: Path) -> str:
-    """Jinja compiles with the template's own names and line numbers: the innermost one counts."""
-    found, traceback = default, error.__traceback__
-    while traceback:
-        code = traceback.tb_frame.f_code
-        if "template" in code.co_name or code.co_name.startswith(("macro", "block ")):
-            path = Path(code.co_filename)
-            name = path.relative_to(folder) if path.is_relative_to(folder) else path.name
-            found = f"{name}:{traceback.tb_lineno}"
-        traceback = traceback.tb_next
-    return found
-
-
-def _line_shown(source: str, line: str, name: str) -> tuple[str, ...]:
-    file, _, number = line.partition(":")
-    lines = source.splitlines()
-    known = file == name and number.isdigit() and int(number) <= len(lines)
-    return (lines[int(number) - 1].strip(),) if known else ()
-
-
-def _ConfinedLoader(folder: Path) -> Any:  # noqa: N802  # a class, made once jinja2 is needed
-    import jinja2
-
-    class Loader(jinja2.FileSystemLoader):
-        def get_source(self, environment: Any, template: str) -> Any:
-            source, path, fresh = super().get_source(environment, template)
-            if not Path(path).resolve().is_relative_to(folder.resolve()):
-                raise jinja2.TemplateNotFound(template)  # a link that leads out of the folder
-            return source, path, fresh
-
-    return Loader(folder)
-
-
 def _check_references(text: str, source: str, values: Mapping[str, str], where: str) -> None:
     for reference in references(text, where=where):
         if reference.lacks_value(values):
@@ -182,20 +134,26 @@ def _check_references(text: str, source: str, values: Mapping[str, str], where: 
                 f"${{{reference.name}}} has no value",
                 where=f"{where}:{line}" if line else where,
                 hint=_missing_hint(reference.name, values),
+                output=(source.splitlines()[line - 1].strip(),) if line else (),
             )
 
 
 def _missing_hint(name: str, values: Mapping[str, str]) -> str:
+    if name.startswith(TEMPLATE_PREFIX):
+        return missing_hint(name, values)
     if name.startswith("IMAGE_"):
         images = [known for known in values if known.startswith("IMAGE_")]
         return f"the build's images are: {', '.join(images)}"
     config = f"environments/{values['STAGEKIT_ENV']}/config.toml"
-    return f"set {name} in {config} [vars], or write ${{{name}:-default}}"
+    hint = f"set {name} in {config} [vars], or write ${{{name}:-default}}"
+    meant = near(name, list(values))
+    return f"did you mean {meant}? Else {hint}" if meant else hint
 
 
 def _line_of(source: str, name: str) -> int | None:
     """Find a reference in the template: rendering has moved the document's lines."""
     for number, line in enumerate(source.splitlines(), 1):
-        if f"${{{name}" in line or f"${name}" in line:
+        found = () if line.lstrip().startswith("#") else START.finditer(line)
+        if any(name in (item["plain"], item["braced"]) for item in found):
             return number
     return None

@@ -1,0 +1,18 @@
+"""Whether a path stays in a folder, links followed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+def resolved(path: Path) -> Path:
+    """Return where a path leads; one whose links lead to themselves stays as it is."""
+    try:
+        return path.resolve()
+    except RuntimeError:
+        return path
+
+
+def within(root: Path, path: Path) -> bool:
+    """Tell whether a path, which need not exist, leads to ``root`` or to something in it."""
+    return resolved(path).is_relative_to(root.resolve())
