@@ -4,55 +4,28 @@ from __future__ import annotations
 
 import os
 import selectors
-import signal
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
-from threading import Event
 from time import monotonic
 from typing import IO
 
-from stagekit.errors import Cancelled, EngineError, LimitExceeded
+from msgspec import Struct
+
+from stagekit.cancel import Cancel
+from stagekit.child import GRACE, kill_group, start
+from stagekit.errors import LimitExceeded
 
 OUTPUT_LIMIT = 256 * 2**20
 """Bytes kept of one stream; a program that prints more is stopped."""
 
 _POLL = 0.1
-_GRACE = 5.0
 _DRAIN = 2.0
+_TELLING = 4
 
 
-class Cancel:
-    """The one token by which a person or a signal stops what is under way.
-
-    Stages look at it between steps, `run` while a program works.
-
-    Args:
-        above: a token that stops this one as well.
-    """
-
-    def __init__(self, above: Cancel | None = None) -> None:
-        self._event = Event()
-        self._above = above
-
-    def request(self) -> None:
-        """Ask for a stop at the next safe place."""
-        self._event.set()
-
-    @property
-    def requested(self) -> bool:
-        return self._event.is_set() or (self._above is not None and self._above.requested)
-
-    def check(self) -> None:
-        """Raise `Cancelled` if a stop was asked for."""
-        if self.requested:
-            raise Cancelled("stopped on request", hint="what was finished before stays recorded")
-
-
-@dataclass(frozen=True)
-class Result:
+class Result(Struct, frozen=True):
     """How a program ended: its exit code (negative for a signal) and what it printed."""
 
     code: int
@@ -102,27 +75,13 @@ def run(
         LimitExceeded: it ran over ``limit`` seconds or printed more than OUTPUT_LIMIT.
         Cancelled: ``cancel`` was requested.
     """
-    try:
-        child = subprocess.Popen(
-            list(argv),
-            env=dict(env),
-            cwd=cwd,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            start_new_session=True,
-        )
-    except OSError as error:
-        raise EngineError(
-            f"cannot start {argv[0]}: {(error.strerror or str(error)).lower()}",
-            hint="inv doctor shows what was found where",
-        ) from error
+    child = start(argv, env=env, cwd=cwd)
     try:
         if memory is not None:
             _limit_memory(child.pid, memory)
-        exchange = _Exchange(child, stdin, on_line, mask)
+        exchange = _Exchange(child, Path(argv[0]).name, stdin, on_line, mask)
         exchange.until_closed(deadline=monotonic() + limit, limit=limit, cancel=cancel)
-        code = child.wait(timeout=_GRACE)
+        code = child.wait(timeout=GRACE)
     finally:
         kill_group(child)
         for stream in (child.stdin, child.stdout, child.stderr):
@@ -132,23 +91,16 @@ def run(
     return Result(code=code, stdout=exchange.text("stdout"), stderr=exchange.text("stderr"))
 
 
-def kill_group(child: subprocess.Popen[bytes]) -> None:
-    """Stop a child and everything it started: TERM, then KILL after a moment of grace."""
-    if child.poll() is not None:
-        with suppress(ProcessLookupError, PermissionError):
-            os.killpg(child.pid, signal.SIGKILL)
-        return
-    for name in (signal.SIGTERM, signal.SIGKILL):  # KILL also where TERM ended the child alone
-        with suppress(ProcessLookupError, PermissionError):
-            os.killpg(child.pid, name)
-        with suppress(subprocess.TimeoutExpired):
-            child.wait(timeout=_GRACE)
-
-
 def hide(text: str, mask: Sequence[str]) -> str:
     """Replace each secret value in ``text`` by ``***``, and each line of one that has several:
-    programs' output is passed on by the line. The longest goes first."""
-    parts = {part for secret in mask for part in (secret, *secret.splitlines()) if part.strip()}
+    programs' output is passed on by the line. The longest goes first.
+
+    A line as short as a brace of JSON is left: it tells nothing, and is everywhere.
+    """
+    parts = {part for secret in mask for part in (secret, secret.strip()) if part.strip()}
+    for secret in mask:
+        lines = [line.strip() for line in secret.strip().splitlines()]
+        parts |= {line for line in lines if len(line) >= _TELLING}
     for secret in sorted(parts, key=len, reverse=True):
         text = text.replace(secret, "***")
     return text
@@ -168,11 +120,13 @@ class _Exchange:
     def __init__(
         self,
         child: subprocess.Popen[bytes],
+        name: str,
         stdin: bytes,
         on_line: Callable[[str], None] | None,
         mask: Sequence[str],
     ) -> None:
         self._child = child
+        self._name = name
         self._pending = memoryview(stdin)
         self._on_line = on_line
         self._mask = mask
@@ -194,12 +148,10 @@ class _Exchange:
                         f"{self._name} did not end within {limit:g} s and was stopped",
                         output=tuple(self.text("stderr").splitlines()[-20:]),
                     )
-                self._exchange_once(selector)
-
-    @property
-    def _name(self) -> str:
-        arguments = self._child.args
-        return Path(str(arguments[0] if isinstance(arguments, list) else arguments)).name
+                if selector.get_map():
+                    self._exchange_once(selector)
+                else:  # an empty selector would sleep through the child's end
+                    self._await_end()
 
     def text(self, stream: str) -> str:
         return hide(self._output[stream].decode("utf-8", "replace"), self._mask)
@@ -225,6 +177,10 @@ class _Exchange:
                 selector.unregister(stream)
                 with suppress(OSError):
                     _close(stream)
+
+    def _await_end(self) -> None:
+        with suppress(subprocess.TimeoutExpired):
+            self._child.wait(timeout=_POLL)
 
     def _feed(self, descriptor: int) -> bool:
         try:

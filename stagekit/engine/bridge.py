@@ -8,9 +8,9 @@ from __future__ import annotations
 import socket
 
 from stagekit import process
+from stagekit.cancel import Cancel
 from stagekit.engine.programs import find_system_program
 from stagekit.errors import EngineError
-from stagekit.process import Cancel
 
 _LIMIT = 10.0
 
@@ -32,6 +32,15 @@ def add(name: str, address: str) -> None:
         raise
 
 
+def addresses() -> dict[str, list[str]]:
+    """Return the IPv4 addresses of this machine by interface."""
+    found: dict[str, list[str]] = {}
+    for line in _ip("-4", "-o", "address", "show").splitlines():
+        _, name, _, address = line.split()[:4]
+        found.setdefault(name, []).append(address)
+    return found
+
+
 def remove(name: str) -> None:
     """Remove bridge ``name`` if it is there."""
     if _exists(name):
@@ -43,7 +52,7 @@ def _exists(name: str) -> bool:
     return any(name == known for _, known in socket.if_nameindex())
 
 
-def _ip(*arguments: str) -> None:
+def _ip(*arguments: str) -> str:
     program = find_system_program("ip")
     if program is None:
         raise EngineError(
@@ -55,3 +64,4 @@ def _ip(*arguments: str) -> None:
             f"ip {' '.join(arguments)}: {' '.join(result.tail(1)) or result.code}",
             hint="an engine of its own needs root and the network's capabilities",
         )
+    return result.stdout

@@ -8,11 +8,11 @@ from functools import cached_property
 from pathlib import Path
 
 from stagekit import process
+from stagekit.cancel import Cancel
 from stagekit.engine import commands, context
 from stagekit.errors import BuildFailed, EngineError
 from stagekit.events import Emit, Output, Progress
 from stagekit.images import ImageSpec
-from stagekit.process import Cancel
 from stagekit.protocols import Engine
 
 _BUILD_LIMIT = 3 * 3600.0

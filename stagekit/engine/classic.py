@@ -6,12 +6,12 @@ import re
 from functools import cached_property
 from typing import Any
 
+from stagekit.cancel import Cancel
 from stagekit.engine import context
 from stagekit.engine.docker import DockerEngine
 from stagekit.errors import BuildFailed, EngineRefused
 from stagekit.events import Emit, Output, Progress
 from stagekit.images import ImageSpec
-from stagekit.process import Cancel
 
 _STEP = re.compile(r"Step \d+/\d+ : .+")
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")

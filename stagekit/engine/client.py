@@ -6,10 +6,10 @@ engine was asked for what.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from functools import cached_property
-from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote
 
@@ -23,6 +23,8 @@ from stagekit.engine.refusals import (
     timed_out,
 )
 from stagekit.errors import EngineError, EngineRefused, LimitExceeded, RegistryError, StagekitError
+
+_OK, _CREATED, _NO_CONTENT, _NOT_FOUND = 200, 201, 204, 404
 
 _ANSWER_LIMIT = 60
 """Seconds an engine may take to answer."""
@@ -52,7 +54,7 @@ class Client:
         with self.asking("answer"):
             if self.endpoint.socket:
                 status, _ = ask(self.endpoint.socket, "/_ping", limit=_PROBE_LIMIT)
-                if status != HTTPStatus.OK:
+                if status != _OK:
                     raise EngineRefused(f"cannot answer: status {status}", where=self.endpoint.url)
                 return
             client = self._connect(_PROBE_LIMIT)
@@ -64,17 +66,52 @@ class Client:
         with self.asking(f"look for image {reference}"):
             if self.endpoint.socket:
                 question = f"/images/{quote(reference, safe='/:@')}/json"
-                status, found = ask(self.endpoint.socket, question, limit=_ANSWER_LIMIT)
-                if status == HTTPStatus.NOT_FOUND:
-                    return None
-                if status != HTTPStatus.OK or not isinstance(found, dict):
-                    said = found.get("message") if isinstance(found, dict) else f"status {status}"
-                    raise EngineRefused(
-                        f"cannot look for image {reference}: {first_line(said)}",
-                        where=self.endpoint.url,
-                    )
+                found: dict[str, Any] | None = self.glance(f"look for image {reference}", question)
                 return found
             return self._inspected(reference)
+
+    def described(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Return what the engine says of itself: ``/info`` and ``/version``."""
+        what = "say what it is"
+        with self.asking(what):
+            if self.endpoint.socket:
+                info, version = (self.glance(what, at) for at in ("/info", "/version"))
+                return info or {}, version or {}
+            return self.docker.info(), self.docker.version()
+
+    def create_volume(self, name: str, labels: Mapping[str, str]) -> dict[str, Any]:
+        """Create a volume, or return the one of that name as it is."""
+        what = f"create volume {name}"
+        with self.asking(what):
+            if self.endpoint.socket:
+                said = {"Name": name, "Labels": dict(labels)}
+                answer = self.glance(what, "/volumes/create", method="POST", said=said)
+                return answer or {}
+            created: dict[str, Any] = self.api.create_volume(name, labels=dict(labels))
+            return created
+
+    def volumes(self, label: str) -> list[dict[str, Any]]:
+        """Return the volumes that have a label, ``key=value``."""
+        what = "list its volumes"
+        with self.asking(what):
+            filters = {"label": [label]}
+            if self.endpoint.socket:
+                found = self.glance(what, f"/volumes?filters={quote(json.dumps(filters))}")
+            else:
+                found = self.api.volumes(filters=filters)
+            return (found or {}).get("Volumes") or []
+
+    def remove_volume(self, name: str) -> None:
+        """Remove a volume, if it is there."""
+        what = f"remove volume {name}"
+        with self.asking(what):
+            if self.endpoint.socket:
+                self.glance(what, f"/volumes/{quote(name)}", method="DELETE")
+                return
+            from docker.errors import NotFound
+
+            with suppress(NotFound):
+                self.api.remove_volume(name)
 
     @contextmanager
     def asking(self, what: str, *, failure: type[EngineError] = EngineRefused) -> Iterator[None]:
@@ -88,6 +125,31 @@ class Client:
             if meant is None:
                 raise
             raise meant from error
+
+    def glance(self, what: str, question: str, *, method: str = "GET", said: Any = None) -> Any:
+        """Ask at the engine's socket, without the SDK, which takes long to import.
+
+        Args:
+            what: what it is asked to do, for errors.
+            question: path of its API, percent-encoded.
+            method: HTTP's.
+            said: goes along as JSON.
+
+        Returns:
+            The answer; None for what the engine does not have, or has nothing to say of.
+
+        Raises:
+            EngineRefused: in the engine's own words.
+        """
+        assert self.endpoint.socket
+        socket, limit = self.endpoint.socket, _ANSWER_LIMIT
+        status, found = ask(socket, question, limit=limit, method=method, said=said)
+        if status in (_NOT_FOUND, _NO_CONTENT):
+            return None
+        if status not in (_OK, _CREATED) or not isinstance(found, dict | list):
+            message = found.get("message") if isinstance(found, dict) else f"status {status}"
+            raise EngineRefused(f"cannot {what}: {first_line(message)}", where=self.endpoint.url)
+        return found
 
     def _inspected(self, reference: str) -> dict[str, Any] | None:
         from docker.errors import ImageNotFound, NotFound

@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from typing import Any
 
+from stagekit.cancel import Cancel
 from stagekit.containers import CheckedBuild
 from stagekit.engine.client import Client
+from stagekit.engine.container import COMPOSE_ONE_OFF, COMPOSE_PROJECT
 from stagekit.engine.streams import watched
 from stagekit.errors import EngineError
-from stagekit.process import Cancel
 
 _PROJECT, _BUILD = "stagekit.project", "stagekit.check"
 
@@ -55,6 +56,26 @@ def remove_left(client: Client, project: str, *, but: Sequence[str]) -> None:
         for found in client.api.containers(all=True, filters=wanted):
             if found["Labels"][_BUILD] not in but:
                 client.api.remove_container(found["Id"], force=True, v=True)
+
+
+def remove_once(client: Client, project: str, label: str, left: Callable[[str], bool]) -> None:
+    """Do what `stagekit.protocols.Engine.remove_once` says."""
+    with client.asking("remove one-off containers"):
+        wanted = {"label": [f"{COMPOSE_PROJECT}={project}", f"{COMPOSE_ONE_OFF}=True", label]}
+        for found in client.api.containers(all=True, filters=wanted):
+            if left(found["Labels"][label]):
+                client.api.remove_container(found["Id"], force=True, v=True)
+
+
+def execute(
+    client: Client, container: str, argv: Sequence[str], *, limit: float
+) -> tuple[int, bytes]:
+    """Do what `stagekit.protocols.Engine.execute` says."""
+    with client.asking("run a command in a container"):
+        made = client.api.exec_create(container, list(argv))["Id"]
+        output = lambda: [client.api.exec_start(made)]  # noqa: E731
+        [said] = watched(output, silence=limit, limit=limit, cancel=Cancel())
+        return int(client.api.exec_inspect(made)["ExitCode"] or 0), said
 
 
 def _lines(chunks: Iterator[bytes]) -> Iterator[str]:

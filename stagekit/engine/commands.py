@@ -2,25 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from pathlib import Path
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path, PurePath
 
 from stagekit.images import BuildSecret, ImageSpec
 
 Argv = tuple[str, ...]
+
+_STDIN = PurePath("-")
 
 
 def compose_version(program: Path) -> Argv:
     return (str(program), "version", "--short")
 
 
-def compose_config(program: Path, *, name: str, folder: Path) -> Argv:
-    """Normalise the document on stdin. Its paths stay as they are, relative to ``folder``: this
-    machine's own must not get in."""
+def compose_config(
+    program: Path,
+    *,
+    name: str,
+    folder: Path,
+    files: Sequence[Path] = (Path("-"),),
+    profiles: Sequence[str] = (),
+) -> Argv:
+    """Normalise ``files``, each merged over the one before it; ``-`` is stdin. Their paths stay as
+    they are, relative to ``folder``: this machine's own must not get in."""
     return (
         *_compose(program, name=name, folder=folder),
-        "--file",
-        "-",
+        *_each("--file", map(str, files)),
+        *_each("--profile", profiles),
         "config",
         "--no-path-resolution",
         "--format",
@@ -28,22 +37,119 @@ def compose_config(program: Path, *, name: str, folder: Path) -> Argv:
     )
 
 
-def compose_up(program: Path, *, name: str, folder: Path, timeout: int) -> Argv:
-    """Bring up the document on stdin: exactly that, nothing pulled, nothing built."""
+def compose_up(
+    program: Path, *, name: str, folder: PurePath, scale: Mapping[str, int] | None = None
+) -> Argv:
+    """Bring up the document on stdin: exactly that, nothing pulled, nothing built. It is not
+    waited for health: whoever calls looks at the containers anyway."""
     return (
         *_compose(program, name=name, folder=folder),
         "--file",
         "-",
         "up",
         "--detach",
-        "--wait",
-        "--wait-timeout",
-        str(timeout),
         "--remove-orphans",
         "--pull",
         "never",
         "--no-build",
+        *_each("--scale", (f"{key}={value}" for key, value in sorted((scale or {}).items()))),
     )
+
+
+def compose_definitions(program: Path, *, name: str, folder: PurePath) -> Argv:
+    """Print the digest of each service's definition in the document on stdin."""
+    return (
+        *_compose(program, name=name, folder=folder),
+        *("--file", "-", "config", "--hash", "*"),
+    )
+
+
+def compose_run(
+    program: Path,
+    *,
+    name: str,
+    folder: PurePath,
+    service: str,
+    command: Sequence[str],
+    dependencies: bool,
+    label: str,
+    document: PurePath = _STDIN,
+    terminal: bool = False,
+    user: str = "",
+    workdir: str = "",
+) -> Argv:
+    """Run a command in a container of its own, of a service of ``document``."""
+    return (
+        *_compose(program, name=name, folder=folder),
+        "--file",
+        str(document),
+        "run",
+        "--rm",
+        *(() if terminal else ("--no-TTY",)),
+        "--label",
+        label,
+        *(() if dependencies else ("--no-deps",)),
+        *(("--user", user) if user else ()),
+        *(("--workdir", workdir) if workdir else ()),
+        service,
+        *command,
+    )
+
+
+def compose_logs(
+    program: Path,
+    *,
+    name: str,
+    folder: PurePath,
+    services: Sequence[str] = (),
+    follow: bool = False,
+    tail: int | None = None,
+    since: str = "",
+    timestamps: bool = False,
+) -> Argv:
+    """Print what containers of a project printed, found by its name in the empty ``folder``."""
+    return (
+        *_compose(program, name=name, folder=folder),
+        "logs",
+        "--no-color",
+        *(("--follow",) if follow else ()),
+        *(("--tail", str(tail)) if tail is not None else ()),
+        *(("--since", since) if since else ()),
+        *(("--timestamps",) if timestamps else ()),
+        *services,
+    )
+
+
+def compose_exec(
+    program: Path,
+    *,
+    name: str,
+    folder: PurePath,
+    service: str,
+    command: Sequence[str],
+    index: int | None = None,
+    user: str = "",
+    workdir: str = "",
+    terminal: bool = False,
+) -> Argv:
+    """Run a command in a running container of a project, found by its name as above."""
+    return (
+        *_compose(program, name=name, folder=folder),
+        "exec",
+        *(() if terminal else ("--no-TTY",)),
+        *(("--index", str(index)) if index is not None else ()),
+        *(("--user", user) if user else ()),
+        *(("--workdir", workdir) if workdir else ()),
+        service,
+        *command,
+    )
+
+
+def compose_restart(
+    program: Path, *, name: str, folder: PurePath, services: Sequence[str] = ()
+) -> Argv:
+    """Restart containers of a project as they are, found by its name as above."""
+    return (*_compose(program, name=name, folder=folder), "restart", *services)
 
 
 def compose_down(program: Path, *, name: str, folder: Path) -> Argv:
@@ -110,12 +216,13 @@ def _attestations(spec: ImageSpec) -> Argv:
 
 
 def _secret(secret: BuildSecret) -> str:
-    return f"id={secret.id}," + (
-        f"env={secret.variable}" if secret.variable else f"src={secret.file}"
-    )
+    if secret.variable:
+        return f"id={secret.id},env={secret.variable}"
+    source = str(secret.file).replace('"', '""')  # fields are those of CSV (RFC 4180)
+    return f'id={secret.id},"src={source}"'
 
 
-def _compose(program: Path, *, name: str, folder: Path) -> Argv:
+def _compose(program: Path, *, name: str, folder: PurePath) -> Argv:
     return (
         str(program),
         "--ansi",

@@ -10,23 +10,46 @@ import re
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from stagekit import process
+from stagekit.cancel import Cancel
 from stagekit.engine import commands
+from stagekit.engine.documents import Document, as_files, judged, passable, refuse_unset
 from stagekit.engine.programs import find_program
-from stagekit.errors import EngineError, InputError, ReleaseFailed
-from stagekit.process import Cancel, Result
+from stagekit.errors import EngineError, InputError, LimitExceeded, ReleaseFailed, RunFailed
+from stagekit.process import Result
+from stagekit.records import Part
 
 OLDEST = (2, 26)
 """The oldest version that is accepted."""
 
-_CONFIG_LIMIT = 120.0
+_READS_MODES = (2, 40)
+_QUOTED_MODE = re.compile(r"""\bmode['"]?\s*:\s*["']0?[0-7]+["']""")
+
+_CONFIG_LIMIT = 20.0
+"""Seconds: a thousand services take one or two, on a busy machine some more."""
+
 _DOWN_LIMIT = 180.0
+_REPLACING = 120.0
 _MEMORY = 4 * 2**30
+_ANYWHERE = Path("/")
+"""Where Compose runs: all its paths are given, and the folder of whoever called may be gone."""
+
 _OWN = {"COMPOSE_DISABLE_ENV_FILE": "1", "COMPOSE_MENU": "0", "COMPOSE_EXPERIMENTAL": "0"}
-_UNSET = re.compile(r'The \\?"(\w+)\\?" variable is not set')
-_WARNING = re.compile(r'level=warning msg="((?:[^"\\]|\\.)*)"')
+_NOWHERE = {"PWD": ""}  # left out, Compose would set it to this machine's folder
+
+
+class Given(Part, frozen=True):
+    """What a sealed document leaves open, which reaches Compose by its environment alone.
+
+    Attributes:
+        secrets: values by the variable's name, masked in all that is printed.
+        variables: others, as they are.
+    """
+
+    secrets: Mapping[str, str] = {}
+    variables: Mapping[str, str] = {}
 
 
 class Compose:
@@ -39,7 +62,7 @@ class Compose:
 
     def __init__(self, program: Path, environment: Mapping[str, str]) -> None:
         self.program = program
-        self._environment = {**environment, **_OWN}
+        self.environment = {**environment, **_OWN}
 
     @cached_property
     def version(self) -> str:
@@ -50,8 +73,7 @@ class Compose:
         """
         result = self._run(commands.compose_version(self.program), limit=20.0, cancel=Cancel())
         version = result.stdout.strip().removeprefix("v")
-        numbers = re.match(r"(\d+)\.(\d+)", version)
-        if not result.ok or not numbers or tuple(map(int, numbers.groups())) < OLDEST:
+        if not result.ok or not _at_least(version, OLDEST):
             raise EngineError(
                 f"needs Docker Compose {OLDEST[0]}.{OLDEST[1]} or newer, found {version or 'none'}",
                 where=str(self.program),
@@ -61,85 +83,171 @@ class Compose:
 
     def config(
         self,
-        document: str,
+        documents: Sequence[Document],
         *,
         name: str,
         folder: Path,
         variables: Mapping[str, str],
-        where: str,
+        profiles: Sequence[str] = (),
         cancel: Cancel,
         warn: Callable[[str], None],
+        unset: Callable[[str, str], None] = refuse_unset,
     ) -> str:
-        """Have Compose validate, merge and normalise a document; return its model as JSON.
+        """Have Compose validate, merge and normalise documents; return its model as JSON.
 
         Args:
-            document: the Compose file.
+            documents: Compose files, each merged over the one before it.
             name: the Compose project's name.
-            folder: what relative paths start from.
+            folder: what relative paths start from, whichever file they stand in.
             variables: all that ``${NAME}`` may find.
-            where: the template's path, for errors.
+            profiles: those whose services count.
             cancel: stops it.
             warn: told what Compose warns of.
+            unset: told of each variable that has no value, and of the documents' paths.
 
         Raises:
-            ReleaseFailed: Compose refuses it, in its own words.
+            ReleaseFailed: Compose refuses it, in its own words, or does not come to an end.
             InputError: a file that it takes in asks for a variable without a value.
         """
-        result = self._run(
-            commands.compose_config(self.program, name=name, folder=folder),
-            limit=_CONFIG_LIMIT,
-            cancel=cancel,
-            stdin=document.encode(),
-            # No HOME, no PATH, no DOCKER_HOST: `${HOME:-/x}` must not find this machine's.
-            env={**variables, **_OWN},
-        )
-        for message in _WARNING.findall(result.stderr):
-            if unset := _UNSET.search(message):
+        where = ", ".join(document.where for document in documents)
+        for document in documents:
+            if _QUOTED_MODE.search(document.text) and not _at_least(self.version, _READS_MODES):
                 raise InputError(
-                    f"${{{unset.group(1)}}} has no value, in a file that the template takes in",
-                    where=where,
-                    hint=f"set {unset.group(1)} in environments/<env>/config.toml [vars]",
+                    f"Compose {self.version} takes a quoted mode for decimal digits",
+                    where=document.where,
+                    hint="write it without quotes: mode: 0440",
                 )
-            warn("Compose: " + message.replace(r"\"", '"'))
-        if not result.ok:
-            reason = result.tail(5) or (f"it ended with {result.code}",)
-            raise ReleaseFailed(
-                f"Compose refuses the document: {reason[-1]}",
-                where=where,
-                hint="its format: https://docs.docker.com/reference/compose-file/",
-                output=reason[:-1],
+        with as_files(documents) as (files, stdin):
+            argv = commands.compose_config(
+                self.program, name=name, folder=folder, files=files, profiles=profiles
             )
-        return result.stdout
+            try:
+                result = self._run(
+                    argv,
+                    limit=_CONFIG_LIMIT,
+                    cancel=cancel,
+                    stdin=stdin,
+                    # No HOME, no PATH, no DOCKER_HOST: `${HOME:-/x}` must not find this machine's.
+                    env={**_NOWHERE, **passable(variables, documents), **_OWN},
+                    cwd=folder,  # where Compose before 2.40 looks for an env_file
+                )
+            except LimitExceeded as error:
+                raise ReleaseFailed(
+                    f"Compose does not come to an end with it: {error.what}",
+                    where=where,
+                    hint="look for anchors, extends or includes that lead back to themselves",
+                ) from error
+        names = dict(zip(map(str, files), documents, strict=True))
+        return judged(result, where, names, warn=warn, unset=unset)
 
     def up(
         self,
         document: bytes,
         *,
         name: str,
-        folder: Path,
+        folder: PurePath,
         timeout: float,
-        secrets: Mapping[str, str],
+        scale: Mapping[str, int],
+        given: Given,
         on_line: Callable[[str], None],
         cancel: Cancel,
     ) -> Result:
-        """Bring up a sealed document and wait for health, at most ``timeout`` seconds.
+        """Bring up a sealed document.
 
-        ``folder`` is where its relative paths would start from. ``secrets`` reach Compose by its
-        environment and nothing else, masked in what it prints.
+        Args:
+            document: its bytes.
+            name: the Compose project's name.
+            folder: where its relative paths start from, on the engine's host.
+            timeout: seconds that may pass until what others depend on is healthy.
+            scale: numbers of containers other than the document's, by service.
+            given: what the document leaves open.
+            on_line: told each line that Compose prints.
+            cancel: stops it.
+
+        Raises:
+            LimitExceeded: it took longer.
         """
-        argv = commands.compose_up(
-            self.program, name=name, folder=folder, timeout=max(1, round(timeout))
-        )
-        return self._run(
-            argv,
+        return self._with(
+            document,
+            commands.compose_up(self.program, name=name, folder=folder, scale=scale),
             # Stopping what is replaced may take its own grace on top.
-            limit=timeout + 120.0,
-            cancel=cancel,
-            stdin=document,
-            env={**secrets, **self._environment},
+            limit=timeout + _REPLACING,
+            given=given,
             on_line=on_line,
-            mask=tuple(secrets.values()),
+            cancel=cancel,
         )
+
+    def once(
+        self,
+        document: bytes,
+        *,
+        name: str,
+        folder: PurePath,
+        service: str,
+        command: Sequence[str],
+        dependencies: bool,
+        label: str,
+        limit: float,
+        given: Given,
+        on_line: Callable[[str], None],
+        cancel: Cancel,
+    ) -> Result:
+        """Run a command in a container of its own, removed after it.
+
+        Args:
+            document: a sealed one.
+            name: as in `up`, as the others are.
+            folder: see above.
+            service: whose container it is like.
+            command: its words.
+            dependencies: start what the service depends on first.
+            label: set on the container, ``key=value``.
+            limit: seconds it may take.
+            given: what the document leaves open.
+            on_line: told each line that it prints to stderr.
+            cancel: stops it.
+
+        Raises:
+            LimitExceeded: it took longer.
+        """
+        argv = commands.compose_run(
+            self.program,
+            name=name,
+            folder=folder,
+            service=service,
+            command=command,
+            dependencies=dependencies,
+            label=label,
+        )
+        return self._with(document, argv, limit=limit, given=given, on_line=on_line, cancel=cancel)
+
+    def definitions(
+        self, document: bytes, *, name: str, folder: PurePath, given: Given, cancel: Cancel
+    ) -> dict[str, str]:
+        """Return the digest of each service's definition, which Compose writes on its containers
+        and by which it tells whether another container has to take their place.
+
+        Args:
+            document: a sealed one.
+            name: as in `up`, as the others are.
+            folder: see above.
+            given: what the document leaves open.
+            cancel: stops it.
+
+        Raises:
+            RunFailed: Compose refuses the document.
+            LimitExceeded: it does not come to an end.
+        """
+        argv = commands.compose_definitions(self.program, name=name, folder=folder)
+        env = {**given.variables, **given.secrets, **self.environment}
+        result = self._run(argv, limit=_CONFIG_LIMIT, cancel=cancel, stdin=document, env=env)
+        if not result.ok:
+            said = process.hide("\n".join(result.tail()), tuple(given.secrets.values()))
+            raise RunFailed(
+                "Compose refuses the document", where=name, output=tuple(said.splitlines())
+            )
+        pairs = (line.split() for line in result.stdout.splitlines())
+        return {pair[0]: pair[1] for pair in pairs if len(pair) == 2}  # noqa: PLR2004
 
     def down(self, *, name: str, on_line: Callable[[str], None], cancel: Cancel) -> Result:
         """Remove a project's containers and networks; its volumes stay."""
@@ -148,6 +256,42 @@ class Compose:
             return self._run(
                 argv, limit=_DOWN_LIMIT, cancel=cancel, on_line=on_line, cwd=Path(empty)
             )
+
+    def restart(
+        self,
+        *,
+        name: str,
+        services: Sequence[str],
+        on_line: Callable[[str], None],
+        cancel: Cancel,
+    ) -> Result:
+        """Restart a project's containers as they are, all or those of ``services``."""
+        with tempfile.TemporaryDirectory(prefix="stagekit-") as empty:
+            folder = Path(empty)
+            argv = commands.compose_restart(
+                self.program, name=name, folder=folder, services=services
+            )
+            return self._run(argv, limit=_DOWN_LIMIT, cancel=cancel, on_line=on_line, cwd=folder)
+
+    def _with(
+        self,
+        document: bytes,
+        argv: Sequence[str],
+        *,
+        limit: float,
+        given: Given,
+        on_line: Callable[[str], None],
+        cancel: Cancel,
+    ) -> Result:
+        return self._run(
+            argv,
+            limit=limit,
+            cancel=cancel,
+            stdin=document,
+            env={**given.variables, **given.secrets, **self.environment},
+            on_line=on_line,
+            mask=tuple(given.secrets.values()),
+        )
 
     def _run(
         self,
@@ -163,15 +307,20 @@ class Compose:
     ) -> Result:
         return process.run(
             argv,
-            env=self._environment if env is None else env,
+            env=self.environment if env is None else env,
             limit=limit,
             cancel=cancel,
             stdin=stdin,
             memory=_MEMORY,
             on_line=on_line,
             mask=mask,
-            cwd=cwd,
+            cwd=cwd or _ANYWHERE,
         )
+
+
+def _at_least(version: str, oldest: tuple[int, int]) -> bool:
+    numbers = re.match(r"(\d+)\.(\d+)", version)
+    return numbers is not None and tuple(map(int, numbers.groups())) >= oldest
 
 
 def find_compose(environ: Mapping[str, str], environment: Mapping[str, str]) -> Compose:

@@ -8,12 +8,21 @@ from typing import Any
 from stagekit.containers import ANY_ADDRESS, Container, Port
 
 COMPOSE_PROJECT = "com.docker.compose.project"
+COMPOSE_ONE_OFF = "com.docker.compose.oneoff"
+_COMPOSE_DEFINITION = "com.docker.compose.config-hash"
+
+_CHANGEABLE = (
+    *("BlkioWeight", "CpuPeriod", "CpuQuota", "CpuShares", "CpusetCpus", "CpusetMems", "NanoCpus"),
+    *("Memory", "MemoryReservation", "MemorySwap", "PidsLimit"),
+)
+"""What ``docker update`` changes of a container that runs, besides its restart policy:
+https://docs.docker.com/reference/api/engine/ (ContainerUpdate)."""
 
 
 def describe(found: Mapping[str, Any]) -> Container | None:
     """Describe an inspected container; None for a one-off of ``docker compose run``."""
     labels = found["Config"].get("Labels") or {}
-    if labels.get("com.docker.compose.oneoff") == "True":
+    if labels.get(COMPOSE_ONE_OFF) == "True":
         return None
     state, health = found["State"], found["State"].get("Health") or {}
     checks = health.get("Log") or []
@@ -33,6 +42,9 @@ def describe(found: Mapping[str, Any]) -> Container | None:
         error=state.get("Error") or "",
         health_output=(checks[-1].get("Output") or "").strip() if checks else "",
         ports=_published(found),
+        labels=tuple(sorted(labels.items())),
+        definition=labels.get(_COMPOSE_DEFINITION),
+        settings=_settings(found),
     )
 
 
@@ -44,9 +56,19 @@ def _published(found: Mapping[str, Any]) -> tuple[Port, ...]:
             host=binding.get("HostIp") or ANY_ADDRESS,
             number=binding["HostPort"],
             protocol=port.partition("/")[2],
+            target=port.partition("/")[0],
         )
         for port, bindings in {**asked, **given}.items()
         for binding in bindings or []
         if binding.get("HostPort")
     }
     return tuple(sorted(published, key=lambda port: (port.number, port.host, port.protocol)))
+
+
+def _settings(found: Mapping[str, Any]) -> dict[str, str]:
+    """Return what can be changed of a container without another one taking its place."""
+    host = found["HostConfig"]
+    changed = {name: str(host[name]) for name in _CHANGEABLE if host.get(name)}
+    policy = (host.get("RestartPolicy") or {}).get("Name") or "no"
+    networks = ", ".join(sorted(found["NetworkSettings"].get("Networks") or {}))
+    return {**changed, "restart policy": policy, "networks": networks}

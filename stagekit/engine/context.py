@@ -34,7 +34,7 @@ def ignore_patterns(spec: ImageSpec) -> tuple[str, ...]:
     """
     own = spec.dockerfile.with_name(f"{spec.dockerfile.name}.dockerignore")
     file = own if own.is_file() else spec.context / _IGNORE
-    lines = file.read_text("utf-8-sig").splitlines() if file.is_file() else []
+    lines = file.read_text("utf-8-sig", "surrogateescape").splitlines() if file.is_file() else []
     written = [line.strip() for line in lines if line.strip() and not line.startswith("#")]
     # After `*` and `!*/**`, BuildKit takes a folder's name alone for the folder, not what is in it.
     hidden = (pattern for folder in spec.hidden for pattern in (folder, f"{folder}/**"))
@@ -152,6 +152,8 @@ def ignoring_dockerfile(spec: ImageSpec) -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="stagekit-") as folder:
         copy = Path(folder) / spec.dockerfile.name
         shutil.copyfile(spec.dockerfile, copy)
-        patterns = "\n".join(ignore_patterns(spec)) + "\n"
-        copy.with_name(f"{copy.name}.dockerignore").write_text(patterns, "utf-8")
+        # A line that starts with `#` is a comment, unless there is a blank before it.
+        lines = (f" {line}" if line.startswith("#") else line for line in ignore_patterns(spec))
+        patterns = "".join(f"{line}\n" for line in lines)
+        copy.with_name(f"{copy.name}.dockerignore").write_bytes(os.fsencode(patterns))
         yield copy

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from stagekit.alive import start_time
 from stagekit.engine.programs import SYSTEM_FOLDERS
 from stagekit.errors import EngineError
 from stagekit.records import Part
@@ -24,7 +25,7 @@ class Daemon(Part, frozen=True):
 
     @property
     def alive(self) -> bool:
-        return _start_time(self.pid) == self.started
+        return start_time(self.pid) == self.started
 
     def stop(self) -> bool:
         """Stop it: TERM, then KILL. Returns, once it is gone, whether it ran."""
@@ -72,7 +73,7 @@ def launch(argv: Sequence[str], *, log: Path, ready: Callable[[], bool], limit: 
             )
         except OSError as error:
             raise EngineError(f"cannot start {argv[0]}: {error.strerror}") from error
-    daemon = Daemon(pid=pid, started=_start_time(pid) or "")
+    daemon = Daemon(pid=pid, started=start_time(pid) or "")
     deadline = time.monotonic() + limit
     try:
         while not ready():
@@ -95,16 +96,6 @@ def _check(daemon: Daemon, name: str, log: Path, deadline: float, limit: float) 
 def _failed(what: str, log: Path) -> EngineError:
     lines = log.read_text("utf-8", "replace").splitlines()[-15:]
     return EngineError(what, where=str(log), output=tuple(lines))
-
-
-def _start_time(pid: int) -> str | None:
-    """Return when a process started, as field 22 of /proc/<pid>/stat has it; None for a zombie."""
-    try:
-        text = Path(f"/proc/{pid}/stat").read_text()
-    except OSError:
-        return None
-    fields = text.rpartition(")")[2].split()
-    return None if fields[0] == "Z" else fields[19]
 
 
 def _reap(pid: int) -> None:

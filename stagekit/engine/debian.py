@@ -12,8 +12,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from stagekit import process
+from stagekit.cancel import Cancel
 from stagekit.errors import EngineError
-from stagekit.process import Cancel, Result
+from stagekit.process import Result
 
 ENGINE_PACKAGES = ("docker.io", "iptables", "iproute2")
 

@@ -14,7 +14,6 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from stagekit.engine import embedded
 from stagekit.engine.docker import DockerEngine
 from stagekit.engine.endpoint import Endpoint
 from stagekit.engine.home import home_of
@@ -78,6 +77,8 @@ def endpoints(environ: Mapping[str, str]) -> Iterator[Endpoint]:
     for path, origin in _sockets(environ):
         if path.exists():
             yield Endpoint(f"unix://{path}", origin)
+    from stagekit.engine import embedded
+
     if running := embedded.running(home_of(environ)):
         yield Endpoint(running.url, embedded.ORIGIN)
 

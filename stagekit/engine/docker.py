@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+import shutil
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import partial
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO
 
-from stagekit.containers import CheckedBuild, Container
+from stagekit.cancel import Cancel
+from stagekit.containers import CheckedBuild, Container, Volume
+from stagekit.engine import containers
 from stagekit.engine.client import Client
-from stagekit.engine.command import remove_left, run_command
-from stagekit.engine.container import COMPOSE_PROJECT, describe
+from stagekit.engine.container import COMPOSE_PROJECT
 from stagekit.engine.endpoint import Endpoint
 from stagekit.engine.reference import split_reference
 from stagekit.engine.refusals import first_line, raise_registry_error
@@ -18,8 +20,8 @@ from stagekit.engine.streams import watched
 from stagekit.errors import EngineRefused, RegistryError
 from stagekit.events import Emit, Progress
 from stagekit.images import ImageFacts, ImageSpec
-from stagekit.process import Cancel
-from stagekit.records import EngineFacts
+from stagekit.protocols import Lease
+from stagekit.records import EngineFacts, Holder, Standing
 
 _TRANSFER_SILENCE = 300.0
 _BUILD_SILENCE = 3_600.0
@@ -72,8 +74,7 @@ class DockerEngine:
         self._client.ping()
 
     def facts(self) -> EngineFacts:
-        with self._client.asking("say what it is"):
-            info, version = self._client.docker.info(), self._client.docker.version()
+        info, version = self._client.described()
         return EngineFacts(
             id=info.get("ID") or info.get("Name") or "unknown",
             url=self.url,
@@ -107,7 +108,7 @@ class DockerEngine:
             for entry in self._follow(stream, "pull", reference, emit, cancel):
                 raise_registry_error(entry, reference)
 
-    def push(self, reference: str, *, emit: Emit, cancel: Cancel) -> str:
+    def push(self, reference: str, *, shared: bool = False, emit: Emit, cancel: Cancel) -> str:
         repository, tag = split_reference(reference)
         stated = layer = None
         with self._client.asking(f"push {reference}", failure=RegistryError):
@@ -117,6 +118,8 @@ class DockerEngine:
                 layer = entry.get("id", layer)
                 raise_registry_error(entry, f"{reference}, layer {layer}" if layer else reference)
                 stated = (entry.get("aux") or {}).get("Digest") or stated
+        if shared and stated:
+            return str(stated)
         answered = self.registry_digest(reference)
         if stated and stated != answered:
             raise RegistryError(
@@ -171,6 +174,8 @@ class DockerEngine:
         on_line: Callable[[str], None],
         cancel: Cancel,
     ) -> int:
+        from stagekit.engine.command import run_command
+
         return run_command(
             self._client,
             image,
@@ -183,6 +188,8 @@ class DockerEngine:
         )
 
     def remove_checks(self, project: str, *, but: Sequence[str]) -> None:
+        from stagekit.engine.command import remove_left
+
         remove_left(self._client, project, but=but)
 
     def load(self, archive: Path, *, cancel: Cancel) -> None:
@@ -191,6 +198,18 @@ class DockerEngine:
             for entry in watched(stream, silence=_TRANSFER_SILENCE, cancel=cancel):
                 if message := entry.get("error"):
                     raise EngineRefused(f"cannot load an image: {first_line(message)}")
+
+    def place(
+        self, files: Mapping[str, bytes], *, executable: Collection[str], image: str
+    ) -> PurePosixPath:
+        from stagekit.engine.placing import place
+
+        return place(self._client, files, executable=executable, image=image)
+
+    def files_folder(self) -> PurePosixPath:
+        from stagekit.engine.placing import files_folder
+
+        return files_folder(self._client)
 
     def import_image(self, archive: BinaryIO, reference: str, changes: Iterable[str]) -> None:
         """Make an image of one layer from a tar archive of a root file system."""
@@ -201,55 +220,93 @@ class DockerEngine:
             )
 
     def containers(self, project: str | None = None) -> tuple[Container, ...]:
-        label = f"{COMPOSE_PROJECT}={project}" if project else None
-        with self._client.asking("list its containers"):
-            listed = self._client.api.containers(
-                all=project is not None, filters={"label": label} if label else None
+        return containers.listed(self._client, project)
+
+    def volumes(self, project: str) -> tuple[Volume, ...]:
+        return tuple(
+            Volume(
+                name=found["Name"],
+                driver=found.get("Driver") or "",
+                options=found.get("Options") or {},
+                labels=found.get("Labels") or {},
             )
-            return tuple(
-                container
-                for entry in listed
-                if (container := self._container(entry["Id"])) is not None
-            )
+            for found in self._client.volumes(f"{COMPOSE_PROJECT}={project}")
+        )
 
     def run_container(
         self, image: str, name: str, *, port: str, published: str, folder: str
     ) -> None:
-        """Start a container that starts again with the engine.
-
-        Args:
-            image: what it runs.
-            name: its name, and that of the volume that it keeps its data in.
-            port: the port it listens at, as ``5000/tcp``.
-            published: where that is reached, as ``127.0.0.1:5005``.
-            folder: where the volume is mounted.
-        """
-        host, _, number = published.rpartition(":")
-        with self._client.asking(f"start {name}"):
-            self._client.docker.containers.run(
-                image,
-                name=name,
-                detach=True,
-                ports={port: (host, int(number))},
-                restart_policy={"Name": "unless-stopped"},
-                volumes={name: {"bind": folder}},
-            )
+        """Do what `stagekit.engine.containers.start` says."""
+        containers.start(self._client, image, name, port=port, published=published, folder=folder)
 
     def remove_container(self, name: str) -> bool:
         """Remove a container, not its named volumes; return whether there was one."""
-        from docker.errors import NotFound
-
-        with self._client.asking(f"remove {name}"):
-            try:
-                self._client.api.remove_container(name, v=True, force=True)
-            except NotFound:
-                return False
-        return True
+        return containers.remove(self._client, name)
 
     def logs(self, container: str, lines: int) -> tuple[str, ...]:
-        with self._client.asking(f"give the logs of {container[:12]}"):
-            text = self._client.api.logs(container, tail=lines, stdout=True, stderr=True)
-        return tuple(text.decode("utf-8", "replace").splitlines()[-lines:])
+        return containers.logs(self._client, container, lines)
+
+    def execute(self, container: str, argv: Sequence[str], *, limit: float) -> tuple[int, bytes]:
+        from stagekit.engine.command import execute
+
+        return execute(self._client, container, argv, limit=limit)
+
+    def remove_once(
+        self, project: str, label: str, left: Callable[[str], bool] = lambda _: True
+    ) -> None:
+        from stagekit.engine.command import remove_once
+
+        remove_once(self._client, project, label, left)
+
+    def remove_compared(self, left: Callable[[str], bool]) -> tuple[str, ...]:
+        from stagekit.engine.compared import remove_compared
+
+        return remove_compared(self._client, left)
+
+    def lease(
+        self,
+        name: str,
+        holder: Holder,
+        *,
+        seconds: float,
+        wait: float,
+        emit: Emit,
+        cancel: Cancel,
+    ) -> Lease:
+        from stagekit.engine.lease import take
+
+        return take(
+            self._client, name, holder, seconds=seconds, wait=wait, emit=emit, cancel=cancel
+        )
+
+    def lock_holder(self, name: str) -> tuple[Holder, float] | None:
+        from stagekit.engine.lease import held
+
+        return held(self._client, name)
+
+    def break_lock(self, name: str) -> Holder | None:
+        from stagekit.engine.lease import break_open
+
+        return break_open(self._client, name)
+
+    def keep_standing(self, standing: Standing) -> None:
+        from stagekit.engine.standing import keep
+
+        keep(self._client, standing)
+
+    def standing(self, name: str) -> Standing | None:
+        from stagekit.engine.standing import standing
+
+        return standing(self._client, name)
+
+    def free_disk(self) -> int | None:
+        if not self.local:
+            return None
+        info, _ = self._client.described()
+        try:
+            return shutil.disk_usage(info["DockerRootDir"]).free
+        except OSError:  # the engine's folder is another user's, or in a namespace of its own
+            return None
 
     def _follow(
         self,
@@ -264,12 +321,3 @@ class DockerEngine:
                 text = f"{entry['id']}: {entry['status']} {entry.get('progress', '')}"
                 emit(Progress(step, subject, text.strip()))
             yield entry
-
-    def _container(self, id: str) -> Container | None:
-        from docker.errors import NotFound
-
-        try:
-            found = self._client.api.inspect_container(id)
-        except NotFound:  # gone since it was listed
-            return None
-        return describe(found)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from stagekit import durable
@@ -41,11 +42,22 @@ class Settings(Part, frozen=True):
     network: str
 
     @classmethod
-    def of(cls, home: Path) -> Settings:
-        """Return what the engine of ``home`` has: the same at each start, another one's differ."""
+    def of(cls, home: Path, addresses: Mapping[str, Collection[str]] = {}) -> Settings:
+        """Return what the engine of ``home`` has: the same at each start while nobody else has it.
+
+        Args:
+            home: stagekit's own folder.
+            addresses: those that this machine has, by interface: of two interfaces with one
+                network, only one gets its packets.
+        """
         mark = hashlib.sha256(os.fsencode(home)).hexdigest()
+        bridge = f"sk{mark[:8]}"
+        others = [item for name, there in addresses.items() if name != bridge for item in there]
+        taken = {".".join(address.split(".")[:2]) for address in others}
+        first = int(mark, 16) % len(_NETWORKS)
+        networks = [f"10.{number}" for number in (*_NETWORKS[first:], *_NETWORKS[:first])]
         return cls(
-            bridge=f"sk{mark[:8]}", network=f"10.{_NETWORKS[int(mark, 16) % len(_NETWORKS)]}"
+            bridge=bridge, network=next((it for it in networks if it not in taken), networks[0])
         )
 
 

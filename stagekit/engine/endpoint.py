@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
+from msgspec import Struct
 
-@dataclass(frozen=True)
-class Endpoint:
+
+class Endpoint(Struct, frozen=True):
     """Where an engine is reached, and how that is known.
 
     Attributes:

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from stagekit.engine import debian, embedded, registry
+from stagekit.cancel import Cancel
+from stagekit.engine import bridge, debian, embedded, registry
 from stagekit.engine.discovery import find_engine
 from stagekit.engine.docker import DockerEngine
 from stagekit.engine.embedded import Settings
@@ -15,7 +16,6 @@ from stagekit.engine.programs import find_system_program
 from stagekit.engine.registry import Registry
 from stagekit.errors import EngineError, NoEngine, RegistryError
 from stagekit.events import Emit, Warned, step
-from stagekit.process import Cancel
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,9 @@ def prepare(
         _install(install, emit, cancel)
         engine = _find(environ)  # a system that starts its services has started it by now
     if engine is None:
-        engine = _start_embedded(environ, home, settings or Settings.of(home), emit, cancel)
+        engine = _start_embedded(
+            environ, home, settings or Settings.of(home, bridge.addresses()), emit, cancel
+        )
     return Machine(engine, _start_registry(home, engine, emit, cancel))
 
 

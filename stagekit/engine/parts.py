@@ -10,28 +10,17 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from stagekit import process
+from stagekit.cancel import Cancel
 from stagekit.engine import commands, debian, registry
 from stagekit.engine.compose import find_compose
 from stagekit.engine.discovery import find_engine
 from stagekit.engine.home import home_of
 from stagekit.engine.programs import find_program, find_system_program
 from stagekit.errors import StagekitError
-from stagekit.process import Cancel
-from stagekit.records import Part
+from stagekit.protocols import Finding
 
 _LIMIT = 20.0
 _LOW_DISK = 2 * 2**30
-
-
-class Finding(Part, frozen=True):
-    """One part of the whole. ``needed`` without ``found`` means that a stage cannot work."""
-
-    name: str
-    found: bool
-    needed: bool
-    where: str = "-"
-    version: str = "-"
-    hint: str | None = None
 
 
 def parts(environ: Mapping[str, str], root: Path) -> list[Finding]:

@@ -13,8 +13,8 @@ from threading import Thread
 from time import monotonic
 from typing import TypeVar
 
+from stagekit.cancel import Cancel
 from stagekit.errors import LimitExceeded
-from stagekit.process import Cancel
 
 Entry = TypeVar("Entry")
 
