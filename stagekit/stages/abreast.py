@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
 from typing import Generic, TypeVar
 
-from stagekit.errors import Cancelled
+from stagekit.cancel import Cancel
+from stagekit.errors import BuildFailed, Cancelled
 from stagekit.events import Emit, Event
-from stagekit.process import Cancel
 
 Result = TypeVar("Result")
 
@@ -72,6 +72,26 @@ def abreast(
                     group.request()
         finally:
             group.request()
+
+
+def failure_of_all(outcome: Outcome[Result], total: int, things: str) -> Exception:
+    """Return the one error of an outcome in which items failed, or one that tells of all.
+
+    Args:
+        outcome: how they ended.
+        total: how many there were.
+        things: what they are called.
+    """
+    errors = list(outcome.failed.items())
+    if len(errors) == 1 or all(isinstance(error, Cancelled) for _, error in errors):
+        return errors[0][1]
+    lines: list[str] = []
+    for name, error in errors:
+        lines += [f"{name}: {error}", *(f"  {line}" for line in getattr(error, "output", ()))]
+    return BuildFailed(
+        f"{len(errors)} of {total} {things} failed: {', '.join(outcome.failed)}",
+        output=tuple(lines),
+    )
 
 
 def _ready(needed: Sequence[str], outcome: Outcome[Result]) -> bool:

@@ -7,17 +7,17 @@ from datetime import UTC, datetime
 
 from msgspec.structs import replace
 
+from stagekit.cancel import Cancel
 from stagekit.containers import CheckedBuild
-from stagekit.errors import BuildFailed, InputError
+from stagekit.errors import InputError, StagekitError
 from stagekit.events import Emit, Event, Noted, Output, Warned
 from stagekit.images import ImageSpec
 from stagekit.inputs.fingerprint import ImageInputs, changes, encode_inputs
 from stagekit.inputs.project import Check, Project
-from stagekit.process import Cancel
 from stagekit.protocols import Builder, BuildSlot, Engine, Ledger
 from stagekit.records import CI, Build, BuilderFacts, BuiltImage, Part, Source, Stored
 from stagekit.stages.failure import is_cancelled
-from stagekit.stages.known import KnownImage
+from stagekit.stages.known import KnownImage, is_of_commit
 from stagekit.stages.making import ImagePlan, Making
 from stagekit.stages.sources import specs_of
 from stagekit.stages.tags import further_tags, id_of
@@ -86,10 +86,10 @@ def decide(facts: Facts) -> Plan:
 
 
 def check_builder(plan: Plan, builder: Builder) -> None:
-    """Raise BuildFailed if the builder cannot do what an image asks for, before it builds."""
+    """Raise InputError if the builder cannot do what an image asks for, before it builds."""
     lacking = list(lacks(plan, builder))
     if lacking:
-        raise BuildFailed(
+        raise InputError(
             lacking[0] if len(lacking) == 1 else "it cannot build this here",
             where=f"builder {builder.name}",
             hint="inv build --plan says what is asked for, inv doctor what there is",
@@ -137,13 +137,13 @@ def apply(
     for image in plan.images:
         emit(Noted(f"{image.spec.name}: {image.reason}"))
     begun = _begun(plan, engine, builder)
+    if plan.checks:  # a build that was killed could not take its own away
+        engine.remove_checks(plan.project, but=ledger.builds_under_way())
     slot = ledger.reserve_build(begun)
     if slot.id != plan.id:
         emit(Noted(f"{plan.id} is taken: this build is {slot.id}"))
     if not plan.push:
         emit(Warned("no registry is configured: this build can only run on this engine"))
-    if plan.checks:  # a build that was killed could not take its own away
-        engine.remove_checks(plan.project, but=ledger.builds_under_way())
     making = Making(
         [replace(image, spec=_named(image.spec, slot.id, plan)) for image in plan.images],
         plan.checks,
@@ -157,7 +157,7 @@ def apply(
     record = replace(begun, id=slot.id, status="succeeded")
     try:
         images = making.make(push=plan.push, jobs=plan.jobs, fail_fast=fail_fast)
-        images = _confirmed(images, inputs_now(), emit)
+        images = _confirmed(images, inputs_now, emit)
     except BaseException as error:  # a second Ctrl-C, and a plugin's bug, are recorded too
         failed = replace(
             record,
@@ -167,6 +167,7 @@ def apply(
             checks=making.checks_passed,
         )
         slot.finish(failed)
+        emit(Noted(f"{slot.id} is recorded as {failed.status}: inv build.show {slot.id}"))
         raise
     record = replace(record, finished=datetime.now(UTC), checks=making.checks_passed, images=images)
     return slot.finish(
@@ -204,12 +205,18 @@ def _logged(slot: BuildSlot, emit: Emit) -> Emit:
 
 
 def _confirmed(
-    images: Mapping[str, BuiltImage], now: Mapping[str, ImageInputs], emit: Emit
+    images: Mapping[str, BuiltImage],
+    inputs_now: Callable[[], Mapping[str, ImageInputs]],
+    emit: Emit,
 ) -> dict[str, BuiltImage]:
     """Take the fingerprint from an image whose files changed while it was built."""
+    try:
+        now = {name: inputs.fingerprint for name, inputs in inputs_now().items()}
+    except StagekitError:  # the Dockerfile is gone, say: what was built is built all the same
+        now = {}
     confirmed = dict(images)
     for name, image in images.items():
-        if image.made_by is None and now[name].fingerprint != image.fingerprint:
+        if image.made_by is None and now.get(name) != image.fingerprint:
             emit(
                 Warned(f"{name}: its source changed while it was built; the next build looks again")
             )
@@ -222,6 +229,8 @@ def _image_plan(facts: Facts, spec: ImageSpec) -> ImagePlan:
     why = changes(facts.before.get(spec.name), inputs)
     if known and facts.force:
         known, why = None, ("--force",)
+    elif known and not known.traceable and is_of_commit(facts.source):
+        why, known = (f"{known.build} made it from uncommitted files",), None
     elif known is None and not why:
         why = ("its image is gone",)
     return ImagePlan(

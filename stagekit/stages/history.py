@@ -10,6 +10,9 @@ from stagekit.events import Emit, Warned
 from stagekit.protocols import Ledger
 from stagekit.records import Release, Run, Stored
 
+RUNNING = "running"
+"""What the engine runs now, where something looks there; else the same as ``current``."""
+
 
 def readable_runs(ledger: Ledger, env: str, emit: Emit) -> Iterator[Stored[Run]]:
     """Yield an environment's runs, newest first; a damaged record is warned of and passed over."""
@@ -20,9 +23,16 @@ def readable_runs(ledger: Ledger, env: str, emit: Emit) -> Iterator[Stored[Run]]
 
 def readable_releases(ledger: Ledger, env: str, emit: Emit) -> Iterator[Stored[Release]]:
     """Yield an environment's releases, newest first; damaged ones as in `readable_runs`."""
+    warn_of_foreign(ledger, env, emit)
     for id in ledger.releases(env):
         with _passing_over(f"{env}/{id}", emit):
             yield ledger.release(env, id)
+
+
+def warn_of_foreign(ledger: Ledger, env: str, emit: Emit) -> None:
+    """Warn of what lies among an environment's releases and is none."""
+    for name in ledger.foreign(env):
+        emit(Warned(f"{env}/{name} is passed over: no release can have that name"))
 
 
 @contextmanager
@@ -34,23 +44,53 @@ def _passing_over(what: str, emit: Emit) -> Iterator[None]:
 
 
 def last_run(ledger: Ledger, env: str, emit: Emit) -> Stored[Run] | None:
-    """Return an environment's newest run that can be read."""
-    return next(readable_runs(ledger, env, emit), None)
+    """Return the newest run that changed what runs in an environment, and can be read: the one in
+    force. One that ended before it touched anything is passed over."""
+    runs = readable_runs(ledger, env, emit)
+    return next((run for run in runs if run.record.changed), None)
+
+
+def newest_release(ledger: Ledger, env: str) -> str | None:
+    """Return the newest release that was not cancelled; None where there is none."""
+    return next((id for id in ledger.releases(env) if not ledger.cancelled(env, id)), None)
+
+
+def last_good(ledger: Ledger, env: str, emit: Emit, *, but: str) -> Stored[Run] | None:
+    """Return the newest run that went well, of another release than ``but`` and of one that can
+    still be run; None where there is none."""
+    there = set(ledger.releases(env))
+    for run in readable_runs(ledger, env, emit):
+        id = run.record.release.id
+        if run.record.ran_well and id != but and id in there and not ledger.cancelled(env, id):
+            return run
+    return None
+
+
+def commands_since(ledger: Ledger, env: str, id: str, emit: Emit) -> list[Run]:
+    """Return the runs whose release's command was begun since a release last ran well, the newest
+    first: going back to it does not undo what they did."""
+    found = []
+    for run in readable_runs(ledger, env, emit):
+        if run.record.ran_well and run.record.release.id == id:
+            break
+        if run.record.command_ran and run.record.release.id != id:
+            found.append(run.record)
+    return found
 
 
 def rollback_target(ledger: Ledger, env: str, emit: Emit) -> str:
-    """Return the last release before the current one that ran well.
+    """Return the last release before the current one that ran well and was not cancelled.
 
     Raises:
         InputError: there is none.
     """
     ids = list(ledger.releases(env))
-    runs = readable_runs(ledger, env, emit)
-    current = next(runs, None)
+    current = last_run(ledger, env, emit)
     if current and current.record.release.id in ids:
+        runs = readable_runs(ledger, env, emit)
         good = {run.record.release.id for run in runs if run.record.ran_well}
         for id in ids[ids.index(current.record.release.id) + 1 :]:
-            if id in good:
+            if id in good and not ledger.cancelled(env, id):
                 return id
     raise InputError(
         f"no earlier release ran well in {env}",
@@ -61,8 +101,8 @@ def rollback_target(ledger: Ledger, env: str, emit: Emit) -> str:
 def parse_name(ledger: Ledger, text: str, emit: Emit) -> tuple[str, str]:
     """Return the environment and the id that ``ENV/ID`` means.
 
-    ``latest`` is the newest release, ``current`` the one that was run last, ``previous`` the one
-    that a rollback would go to. Whether a named one exists, the ledger says.
+    ``latest`` is the newest release, ``current`` (or ``running``) the one that was run last,
+    ``previous`` the one that a rollback would go to. Whether a named one exists, the ledger says.
 
     Raises:
         InputError: it is not ``ENV/ID``, or there is nothing yet that ``ID`` could mean.
@@ -74,8 +114,8 @@ def parse_name(ledger: Ledger, text: str, emit: Emit) -> tuple[str, str]:
         return env, rollback_target(ledger, env, emit)
     if id == "latest" and (ids := ledger.releases(env)):
         return env, ids[0]
-    if id == "current" and (run := last_run(ledger, env, emit)):
+    if id in ("current", RUNNING) and (run := last_run(ledger, env, emit)):
         return env, run.record.release.id
-    if id in ("latest", "current"):
+    if id in ("latest", "current", RUNNING):
         raise InputError(f"there is no {text} yet", hint=f"inv release --env {env}")
     return env, id

@@ -7,9 +7,9 @@ from itertools import islice
 
 from stagekit.errors import StagekitError
 from stagekit.inputs.fingerprint import ImageInputs, decode_inputs
-from stagekit.inputs.project import Project
+from stagekit.inputs.project import Check, Project
 from stagekit.protocols import Engine, Ledger
-from stagekit.records import CI, Build, BuiltImage, Part, Source, Stored
+from stagekit.records import CI, Build, BuiltImage, CheckPassed, Part, Source, Stored
 from stagekit.stages.tags import further_tags
 
 _LOOK_BACK = 20
@@ -17,10 +17,14 @@ _LOOK_BACK = 20
 
 
 class KnownImage(Part, frozen=True):
-    """An image with the wanted inputs that is still there, and the build that made it."""
+    """An image with the wanted inputs that is still there, and the build that made it.
+
+    ``traceable`` is whether that build could tell from which commit.
+    """
 
     build: str
     image: BuiltImage
+    traceable: bool = True
 
 
 def current_build(
@@ -47,7 +51,7 @@ def current_build(
     if stored is None or not stored.record.succeeded or set(stored.record.images) != set(inputs):
         return None
     build = stored.record
-    if not _has_passed_all(build, project) or not _has_all_names(build, project, ci, source):
+    if not has_passed_all(build, project) or not _has_all_names(build, project, ci, source):
         return None
     if build.source.dirty and not source().dirty:  # the same, and now it can be told from what
         return None
@@ -60,16 +64,22 @@ def current_build(
 def known_images(
     inputs: Mapping[str, ImageInputs], *, ledger: Ledger, engine: Engine
 ) -> dict[str, KnownImage]:
-    """Find, among the newest builds, images that were made from the same inputs."""
+    """Find, among the newest builds, images that were made from the same inputs; of those of one
+    name rather one that can be traced to its commit."""
     wanted = {name: item.fingerprint for name, item in inputs.items()}
     found: dict[str, KnownImage] = {}
     for build in islice(_succeeded(ledger), _LOOK_BACK):
         for name, image in build.images.items():
-            if name in found or image.fingerprint is None or image.fingerprint != wanted.get(name):
+            best = found.get(name)
+            if image.fingerprint is None or image.fingerprint != wanted.get(name):
+                continue
+            if best and (best.traceable or not _is_traceable(image, build, ledger)):
                 continue
             if is_there(image, engine):
-                found[name] = KnownImage(build=image.made_by or build.id, image=image)
-        if len(found) == len(wanted):
+                traceable = _is_traceable(image, build, ledger)
+                maker = image.made_by or build.id
+                found[name] = KnownImage(build=maker, image=image, traceable=traceable)
+        if len(found) == len(wanted) and all(known.traceable for known in found.values()):
             break
     return found
 
@@ -85,6 +95,11 @@ def inputs_before(ledger: Ledger) -> dict[str, ImageInputs]:
     return {}
 
 
+def is_of_commit(source: Source) -> bool:
+    """Tell whether a source is that of its commit, with nothing changed since."""
+    return source.commit is not None and not source.dirty
+
+
 def is_there(image: BuiltImage, engine: Engine) -> bool:
     """Tell whether an image is on the engine, or in its registry by its digest."""
     try:
@@ -95,9 +110,21 @@ def is_there(image: BuiltImage, engine: Engine) -> bool:
         return False
 
 
-def _has_passed_all(build: Build, project: Project) -> bool:
-    passed = {(check.name, check.image, check.run) for check in build.checks}
-    return all((check.name, check.image, check.run) in passed for check in project.checks)
+def _is_traceable(image: BuiltImage, build: Build, ledger: Ledger) -> bool:
+    if image.made_by is None:
+        return is_of_commit(build.source)
+    maker = _readable(ledger, image.made_by)
+    return maker is not None and is_of_commit(maker.record.source)
+
+
+def has_passed_all(build: Build, project: Project) -> bool:
+    """Tell whether a build passed every check that its project has now."""
+    passed = {_said(check) for check in build.checks}
+    return all(_said(check) in passed for check in project.checks)
+
+
+def _said(check: Check | CheckPassed) -> tuple[object, ...]:
+    return (check.name, check.image, check.run, check.entrypoint)
 
 
 def _has_all_names(

@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from time import monotonic
 
 from msgspec.structs import replace
 
+from stagekit.cancel import Cancel
 from stagekit.containers import CheckedBuild
-from stagekit.errors import BuildFailed, Cancelled, LimitExceeded, RegistryError
+from stagekit.errors import BuildFailed, EngineRefused, LimitExceeded
 from stagekit.events import Emit, Noted, Output, Step, step
 from stagekit.images import ImageSpec
+from stagekit.inputs.differences import reasons
 from stagekit.inputs.fingerprint import ImageInputs
 from stagekit.inputs.images import variable_of
 from stagekit.inputs.project import Check
-from stagekit.process import Cancel
 from stagekit.protocols import Builder, Engine
 from stagekit.records import BuiltImage, CheckPassed, Failure, Part
-from stagekit.stages.abreast import Outcome, abreast
+from stagekit.stages.abreast import abreast, failure_of_all
 from stagekit.stages.failure import failure_of
 from stagekit.stages.known import KnownImage
-from stagekit.stages.retry import patiently
+from stagekit.stages.pushing import push_as
 
-_REASONS_SHOWN = 3
 _OUTPUT_KEPT = 20
 
 
@@ -41,13 +41,6 @@ class ImagePlan(Part, frozen=True):
         if self.known:
             return f"unchanged since {self.known.build}"
         return reasons(self.why)
-
-
-def reasons(why: Sequence[str]) -> str:
-    """Write the first few reasons, and how many more there are."""
-    shown = ", ".join(why[:_REASONS_SHOWN])
-    more = len(why) - _REASONS_SHOWN
-    return f"{shown}, and {more} more" if more > 0 else shown
 
 
 class Making:
@@ -102,6 +95,9 @@ class Making:
             fail_fast=fail_fast,
         )
         if not push:
+            for name, image in images.items():
+                for reference in self._plans[name].spec.references[1:]:
+                    self._engine.tag(image.image_id, reference)
             return images
         return self._abreast(
             dict.fromkeys(images, ()),
@@ -141,8 +137,8 @@ class Making:
         if outcome.failed:
             for name in items:
                 if name not in outcome.done and name not in outcome.failed:
-                    self._emit(Noted(f"{name}: left out, because of {_names(outcome.failed)}"))
-            raise _whole(outcome, len(items))
+                    self._emit(Noted(f"{name}: left out, because of {', '.join(outcome.failed)}"))
+            raise failure_of_all(outcome, len(items), "images")
         self._cancel.check()
         return {name: outcome.done[name] for name in items}
 
@@ -156,7 +152,7 @@ class Making:
                 under_way.outcome = f"{spec.references[0]}, as {plan.known.build} made it"
         else:
             with step(emit, "build", name) as under_way:
-                id = self._builder.build(self._with_bases(plan), emit=emit, cancel=cancel)
+                id = self._builder.build(self._to_build(plan), emit=emit, cancel=cancel)
                 under_way.outcome = spec.references[0]
         self._check(name, id, emit, cancel)
         found = self._engine.image(id)
@@ -171,12 +167,19 @@ class Making:
             made_by=plan.known.build if plan.known else None,
         )
 
-    def _with_bases(self, plan: ImagePlan) -> ImageSpec:
-        """Tell the Dockerfile what the project's images that it starts from are called now."""
+    def _to_build(self, plan: ImagePlan) -> ImageSpec:
+        """Say what the project's images that this one starts from are called now, and leave out
+        names that other builds have as well: those move once everything is built and checked."""
         bases = {
             variable_of(other): self._plans[other].spec.references[0] for other in plan.depends
         }
-        return replace(plan.spec, args={**plan.spec.args, **bases})
+        spec = plan.spec
+        return replace(
+            spec,
+            args={**spec.args, **bases},
+            repositories=spec.repositories[:1],
+            tags=spec.tags[:1],
+        )
 
     def _reused(self, known: KnownImage, spec: ImageSpec, emit: Emit, cancel: Cancel) -> str:
         image = known.image
@@ -186,8 +189,7 @@ class Making:
             found = self._engine.image(image.pin)
         if found is None:
             raise BuildFailed("the image is gone", where=image.pin, hint="inv build --force")
-        for reference in spec.references:
-            self._engine.tag(found.id, reference)
+        self._engine.tag(found.id, spec.references[0])
         return found.id
 
     def _check(self, name: str, image: str, emit: Emit, cancel: Cancel) -> None:
@@ -200,7 +202,13 @@ class Making:
                 self._run_check(check, image, under_way, emit, cancel)
             seconds = round(monotonic() - begun, 1)
             self._passed.setdefault(name, []).append(
-                CheckPassed(name=check.name, image=name, run=check.run, seconds=seconds)
+                CheckPassed(
+                    name=check.name,
+                    image=name,
+                    run=check.run,
+                    seconds=seconds,
+                    entrypoint=check.entrypoint,
+                )
             )
 
     def _run_check(
@@ -223,6 +231,8 @@ class Making:
                 on_line=heard,
                 cancel=cancel,
             )
+        except EngineRefused as error:
+            ended = f"cannot run ({error.what})"
         except LimitExceeded:
             ended = f"was ended after {check.timeout:g} s"
         else:
@@ -240,47 +250,21 @@ class Making:
         for repository in self._plans[name].spec.repositories:
             for tag in image.tags:
                 self._begin(name, "push", cancel)
-                digest = self._push(f"{repository}:{tag}", emit, cancel)
+                shared = tag != image.tags[0]
+                reference = f"{repository}:{tag}"
+                digest = push_as(
+                    reference,
+                    image.image_id,
+                    self._engine,
+                    shared=shared,
+                    emit=emit,
+                    cancel=cancel,
+                )
                 digests.setdefault(repository, digest)
         digest = digests.pop(image.repository)
         return replace(image, pushed=True, digest=digest, copies=digests)
-
-    def _push(self, reference: str, emit: Emit, cancel: Cancel) -> str:
-        with step(emit, "push", reference) as under_way:
-            try:
-                digest = patiently(
-                    lambda: self._engine.push(reference, emit=emit, cancel=cancel),
-                    on_wait=lambda text: emit(Noted(f"push {reference}: {text}")),
-                    cancel=cancel,
-                )
-            except RegistryError as error:
-                raise BuildFailed(
-                    f"the registry did not take it: {error.what}",
-                    where=reference,
-                    hint=error.hint,
-                    output=error.output,
-                ) from error
-            under_way.outcome = digest
-        return digest
 
     def _begin(self, name: str, step_name: str, cancel: Cancel) -> None:
         cancel.check()
         self._note({"image": name, "step": step_name})
         self._at[name] = (step_name, monotonic())
-
-
-def _whole(outcome: Outcome[BuiltImage], total: int) -> Exception:
-    """Return the error of a build in which images failed: the one, or one that tells of all."""
-    errors = list(outcome.failed.items())
-    if len(errors) == 1 or all(isinstance(error, Cancelled) for _, error in errors):
-        return errors[0][1]
-    lines: list[str] = []
-    for name, error in errors:
-        lines += [f"{name}: {error}", *(f"  {line}" for line in getattr(error, "output", ()))]
-    return BuildFailed(
-        f"{len(errors)} of {total} images failed: {_names(outcome.failed)}", output=tuple(lines)
-    )
-
-
-def _names(failed: Iterable[str]) -> str:
-    return ", ".join(failed)

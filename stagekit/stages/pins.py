@@ -6,29 +6,30 @@ from collections.abc import Mapping
 
 from stagekit.digest import is_digest
 from stagekit.engine.reference import familiar, split_reference
-from stagekit.errors import InputError, RegistryError
+from stagekit.errors import InputError, RegistryError, ReleaseFailed
 from stagekit.events import Emit, step
+from stagekit.inputs.settings import Policy
 from stagekit.protocols import Engine
-from stagekit.records import Build, Pin, Release
+from stagekit.records import Build, Pin
 
 
 def pin_images(
     asked: Mapping[str, str],
     build: Build,
-    previous: Release | None,
+    known: Mapping[str, Pin],
     engine: Engine,
     emit: Emit,
 ) -> dict[str, Pin]:
     """Pin each service's image.
 
-    Images of the build, by whatever tag, are pinned by its record. Others keep the pin of the last
-    release while the template asks for the same; else the registry is asked, and where it does
+    Images of the build, by whatever tag, are pinned by its record. Others keep the pin that is
+    known for their text, that of the last release; else the registry is asked, and where it does
     not answer, the engine.
 
     Args:
         asked: image by service.
         build: the build that is released.
-        previous: the environment's last release.
+        known: pins by the text that asks for them.
         engine: asked for digests.
         emit: told of each image that is asked for.
 
@@ -38,7 +39,6 @@ def pin_images(
     """
     own = {familiar(image.repository): image for image in build.images.values()}
     ids = {image.image_id: image for image in build.images.values()}
-    known = {pin.asked: pin for pin in previous.pins.values()} if previous else {}
     found: dict[str, Pin] = {}
     for text in sorted(set(asked.values())):
         repository, version = split_reference(text)
@@ -56,6 +56,24 @@ def pin_images(
                 found[text] = _pin(text, engine)
                 under_way.outcome = found[text].pinned
     return {service: found[text] for service, text in asked.items()}
+
+
+def by_text(pins: Mapping[str, Pin]) -> dict[str, Pin]:
+    """Return a release's pins by the text that asked for them, not by service."""
+    return {pin.asked: pin for pin in pins.values()}
+
+
+def check_pins(pins: Mapping[str, Pin], policy: Policy, env: str) -> None:
+    """Raise ReleaseFailed where images must be known by digest and one is not."""
+    loose = sorted(service for service, pin in pins.items() if pin.kind == "image id")
+    if loose and (policy.pin == "require" or policy.protected):
+        said = 'pin = "require"' if policy.pin == "require" else "protected"
+        raise ReleaseFailed(
+            f"no registry has the image of {', '.join(loose)}, and {env} wants every image by "
+            f"its digest ({said})",
+            where=", ".join(sorted({pins[service].asked for service in loose})),
+            hint="set registry in pyproject.toml [tool.stagekit], inv build, and release again",
+        )
 
 
 def _pin(text: str, engine: Engine) -> Pin:

@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any
 
 import msgspec
 
 from stagekit import digest
+from stagekit.cancel import Cancel
 from stagekit.engine.compose import Compose
-from stagekit.errors import InputError
 from stagekit.events import Emit, Noted, Warned, step
-from stagekit.inputs import seal
-from stagekit.inputs.environment import Environment, load_environment
-from stagekit.inputs.includes import refuse_env_files
-from stagekit.inputs.merge import Merged, Tree, dotted, leaves
+from stagekit.inputs import overlays, seal
+from stagekit.inputs.deploying import completed
+from stagekit.inputs.environment import Environment
+from stagekit.inputs.files import take_in
+from stagekit.inputs.merge import Tree
 from stagekit.inputs.project import Project
-from stagekit.inputs.source import commits_between
-from stagekit.inputs.templates import render
-from stagekit.process import Cancel
-from stagekit.protocols import Engine, Ledger
+from stagekit.inputs.secrets import fingerprints
+from stagekit.inputs.source import is_pushed, uncommitted
+from stagekit.inputs.usage import uses
+from stagekit.inputs.used_secrets import secret_names
+from stagekit.inputs.variables import VARIABLES, variables_file
+from stagekit.protocols import Engine, Ids, Ledger
 from stagekit.records import (
     CI,
     Build,
@@ -29,10 +31,14 @@ from stagekit.records import (
     Release,
     Stored,
     Versions,
-    compose_project,
 )
-from stagekit.stages.history import readable_releases
-from stagekit.stages.pins import pin_images
+from stagekit.stages import secrets
+from stagekit.stages.compare import Side
+from stagekit.stages.explain import warn_of_unused
+from stagekit.stages.pins import by_text, check_pins, pin_images
+from stagekit.stages.protection import check_protection
+from stagekit.stages.rendering import rendered_model
+from stagekit.stages.since import commits_since, last_release, says_the_same
 from stagekit.version import __version__
 
 # What only `apply` can say of a release.
@@ -44,46 +50,88 @@ class Facts(Part, frozen=True):
     """What a release is decided from.
 
     Attributes:
-        model: the rendered template as Compose normalised it.
+        model: the rendered templates as Compose normalised them.
+        taken: the files that it mounts, by their paths in the release.
         asked: the image each service asks for.
         pins: what each of those images is pinned as.
+        carried: the files that the release carries of its secrets.
+        secret_provider: what sealed them, and will open them.
         previous: the environment's last release, if there is one that can be read.
+        pushed: whether a remote has the build's commit.
+        uncommitted: files of the configuration and the templates that are not as committed.
+        promoted_from: the release of another environment whose build and pins these are.
+        forced: what was passed over on request, in words.
+        confirmed: what was typed to confirm it.
     """
 
     project: Project
     environment: Environment
     build: Stored[Build]
     model: Tree
+    taken: dict[str, bytes]
     asked: dict[str, str]
     pins: dict[str, Pin]
     compose_version: str
     commits: tuple[str, ...]
     actor: str
-    previous: Release | None = None
+    carried: dict[str, bytes] = {}
+    secret_provider: str = "env"  # noqa: S105  # a provider's name
+    previous: Side | None = None
+    pushed: bool = False
+    uncommitted: tuple[str, ...] = ()
+    promoted_from: str | None = None
+    forced: tuple[str, ...] = ()
+    confirmed: str | None = None
     ci: CI | None = None
     message: str | None = None
 
 
 class Plan(Part, frozen=True):
-    """The release, but for its number: its record and every other file."""
+    """The release, but for its number: its record and every other file.
+
+    ``unchanged`` names the last release where this one would say nothing else.
+    """
 
     release: Release
     files: dict[str, bytes]
-    same_as: str | None
+    unchanged: str | None
+    previous: Side | None
+
+
+class Asked(Part, frozen=True):
+    """Who asks for a release, and how.
+
+    Attributes:
+        actor: who.
+        ci: the CI job this runs in.
+        message: why.
+        confirmed: what was typed to confirm it.
+        promoted_from: the release of another environment whose build and pins are taken.
+        pins: those it brings along.
+        refresh_images: ask registries again what third-party images are.
+        forced: what is passed over on request, in words.
+    """
+
+    actor: str
+    ci: CI | None = None
+    message: str | None = None
+    confirmed: str | None = None
+    promoted_from: str | None = None
+    pins: Mapping[str, Pin] = {}
+    refresh_images: bool = False
+    forced: tuple[str, ...] = ()
 
 
 def gather(
     project: Project,
-    env: str,
+    environment: Environment,
+    build: Stored[Build],
+    asked: Asked,
     *,
     ledger: Ledger,
     engine: Engine,
     compose: Compose,
-    actor: str,
-    build_id: str | None = None,
-    given: Sequence[str] = (),
-    ci: CI | None = None,
-    message: str | None = None,
+    providers: secrets.Providers,
     emit: Emit,
     cancel: Cancel,
 ) -> Facts:
@@ -91,62 +139,71 @@ def gather(
 
     Args:
         project: the project.
-        env: the environment's name.
-        ledger: where the build and the last release are.
+        environment: where to.
+        build: what is released.
+        asked: who asks for it, and how.
+        ledger: where the last release is.
         engine: asked for the digests of images that are not ours.
         compose: normalises the rendered template.
-        actor: who releases.
-        build_id: a build; by default the newest, which must have succeeded.
-        given: ``KEY=VALUE`` texts that beat every layer.
-        ci: the CI job this runs in.
-        message: why.
+        providers: finds what knows the environment's secrets.
         emit: told of steps and warnings.
         cancel: stops it.
 
     Raises:
-        InputError: an environment, variable, build or template is wrong.
+        InputError: a variable or template is wrong.
         ReleaseFailed: Compose refuses the result.
         RegistryError: an image can be pinned neither by the registry nor by the engine.
     """
-    environment = load_environment(project, env, given)
-    build = find_build(ledger, build_id)
+    env = environment.name
     images = {name: image.pin for name, image in build.record.images.items()}
-    with step(emit, "render", project.relative(project.template)):
-        rendered = render(
-            project.template,
-            root=project.root,
-            variables=environment.variables.values,
+    source = secrets.find_source(
+        environment.deploy.secret_provider,
+        secrets.layers_of(project, environment.chain),
+        providers,
+    )
+    templates = overlays.documents(project, environment.chain)
+    with source.placeholders.explained():
+        model = rendered_model(
+            project,
+            environment,
+            templates,
             images=images,
-            env=env,
-            project=project.name,
-        )
-        refuse_env_files(rendered.text, project.root, where=rendered.where)
-        output = compose.config(
-            rendered.text,
-            name=compose_project(project.name, env),
-            folder=project.root,
-            variables=rendered.variables,
-            where=rendered.where,
+            secrets=source.placeholders,
+            compose=compose,
+            emit=emit,
             cancel=cancel,
-            warn=lambda text: emit(Warned(text)),
         )
-    model = seal.take_in_files(seal.model_of(output), project.root)
-    asked = seal.asked_images(model, images)
-    last = next(readable_releases(ledger, env, emit), None)
-    previous = last.record if last else None
+    taken = take_in(model, project.root, source_mounts=environment.deploy.source_mounts)
+    wanted = seal.asked_images(taken.model, images)
+    warn_of_unused(
+        environment.variables, uses(templates, project.root, environment.additions), env, emit
+    )
+    previous = last_release(ledger, env, emit)
+    known = {} if asked.refresh_images or not previous else by_text(previous.release.pins)
+    commit = build.record.source.commit
     return Facts(
         project=project,
         environment=environment,
         build=build,
-        model=model,
-        asked=asked,
-        pins=pin_images(asked, build.record, previous, engine, emit),
+        model=taken.model,
+        taken=taken.files,
+        asked=wanted,
+        pins=pin_images(wanted, build.record, {**known, **by_text(asked.pins)}, engine, emit),
         compose_version=compose.version,
-        commits=_commits(project, ledger, build.record, previous),
-        actor=actor,
+        commits=commits_since(previous, build.record, project.root, ledger),
+        actor=asked.actor,
+        carried=secrets.take(source, taken.model, emit),
+        secret_provider=source.name,
         previous=previous,
-        ci=ci,
-        message=message,
+        pushed=commit is not None and _is_pushed(project, build.record, commit),
+        uncommitted=uncommitted(
+            project.root, [*templates, *secrets.layers_of(project, environment.chain)]
+        ),
+        promoted_from=asked.promoted_from,
+        forced=asked.forced,
+        confirmed=asked.confirmed,
+        ci=asked.ci,
+        message=asked.message,
     )
 
 
@@ -154,13 +211,38 @@ def decide(facts: Facts) -> Plan:
     """Say what the release will hold, but for its id and its time.
 
     Raises:
-        ReleaseFailed: something in it cannot be sealed.
+        InputError: the environment is protected, and the build does not fit.
+        ReleaseFailed: something in it cannot be sealed, or pinned where it has to be.
     """
-    env, project = facts.environment, facts.project
-    compose_file = seal.seal(facts.model, pins=facts.pins, project=project.name, env=env.name)
+    env, project, build = facts.environment, facts.project, facts.build.record
+    check_protection(
+        env.policy,
+        build,
+        env=env.name,
+        pushed=facts.pushed,
+        uncommitted=facts.uncommitted,
+        ci=facts.ci,
+        confirmed=facts.confirmed,
+    )
+    check_pins(facts.pins, env.policy, env.name)
+    deploy = completed(
+        env.deploy,
+        env=env.name,
+        services=facts.model["services"],
+        variables=env.variables.values,
+    )
+    compose_file = seal.seal(
+        facts.model,
+        pins=facts.pins,
+        project=project.name,
+        env=env.name,
+        fingerprints=fingerprints(facts.carried),
+    )
     files = {
+        **facts.carried,
+        **facts.taken,
         "compose.yaml": compose_file.encode(),
-        "variables.toml": _variables_file(env.variables),
+        VARIABLES: variables_file(env.variables),
     }
     release = Release(
         id=_NOT_YET_NAMED,
@@ -170,70 +252,49 @@ def decide(facts: Facts) -> Plan:
         actor=facts.actor,
         message=facts.message,
         content_digest=digest.of_tree(files),
+        files=digest.of_files(files),
         engine_local=any(pin.kind == "image id" for pin in facts.pins.values()),
         build=facts.build.link,
         ci=facts.ci,
+        promoted_from=facts.promoted_from,
+        forced=facts.forced,
         commits=facts.commits,
-        deploy=env.deploy,
-        secrets=seal.secret_names(facts.model),
+        deploy=msgspec.structs.replace(deploy, secret_provider=facts.secret_provider),
+        secrets=secret_names(facts.model),
         versions=Versions(stagekit=__version__, compose=facts.compose_version),
         pins=facts.pins,
     )
     previous = facts.previous
-    same = previous is not None and previous.content_digest == release.content_digest
-    return Plan(release=release, files=files, same_as=previous.name if previous and same else None)
+    unchanged = previous is not None and says_the_same(release, files, previous)
+    return Plan(
+        release=release,
+        files=files,
+        unchanged=previous.name if previous and unchanged else None,
+        previous=previous,
+    )
 
 
-def apply(plan: Plan, *, ledger: Ledger, emit: Emit) -> Stored[Release]:
-    """Write the release under its environment's next id."""
-    if plan.same_as:
-        emit(Noted(f"the content is the same as {plan.same_as}'s"))
+def apply(plan: Plan, *, ids: Ids, ledger: Ledger, emit: Emit) -> Stored[Release]:
+    """Write the release.
+
+    Args:
+        plan: what it is.
+        ids: says which ids it may have, given all that its environment ever had.
+        ledger: where it goes.
+        emit: told of it.
+    """
     if plan.release.engine_local:
         emit(Warned("engine-local: this release runs only on the engine that has its images"))
+    if plan.release.deploy.source_mounts:
+        emit(Noted("source mounts: this release runs only beside its source"))
     with step(emit, "seal", plan.release.env) as under_way:
         release = msgspec.structs.replace(plan.release, created=datetime.now(UTC))
-        stored = ledger.add_release(release, plan.files)
+        stored = ledger.add_release(release, plan.files, ids=ids)
         under_way.outcome = stored.record.name
     return stored
 
 
-def find_build(ledger: Ledger, id: str | None) -> Stored[Build]:
-    """Return a build that may be released: the one named, or the newest.
-
-    Raises:
-        InputError: there is none, or it failed.
-    """
-    ids = ledger.builds()
-    if not ids:
-        raise InputError("there is no build yet", where="artifacts/builds/", hint="inv build")
-    build = ledger.build(id or ids[0])
-    if not build.record.succeeded:
-        which = "build" if id else "the newest build,"
-        reason = f": {build.record.failures[0].message}" if build.record.failures else ""
-        raise InputError(
-            f"{which} {build.record.id}{',' if not id else ''} {build.record.status}{reason}",
-            where="artifacts/builds/",
-            hint="mend it and inv build, or name an earlier one with --build (inv build.list)",
-        )
-    return build
-
-
-def _commits(
-    project: Project, ledger: Ledger, build: Build, previous: Release | None
-) -> tuple[str, ...]:
-    if previous is None or previous.build.id == build.id:
-        return ()
-    old = ledger.find_build(previous.build.id)
-    return commits_between(
-        project.root, old.record.source.commit if old else None, build.source.commit
-    )
-
-
-def _variables_file(variables: Merged) -> bytes:
-    import tomli_w
-
-    table: dict[str, Any] = {
-        dotted(key): {"value": value, "origin": variables.origins[key]}
-        for key, value in sorted(leaves(variables.values))
-    }
-    return tomli_w.dumps(table).encode()
+def _is_pushed(project: Project, build: Build, commit: str) -> bool:
+    """A CI has its commit from the remote; a clone has heard of what it fetched or pushed."""
+    on_ci = build.ci is not None and build.ci.commit == commit
+    return on_ci or is_pushed(project.root, commit)

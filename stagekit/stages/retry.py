@@ -7,8 +7,8 @@ from collections.abc import Callable
 from time import monotonic, sleep
 from typing import TypeVar
 
+from stagekit.cancel import Cancel
 from stagekit.errors import RegistryError
-from stagekit.process import Cancel
 
 Result = TypeVar("Result")
 

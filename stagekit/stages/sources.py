@@ -56,7 +56,8 @@ def read_all_inputs(project: Project, *, builder: str, bases: BaseImages) -> dic
             spec, builder=builder, base_digest=bases.digest, index=project.cache / f"{name}.index"
         )
         others = {
-            f"image {other}": inputs[other].fingerprint for other in project.images[name].depends
+            f"{other} of this project": inputs[other].fingerprint
+            for other in project.images[name].depends
         }
         inputs[name] = replace(own, bases=own.bases | others)
     return inputs

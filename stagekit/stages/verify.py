@@ -2,20 +2,32 @@
 
 from __future__ import annotations
 
-from stagekit import digest
+from collections.abc import Mapping
+
 from stagekit.errors import InputError, LedgerError
+from stagekit.inputs.document import parse_sealed
+from stagekit.inputs.files import FOLDER
 from stagekit.inputs.merge import Tree
-from stagekit.inputs.seal import parse
 from stagekit.protocols import Ledger
 from stagekit.records import Part, Release, Stored
+from stagekit.stages.chain import build_problems, file_problems
 
 
 class Verified(Part, frozen=True):
-    """A release that was checked: its record, and its compose.yaml as bytes and parsed."""
+    """A release that was checked: its record, and its compose.yaml as bytes and parsed.
+
+    ``files`` are all of its files but the record.
+    """
 
     release: Stored[Release]
     text: bytes
     document: Tree
+    files: Mapping[str, bytes] = {}
+
+    @property
+    def mounted(self) -> dict[str, bytes]:
+        """The files that its containers mount, by their paths in it."""
+        return {path: data for path, data in self.files.items() if path.startswith(f"{FOLDER}/")}
 
 
 def verified(ledger: Ledger, env: str, release_id: str | None) -> Verified:
@@ -37,23 +49,21 @@ def verified(ledger: Ledger, env: str, release_id: str | None) -> Verified:
     release = ledger.release(env, id)
     where = str(ledger.release_folder(env, id))
     files = ledger.release_files(env, id)
-    if digest.of_tree(files) != release.record.content_digest:
+    if problems := file_problems(release.record, files):
         raise LedgerError(
-            f"release {release.record.name} was changed after it was sealed",
+            f"release {release.record.name} was changed after it was sealed: {problems[0]}",
             where=where,
             hint=f"inv release --env {env} makes a new one; a sealed one is never edited",
         )
     _check_build(release.record, ledger, where)
     text = files["compose.yaml"]
-    return Verified(release=release, text=text, document=parse(text))
+    document = parse_sealed(text, where=where)
+    return Verified(release=release, text=text, document=document, files=files)
 
 
 def _check_build(release: Release, ledger: Ledger, where: str) -> None:
     """Compare the build the release names with the ledger's, where it is at hand."""
-    build = ledger.find_build(release.build.id)
-    if build and build.digest != release.build.digest:
+    if problems := build_problems(release, ledger.find_build(release.build.id)):
         raise LedgerError(
-            f"build {release.build.id} is not the one this release was made from",
-            where=where,
-            hint="bring back artifacts/builds as it was",
+            str(problems[0]), where=where, hint="bring back artifacts/builds as it was"
         )

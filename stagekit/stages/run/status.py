@@ -10,13 +10,17 @@ from stagekit.events import Emit, Warned
 from stagekit.inputs.seal import replicas
 from stagekit.protocols import Engine, Ledger, Runner
 from stagekit.records import Part, Pin, Release, Run
-from stagekit.stages import proof
-from stagekit.stages.history import last_run
+from stagekit.stages.history import last_run, newest_release
+from stagekit.stages.run import proof
+from stagekit.stages.run.drift import Drift, environment_drift, services_drift
 from stagekit.stages.verify import verified
 
 
 class ServiceStatus(Part, frozen=True):
-    """One service: how many of its containers run, and whether they run what was released."""
+    """One service: how many of its containers run, and whether they run what was released.
+
+    ``state``, ``health`` and ``since`` are those of the container that is worst off.
+    """
 
     service: str
     state: str
@@ -27,9 +31,13 @@ class ServiceStatus(Part, frozen=True):
     health: str | None = None
     since: str | None = None
 
+    @property
+    def well(self) -> bool:
+        return self.proven and self.running == self.wanted and self.health != "unhealthy"
+
 
 class EnvironmentStatus(Part, frozen=True):
-    """One environment: the run in force, and its services as they are now."""
+    """One environment: the run in force, its services as they are now, and how they drifted."""
 
     env: str
     release: str
@@ -41,13 +49,17 @@ class EnvironmentStatus(Part, frozen=True):
     engine_local: bool
     commit: str | None = None
     services: tuple[ServiceStatus, ...] = ()
+    drift: tuple[Drift, ...] = ()
 
     @property
     def well(self) -> bool:
         """Whether everything that should run does, and is what was released."""
-        return self.outcome == "running" and all(
-            item.proven and item.running == item.wanted for item in self.services
-        )
+        return self.outcome == "running" and all(item.well for item in self.services)
+
+    @property
+    def as_released(self) -> bool:
+        """Whether it is well, and nothing drifted."""
+        return self.well and not self.drift
 
 
 def status_of(
@@ -68,24 +80,32 @@ def status_of(
     last = last_run(ledger, env, emit)
     if last is None:
         return None
-    release = ledger.release(env, last.record.release.id).record
-    observed = runner(last.record.runner).observe(release.compose_project)
+    run = last.record
+    release = ledger.release(env, run.release.id).record
+    observed = runner(run.runner).observe(release.compose_project)
     build = ledger.find_build(release.build.id)
-    wanted = {} if _stopped(last.record, observed.containers) else _wanted(ledger, release, emit)
+    stopped = run.outcome == "stopped" and not observed.containers
+    wanted = {} if stopped else {**_wanted(ledger, release, emit), **run.scale}
+    drift = (
+        [] if stopped else list(services_drift(wanted, observed.containers, release, run, engine))
+    )
+    standing = engine.standing(release.compose_project)
+    drift += environment_drift(release, run, newest_release(ledger, env), standing)
     return EnvironmentStatus(
         env=env,
         release=release.id,
         build=release.build.id,
         commit=build.record.source.commit if build else None,
-        run=last.record.n,
-        outcome=last.record.outcome,
-        reason=last.record.reason,
-        actor=last.record.actor,
+        run=run.n,
+        outcome=run.outcome,
+        reason=run.reason,
+        actor=run.actor,
         engine_local=release.engine_local,
         services=tuple(
-            _service(name, count, observed.of(name), release.pins[name], engine, last.record)
+            _service(name, count, observed.of(name), release.pins[name], engine, run)
             for name, count in sorted(wanted.items())
         ),
+        drift=tuple(drift),
     )
 
 
@@ -95,10 +115,6 @@ def _wanted(ledger: Ledger, release: Release, emit: Emit) -> dict[str, int]:
     except LedgerError as error:
         emit(Warned(str(error)))
         return dict.fromkeys(release.pins, 1)
-
-
-def _stopped(run: Run, containers: tuple[Container, ...]) -> bool:
-    return run.outcome == "stopped" and not containers
 
 
 def _service(
@@ -111,18 +127,24 @@ def _service(
 ) -> ServiceStatus:
     done = {seen.service for seen in last.containers if seen.state == "exited"}
     up = [item for item in containers if item.state == "running" or (item.done and name in done)]
-    first = containers[0] if containers else None
+    worst = min(containers, key=lambda item: _standing(item, item in up), default=None)
     state = "missing"
-    if first:
-        state = "done" if first.done and name in done else first.state
+    if worst:
+        state = "done" if worst.done and name in done else worst.state
     return ServiceStatus(
         service=name,
         state=state,
-        health=first.health if first else None,
+        health=worst.health if worst else None,
         running=len(up),
         wanted=wanted,
-        since=first.started if first else None,
+        since=worst.started if worst else None,
         image=pin.pinned,
         proven=(bool(containers) or wanted == 0)
         and all(proof.runs(item, pin, engine) for item in containers),
     )
+
+
+def _standing(container: Container, up: bool) -> tuple[bool, int]:
+    """Order containers by how they are, the worst first."""
+    health = ("unhealthy", "starting")
+    return up, health.index(container.health) if container.health in health else len(health)

@@ -6,21 +6,20 @@ service that crashes over and over; so each container is looked at, for a while.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from time import monotonic, sleep
 from typing import NamedTuple
 
+from stagekit.cancel import Cancel
 from stagekit.containers import Container, Observation
 from stagekit.errors import NotProven
-from stagekit.inputs.merge import Tree
-from stagekit.inputs.seal import replicas
-from stagekit.process import Cancel
 from stagekit.protocols import Engine, Runner
 from stagekit.records import ContainerFailure, ContainerSeen, Pin, Release
 
 _LOG_LINES = 20
 _RESTARTED_SETTLE = 10.0
 _POLL = 0.2
+_NOTHING = Observation(containers=())
 
 
 class _Trouble(NamedTuple):
@@ -31,44 +30,73 @@ class _Trouble(NamedTuple):
     container: Container | None = None
 
 
+class Settled(NamedTuple):
+    """The containers that came up, and for how many seconds they were watched."""
+
+    containers: tuple[Container, ...]
+    seconds: float
+
+
 def settle(
     release: Release,
-    document: Tree,
+    wanted: Mapping[str, int],
     runner: Runner,
-    complaint: tuple[str, ...],
     engine: Engine,
     cancel: Cancel,
-) -> tuple[tuple[Container, ...], float]:
+    *,
+    complaint: tuple[str, ...] = (),
+    before: Observation = _NOTHING,
+) -> Settled:
     """Watch the release until every service is up and has held for its settle time.
 
-    A container that has restarted lately has to hold for longer: it may be in a loop whose rounds
-    are longer than the settle time.
+    What ran before and was not touched has held already. A container that has restarted lately has
+    to hold for longer: it may be in a loop whose rounds are longer than the settle time.
 
     Args:
         release: what was brought up.
-        document: its compose.yaml, parsed.
+        wanted: how many containers each service should have.
         runner: looks at it.
-        complaint: the runner's last lines, if it was not content.
         engine: gives the logs.
         cancel: stops it.
-
-    Returns:
-        Its containers, and for how many seconds they held.
+        complaint: the runner's last lines, if it was not content.
+        before: what ran before it was brought up.
 
     Raises:
         NotProven: one of them failed, restarted, or did not become healthy in time.
     """
-    wanted = replicas(document)
     first = _until_up(release, wanted, runner, complaint, engine, cancel)
-    seconds = release.deploy.settle
-    if any(item.restarts and item.is_young for item in first.containers):
-        seconds = max(seconds, _RESTARTED_SETTLE)
+    seconds = _time_to_hold(release, before, first)
+    if not seconds:
+        return Settled(first.containers, seconds)
     _wait(seconds, cancel)
-    second = runner.observe(release.compose_project)
-    troubles = _troubles(second, wanted) | _changes(first, second)
-    if troubles:
+    settled = Settled(first.containers, seconds)
+    return settled._replace(containers=held(release, wanted, runner, engine, settled))
+
+
+def held(
+    release: Release,
+    wanted: Mapping[str, int],
+    runner: Runner,
+    engine: Engine,
+    settled: Settled,
+) -> tuple[Container, ...]:
+    """Look once more, and return the containers as they are now.
+
+    Raises:
+        NotProven: one of them is not up any more, or was restarted since.
+    """
+    now = runner.observe(release.compose_project)
+    if troubles := _troubles(now, wanted) | _changes(settled.containers, now):
         raise _not_proven(release, troubles, (), engine)
-    return second.containers, seconds
+    return now.containers
+
+
+def _time_to_hold(release: Release, before: Observation, now: Observation) -> float:
+    if any(item.restarts and item.is_young for item in now.containers):
+        return max(release.deploy.settle, _RESTARTED_SETTLE)
+    known = _starts(before.containers)
+    untouched = all(known.get(item.id) == _start(item) for item in now.containers)
+    return 0.0 if untouched else release.deploy.settle
 
 
 def compare(
@@ -92,6 +120,8 @@ def compare(
                 exit_code=container.exit_code,
                 image_id=container.image_id,
                 digests=digests,
+                definition=container.definition,
+                settings=container.settings,
                 proven=_means(release.pins.get(container.service), container, digests),
             )
         )
@@ -122,7 +152,7 @@ def _digests(container: Container, engine: Engine) -> tuple[str, ...]:
 
 def _until_up(
     release: Release,
-    wanted: dict[str, int],
+    wanted: Mapping[str, int],
     runner: Runner,
     complaint: tuple[str, ...],
     engine: Engine,
@@ -133,14 +163,17 @@ def _until_up(
         cancel.check()
         observed = runner.observe(release.compose_project)
         troubles = _troubles(observed, wanted)
+        if complaint and not troubles:
+            raise _not_brought_up(release, complaint)
         if not troubles:
             return observed
-        if monotonic() > deadline or not all(trouble.passing for trouble in troubles.values()):
+        lasting = complaint or not all(trouble.passing for trouble in troubles.values())
+        if lasting or monotonic() > deadline:
             raise _not_proven(release, troubles, complaint, engine)
         sleep(_POLL)
 
 
-def _troubles(observed: Observation, wanted: dict[str, int]) -> dict[str, _Trouble]:
+def _troubles(observed: Observation, wanted: Mapping[str, int]) -> dict[str, _Trouble]:
     troubles = {}
     for service, count in wanted.items():
         containers = observed.of(service)
@@ -168,13 +201,21 @@ def _trouble(container: Container) -> _Trouble | None:
     return None
 
 
-def _changes(first: Observation, second: Observation) -> dict[str, _Trouble]:
-    before = {item.id: (item.restarts, item.started) for item in first.containers}
+def _changes(before: Sequence[Container], now: Observation) -> dict[str, _Trouble]:
+    known = _starts(before)
     return {
         item.service: _Trouble("restarted while it should have settled", False, item)
-        for item in second.containers
-        if before.get(item.id) != (item.restarts, item.started)
+        for item in now.containers
+        if known.get(item.id) != _start(item)
     }
+
+
+def _starts(containers: Sequence[Container]) -> dict[str, tuple[int, str]]:
+    return {item.id: _start(item) for item in containers}
+
+
+def _start(container: Container) -> tuple[int, str]:
+    return container.restarts, container.started
 
 
 def _wait(seconds: float, cancel: Cancel) -> None:
@@ -182,6 +223,16 @@ def _wait(seconds: float, cancel: Cancel) -> None:
     while monotonic() < deadline:
         cancel.check()
         sleep(min(_POLL, seconds))
+
+
+def _not_brought_up(release: Release, complaint: tuple[str, ...]) -> NotProven:
+    """What is up may be what was up before: where the runner was not content, nobody is."""
+    return NotProven(
+        f"it was not brought up whole: {complaint[-1]}",
+        where=release.name,
+        hint=_way_back(release),
+        output=complaint[-_LOG_LINES:],
+    )
 
 
 def _not_proven(
@@ -198,10 +249,22 @@ def _not_proven(
     return NotProven(
         f"{first.name}: {first.reason}",
         where=f"{release.name}, service {first.service}",
-        hint=f"inv run.rollback --env {release.env} goes back to the last release that ran well",
-        output=first.output or complaint[-_LOG_LINES:],
+        hint=_way_back(release),
+        output=tuple(_last_words(failed)) or complaint[-_LOG_LINES:],
         failed=failed,
     )
+
+
+def _way_back(release: Release) -> str:
+    return f"inv run.rollback --env {release.env} goes back to the last release that ran well"
+
+
+def _last_words(failed: Sequence[ContainerFailure]) -> Iterator[str]:
+    """Yield the last lines of every container that failed, under its name where it is not alone."""
+    for item in failed:
+        if len(failed) > 1:
+            yield f"{item.name}: {item.reason}"
+        yield from item.output
 
 
 def _failure(service: str, trouble: _Trouble, engine: Engine) -> ContainerFailure:
@@ -211,4 +274,6 @@ def _failure(service: str, trouble: _Trouble, engine: Engine) -> ContainerFailur
         name=container.name if container else service,
         reason=trouble.reason,
         output=engine.logs(container.id, _LOG_LINES) if container else (),
+        exit_code=container.exit_code if container else None,
+        health_output=container.health_output if container else "",
     )

@@ -1,0 +1,108 @@
+"""What is wrong with a release, link by link: its files, the build it names, its images. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from stagekit import digest
+from stagekit.inputs.merge import Tree
+from stagekit.records import Build, Link, Part, Pin, Release, Stored
+
+_RECORD = "release.toml"
+_DOCUMENT = "compose.yaml"
+
+
+class Problem(Part, frozen=True):
+    """One thing that is not as it was sealed: which file of the release, and what of it."""
+
+    file: str
+    what: str
+
+    def __str__(self) -> str:
+        return f"{self.file} {self.what}"
+
+
+def file_problems(release: Release, files: Mapping[str, bytes]) -> tuple[Problem, ...]:
+    """Compare a release's files, all but its record, with what the record says of each."""
+    if _DOCUMENT not in files:
+        return (Problem(_DOCUMENT, "is missing"),)
+    found = digest.of_files(files)
+    if not release.files and digest.of_listing(found) != release.content_digest:
+        return (Problem("a file of it", "is not what it was"),)
+    if release.files and digest.of_listing(release.files) != release.content_digest:
+        return (Problem(_RECORD, "lists other files than those of its content digest"),)
+    return tuple(_compared(release.files, found, files)) if release.files else ()
+
+
+def build_problems(release: Release, build: Stored[Build] | None) -> tuple[Problem, ...]:
+    """Compare the build the release names with the ledger's, where that is at hand."""
+    if build is None or build.digest == release.build.digest:
+        return ()
+    return (Problem(f"build {release.build.id}", "is not the one this release was made from"),)
+
+
+def image_problems(
+    release: Release, document: Tree, build: Stored[Build] | None
+) -> tuple[Problem, ...]:
+    """Compare the images that would run with the record's pins, and those with the build's."""
+    return (
+        *_document_problems(release, document),
+        *(_pin_problems(release, build.record) if build else ()),
+    )
+
+
+def promotion_problems(
+    release: Release, build: Link, pins: Mapping[str, Pin] = {}
+) -> tuple[Problem, ...]:
+    """Compare a promoted release with the one that it says it came from.
+
+    Args:
+        release: the promoted one.
+        build: the other's.
+        pins: the other's, as far as they are known.
+    """
+    source = f"{release.promoted_from}, which it was promoted from,"
+    if build != release.build:
+        return (Problem(source, f"was made from build {build.id} ({build.digest})"),)
+    known = {pin.asked: pin.pinned for pin in pins.values()}
+    return tuple(
+        Problem(source, f"runs {known[pin.asked]} for {pin.asked}, and this one {pin.pinned}")
+        for _, pin in sorted(release.pins.items())
+        if known.get(pin.asked, pin.pinned) != pin.pinned
+    )
+
+
+def _compared(
+    stated: Mapping[str, str], found: Mapping[str, str], files: Mapping[str, bytes]
+) -> Iterator[Problem]:
+    for path in sorted({*stated, *found}):
+        if path not in found:
+            yield Problem(path, "is missing")
+        elif path not in stated:
+            yield Problem(path, "does not belong to it")
+        elif stated[path] != found[path]:
+            yield Problem(path, "was edited or cut" if files[path] else "is empty")
+
+
+def _document_problems(release: Release, document: Tree) -> Iterator[Problem]:
+    run = {name: service.get("image") for name, service in document["services"].items()}
+    pinned = {name: pin.pinned for name, pin in release.pins.items()}
+    for name in sorted({*run, *pinned}):
+        if run.get(name) != pinned.get(name):
+            what = f"runs {run.get(name)} as {name}, but the record pins {pinned.get(name)}"
+            yield Problem(_DOCUMENT, what)
+
+
+def _pin_problems(release: Release, build: Build) -> Iterator[Problem]:
+    """An image that nobody was asked for is the build's own, or was given by its digest."""
+    made = {image.pin for image in build.images.values()} | {
+        f"{repository}@{copy}"
+        for image in build.images.values()
+        for repository, copy in image.copies.items()
+    }
+    repositories = {pin.partition("@")[0] for pin in made if "@" in pin}
+    for service, pin in sorted(release.pins.items()):
+        ours = pin.kind == "image id" or pin.pinned.partition("@")[0] in repositories
+        if pin.asked == pin.pinned and ours and pin.pinned not in made:
+            what = f"pins {pin.pinned} for {service}, which build {build.id} did not make"
+            yield Problem(_RECORD, what)

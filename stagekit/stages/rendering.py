@@ -1,0 +1,87 @@
+"""From templates to the model that Compose makes of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from stagekit.cancel import Cancel
+from stagekit.engine.compose import Compose
+from stagekit.engine.documents import Document
+from stagekit.events import Emit, Warned, step
+from stagekit.inputs import overlays, seal
+from stagekit.inputs.environment import Environment
+from stagekit.inputs.expansion import refuse_endless
+from stagekit.inputs.includes import refuse_strays
+from stagekit.inputs.merge import Tree
+from stagekit.inputs.placeholders import Placeholders
+from stagekit.inputs.project import Project
+from stagekit.inputs.templates import render
+from stagekit.records import compose_project
+
+
+def rendered_model(
+    project: Project,
+    environment: Environment,
+    templates: Sequence[Path],
+    *,
+    images: Mapping[str, str],
+    secrets: Placeholders,
+    compose: Compose,
+    emit: Emit,
+    cancel: Cancel,
+) -> Tree:
+    """Render templates and have Compose merge and normalise them.
+
+    Args:
+        project: the project.
+        environment: whose variables they see.
+        templates: each is merged over the one before it.
+        images: the build's pins by image name.
+        secrets: stand for the values, which no template gets to see.
+        compose: normalises what was rendered.
+        emit: told of the step, and what Compose warns of.
+        cancel: stops it.
+
+    Raises:
+        InputError: a variable or template is wrong.
+        ReleaseFailed: Compose refuses the result.
+    """
+    profiles = environment.deploy.profiles
+    with step(emit, "render", ", ".join(map(project.relative, templates))):
+        rendered = [
+            render(
+                template,
+                root=project.root,
+                variables=environment.variables.values,
+                images=images,
+                env=environment.name,
+                project=project.name,
+                secrets=secrets,
+                additions=environment.additions,
+            )
+            for template in templates
+        ]
+        for item in rendered:
+            refuse_endless(item.text, where=item.where)
+            refuse_strays(
+                item.text,
+                project.root,
+                variables=item.variables,
+                where=item.where,
+                source=item.source,
+            )
+        output = compose.config(
+            [Document(text=item.text, where=item.where) for item in rendered],
+            name=compose_project(project.name, environment.name),
+            folder=project.root,
+            variables={name: text for item in rendered for name, text in item.variables.items()},
+            profiles=profiles,
+            cancel=cancel,
+            warn=lambda text: emit(Warned(text)),
+        )
+    model = secrets.turned_back(seal.model_of(output))
+    overlays.check_profiles(
+        model, profiles, where=f"environments/{environment.name} [stagekit] profiles"
+    )
+    return model

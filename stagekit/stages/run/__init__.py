@@ -1,0 +1,1 @@
+"""Run: a sealed release → running, proven. Adds nothing, renders nothing, builds nothing."""
