@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from stagekit.engine.buildx import BuildxBuilder
-from stagekit.engine.classic import ClassicBuilder
 from stagekit.engine.docker import DockerEngine
 from stagekit.engine.programs import find_program
 from stagekit.plugins.spec import hookimpl
@@ -16,10 +14,16 @@ class Buildx:
     @hookimpl
     def stagekit_builder(self, engine: Engine, environ: Mapping[str, str]) -> Builder | None:
         program = find_program("docker-buildx", environ)
-        return BuildxBuilder(program, engine, environ) if program else None
+        if program is None:
+            return None
+        from stagekit.engine.buildx import BuildxBuilder
+
+        return BuildxBuilder(program, engine, environ)
 
 
 class Classic:
     @hookimpl
     def stagekit_builder(self, engine: Engine) -> Builder | None:
+        from stagekit.engine.classic import ClassicBuilder
+
         return ClassicBuilder(engine) if isinstance(engine, DockerEngine) else None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from stagekit.inputs.source import without_credentials
 from stagekit.plugins.spec import hookimpl
 from stagekit.records import CI
 
@@ -153,6 +152,8 @@ _KNOWN: tuple[Callable[[_Environ], CI | None], ...] = (
 
 
 def _address(url: str | None) -> str | None:
+    from stagekit.inputs.source import without_credentials
+
     return without_credentials(url).rstrip("/") or None if url else None
 
 

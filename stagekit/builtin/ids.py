@@ -1,4 +1,4 @@
-"""How builds are named: the project's ``id`` setting."""
+"""How builds and releases are named: the ``id`` setting of a project, and of an environment."""
 
 from __future__ import annotations
 
@@ -29,6 +29,29 @@ def stagekit_build_id(
     if scheme == "commit":
         return _by_commit(ci, source)
     return _next(taken) if scheme == "counter" else None
+
+
+@hookimpl
+def stagekit_release_id(
+    scheme: str, ci: CI | None, now: datetime, taken: Sequence[str]
+) -> str | None:
+    """``counter`` is v1, v2, …; ``timestamp`` the time, to the second, in UTC; ``ci`` the counter
+    of the CI's job."""
+    if scheme == "counter":
+        return _next(taken)
+    if scheme == "timestamp":
+        return now.strftime("%Y-%m-%d-%H:%M:%S")
+    return _by_ci(ci) if scheme == "ci" else None
+
+
+def _by_ci(ci: CI | None) -> str:
+    if ci is None or not ci.counter:
+        raise InputError(
+            "there is no CI whose counter could name a release",
+            where='config.toml [stagekit] id = "ci"',
+            hint='release on the CI, or choose another id: "counter" or "timestamp"',
+        )
+    return f"{ci.counter}.{ci.attempt}" if ci.attempt else ci.counter
 
 
 def _by_commit(ci: CI | None, source: Source) -> str:

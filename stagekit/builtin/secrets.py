@@ -1,12 +1,13 @@
-"""The secret provider that ships: the environment of whoever runs the release.
+# ruff: noqa: ARG002  # a provider is told more than this one needs
+"""The secret provider ``env``: the environment of whoever runs the release.
 
-A CI hands its masked variables to a job that way. They reach the container as files, by Compose's
-``secrets.<name>.environment``, and are written nowhere.
+A CI hands its masked variables to a job that way. A release carries nothing of them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
 
 from stagekit.errors import InputError
 from stagekit.inputs.names import SECRET_PREFIX
@@ -16,7 +17,10 @@ from stagekit.protocols import SecretProvider
 
 @hookimpl
 def stagekit_secret_provider(name: str, environ: Mapping[str, str]) -> SecretProvider | None:
-    return EnvironmentSecrets(environ) if name == "environment" else None
+    return EnvironmentSecrets(environ) if name in _NAMES else None
+
+
+_NAMES = ("env", "environment")
 
 
 class EnvironmentSecrets:
@@ -25,7 +29,13 @@ class EnvironmentSecrets:
     def __init__(self, environ: Mapping[str, str]) -> None:
         self._environ = environ
 
-    def values(self, names: Sequence[str]) -> Mapping[str, str]:
+    def names(self, layers: Sequence[Path]) -> None:
+        return None
+
+    def carried(self, names: Collection[str], layers: Sequence[Path]) -> Mapping[str, bytes]:
+        return {}
+
+    def values(self, names: Sequence[str], carried: Mapping[str, bytes]) -> Mapping[str, str]:
         missing = [name for name in names if SECRET_PREFIX + name not in self._environ]
         if missing:
             raise InputError(

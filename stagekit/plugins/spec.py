@@ -1,21 +1,31 @@
+# mypy: disable-error-code="empty-body"
 """The hooks by which stagekit's choices are made. What stagekit ships is registered here too.
 
 A plugin implements any of them under ``@stagekit.hookimpl``; arguments it does not need may be
-left out. Plugins are asked before what is shipped, the last registered first.
+left out. Plugins are asked before what is shipped, the last registered first. A plugin that needs
+hooks of a newer stagekit says so: ``stagekit_hooks = 2`` in its module or on its object.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import cast
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pluggy
 
-from stagekit.protocols import Builder, Engine, Runner, SecretProvider
-from stagekit.records import CI, Build, Source, Stored
+from stagekit.containers import Container
+from stagekit.protocols import Builder, Engine, Finding, Runner, SecretProvider
+from stagekit.records import CI, Build, Release, Run, Source, Stored
+
+if TYPE_CHECKING:
+    from invoke.tasks import Task
 
 PROJECT = "stagekit"
+VERSION = 1
+"""Of the hooks below; counted up with each that is added or changed."""
+
 hookspec = pluggy.HookspecMarker(PROJECT)
 hookimpl = pluggy.HookimplMarker(PROJECT)
 
@@ -33,6 +43,13 @@ class Hooks:
     ) -> str | None:
         """Name the next build by the project's ``id`` setting; ``taken`` are the ids there are.
         It becomes an image tag: other characters are replaced by ``-``."""
+
+    @hookspec(firstresult=True)
+    def stagekit_release_id(
+        self, scheme: str, ci: CI | None, now: datetime, taken: Sequence[str]
+    ) -> str | None:
+        """Name the next release by its environment's ``id`` setting; ``taken`` are the ids that it
+        ever had. One that is taken gets a suffix; its folder's name has no colons."""
 
     @hookspec
     def stagekit_built(self, build: Stored[Build], environ: Mapping[str, str]) -> None:
@@ -53,9 +70,90 @@ class Hooks:
     def stagekit_secret_provider(
         self, name: str, environ: Mapping[str, str]
     ) -> SecretProvider | None:
-        """Offer the provider for an environment's ``secret_provider`` setting (``environment``)."""
+        """Offer the provider for an environment's ``secret_provider`` setting (``age``, ``sops``,
+        ``env``)."""
 
+    @hookspec
+    def stagekit_tasks(self) -> Iterable[Task]:  # type: ignore[type-arg]  # as in cli/task.py
+        """Add tasks. Asked of plugins in ``collection(plugins=…)``, and of installed ones in the
+        entry-point group ``stagekit.tasks``, whenever ``inv`` starts: import nothing slow."""
 
-def relay(manager: pluggy.PluginManager) -> Hooks:
-    """Return the manager's hook caller, typed: calls are by keyword."""
-    return cast(Hooks, manager.hook)
+    @hookspec
+    def stagekit_variables(
+        self, root: Path, env: str, environ: Mapping[str, str]
+    ) -> Mapping[str, Any]:
+        """Give variables of an environment, as ``[vars]`` has them: a layer above its files and
+        below ``STAGEKIT_VAR_*``. The same release needs the same answer."""
+
+    @hookspec
+    def stagekit_template_filters(self) -> Mapping[str, Callable[..., Any]]:
+        """Give filters that templates may use (``{{ value | name }}``). They must answer the same
+        to the same, and are not confined as templates are."""
+
+    @hookspec
+    def stagekit_template_tests(self) -> Mapping[str, Callable[..., bool]]:
+        """Give tests that templates may use (``{% if value is name %}``), as above."""
+
+    @hookspec
+    def stagekit_template_globals(self) -> Mapping[str, Any]:
+        """Give names that templates may use, as above. A variable of the same name wins."""
+
+    @hookspec
+    def stagekit_before_build(
+        self, root: Path, images: Sequence[str], environ: Mapping[str, str]
+    ) -> None:
+        """Hear that images are about to be built. What is raised stops the build."""
+
+    @hookspec
+    def stagekit_build_failed(self, build: Stored[Build], environ: Mapping[str, str]) -> None:
+        """Hear of a build that failed, once its record is written."""
+
+    @hookspec
+    def stagekit_before_release(
+        self, root: Path, env: str, build: Stored[Build], environ: Mapping[str, str]
+    ) -> None:
+        """Hear that a build is about to be released. What is raised stops the release."""
+
+    @hookspec
+    def stagekit_released(self, release: Stored[Release], environ: Mapping[str, str]) -> None:
+        """Hear of a release, once it is sealed."""
+
+    @hookspec
+    def stagekit_release_failed(
+        self, env: str, error: Exception, environ: Mapping[str, str]
+    ) -> None:
+        """Hear that a release could not be made. It leaves no record."""
+
+    @hookspec
+    def stagekit_before_run(self, release: Stored[Release], reason: str) -> None:
+        """Hear that a release is about to be run; ``reason`` is the run's, such as ``rollback``.
+        What is raised stops it before anything is touched."""
+
+    @hookspec
+    def stagekit_before_step(self, step: str, facts: Mapping[str, str]) -> None:
+        """Hear that a step of a run begins (``pull``, ``up``, ``prove``, …). ``facts`` are those
+        that commands of ``[stagekit.hooks]`` get. What is raised fails the step."""
+
+    @hookspec
+    def stagekit_after_step(self, step: str, facts: Mapping[str, str]) -> None:
+        """Hear that a step of a run is done. What is raised is told and recorded."""
+
+    @hookspec
+    def stagekit_check_run(
+        self, release: Release, containers: Sequence[Container], engine: Engine
+    ) -> Iterable[str]:
+        """Look at what came up, after the pages that must answer; return what is wrong with it, a
+        sentence each. One is enough to fail the run."""
+
+    @hookspec
+    def stagekit_ran(self, run: Stored[Run]) -> None:
+        """Hear of a run, once its record is written, however it ended (``run.record.outcome``)."""
+
+    @hookspec
+    def stagekit_doctor(self, root: Path, environ: Mapping[str, str]) -> Iterable[Finding]:
+        """Look for what the plugin works with, as lines of ``inv doctor``."""
+
+    @hookspec
+    def stagekit_release_notes(self, release: Release, since: Release | None) -> Iterable[str]:
+        """Add parts to the notes of a release, as Markdown; ``since`` is the release that they
+        start after."""
