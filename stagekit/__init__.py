@@ -11,15 +11,17 @@ from stagekit.version import __version__
 
 if TYPE_CHECKING:
     from stagekit.cli.collection import collection
+    from stagekit.cli.own import task
     from stagekit.errors import StagekitError
     from stagekit.plugins.spec import hookimpl
 
-__all__ = ["StagekitError", "__version__", "collection", "hookimpl"]
+__all__ = ["StagekitError", "__version__", "collection", "hookimpl", "task"]
 
 _HOMES = {
     "collection": "stagekit.cli.collection",
     "hookimpl": "stagekit.plugins.spec",
     "StagekitError": "stagekit.errors",
+    "task": "stagekit.cli.own",
 }
 
 

@@ -4,23 +4,32 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
-from stagekit.cli.console import Console
-from stagekit.process import Cancel
+from stagekit.cancel import Cancel
 
 if TYPE_CHECKING:
+    from invoke.collection import Collection
+    from invoke.context import Context
+
+    from stagekit.cli.console import Console
     from stagekit.engine.docker import DockerEngine
+    from stagekit.inputs.environment import Environment
     from stagekit.inputs.project import Project
     from stagekit.ledger.files import FileLedger
     from stagekit.plugins.manager import Plugins
-    from stagekit.protocols import Runner
+    from stagekit.protocols import Runner, SecretProvider
     from stagekit.records import CI
+    from stagekit.stages.run.platform import Platform
+
+
+_NO_PLUGINS = "STAGEKIT_NO_PLUGINS"
+"""Set, only what ships is asked."""
 
 
 class App:
@@ -29,20 +38,43 @@ class App:
     Args:
         root: the folder of tasks.py.
         plugins: the repository's own, on top of what ships.
+
+    Attributes:
+        namespace: the repository's tasks, once they are put together.
+        context: Invoke's, of the task that was called last.
     """
 
     def __init__(self, root: Path, plugins: Iterable[object] = ()) -> None:
         self.root = root
         self._own_plugins = tuple(plugins)
-        self.console = Console()
         self.cancel = Cancel()
+        self.namespace: Collection | None = None
+        self.context: Context | None = None
+
+    @cached_property
+    def console(self) -> Console:
+        from stagekit.cli.console import Console
+
+        return Console()
 
     @cached_property
     def plugins(self) -> Plugins:
-        from stagekit.builtin.shipped import shipped
-        from stagekit.plugins.manager import Plugins
+        """What ships, and what was found besides; loaded on first use.
 
-        return Plugins((*shipped(), *self._own_plugins))
+        Raises:
+            PluginFailed: one cannot be loaded.
+        """
+        from stagekit.builtin.shipped import shipped
+        from stagekit.plugins import found
+        from stagekit.plugins.manager import Plugins
+        from stagekit.version import __version__
+
+        all = found.shipping(shipped(self.project, os.environ), __version__)
+        if not os.environ.get(_NO_PLUGINS):
+            all += found.installed(found.TASKS_GROUP) + found.installed()
+            all += found.configured(self.project.plugins.load, self.root)
+            all += found.given(self._own_plugins)
+        return Plugins(all, disabled=self.project.plugins.disable, warn=self.console.warn)
 
     @cached_property
     def project(self) -> Project:
@@ -72,14 +104,32 @@ class App:
     @cached_property
     def actor(self) -> str:
         """Who does this, as far as the machine knows: ``user@host``."""
-        import getpass
         import socket
 
+        return f"{self.user}@{socket.gethostname()}"
+
+    @cached_property
+    def user(self) -> str:
+        """The name of the user that this process is, or its number."""
+        import getpass
+
         try:
-            user = getpass.getuser()
+            return getpass.getuser()
         except (KeyError, OSError):  # a user id without a name, as in many containers
-            user = str(os.getuid())
-        return f"{user}@{socket.gethostname()}"
+            return str(os.getuid())
+
+    def anew(self) -> App:
+        """Return another one for the same repository, which reads everything again."""
+        other = App(self.root, self._own_plugins)
+        other.cancel = self.cancel
+        other.namespace, other.context = self.namespace, self.context
+        other.__dict__["console"] = self.console
+        return other
+
+    def close(self) -> None:
+        """Clear what is shown of work under way, if anything ever was."""
+        if console := self.__dict__.get("console"):
+            console.close()
 
     def forget(self) -> None:
         """Look for the engine again: what runs on this machine has changed."""
@@ -89,11 +139,60 @@ class App:
         """Return the runner of that name on the engine."""
         return self.plugins.runner(kind, self.engine, os.environ)
 
-    def check_environment(self, env: str) -> None:
+    def platform(self, *, wait: float = 0.0) -> Platform:
+        """Return what a run is done with.
+
+        Args:
+            wait: seconds to wait for an environment that another run holds.
+        """
+        import sys
+
+        from stagekit.stages.run.platform import Platform
+
+        return Platform(
+            ledger=self.ledger,
+            engine=self.engine,
+            runner=self.runner,
+            providers=self.secret_provider,
+            actor=self.actor,
+            emit=self.console.emit,
+            cancel=self.cancel,
+            ci=self.ci,
+            source=self.root,
+            environ=os.environ,
+            command=" ".join(["inv", *sys.argv[1:]]),
+            wait=wait,
+            plugins=self.plugins,
+        )
+
+    def secret_provider(self, name: str) -> SecretProvider:
+        """Return the secret provider of that name."""
+        return self.plugins.secret_provider(name, os.environ)
+
+    def check_environment(self, env: str, *, option: str = "--env") -> None:
         """Raise InputError unless ``env`` is one of the project's environments."""
         from stagekit.inputs.environment import check_environment
 
-        check_environment(self.project, env)
+        check_environment(self.project, env, option=option)
+
+    def environment(self, env: str, options: Sequence[str] = ()) -> Environment:
+        """Return an environment merged with the shell's ``STAGEKIT_VAR_*`` and with ``--set``."""
+        from stagekit.inputs.environment import load_environment
+        from stagekit.inputs.jinja import Additions
+
+        plugins = self.plugins
+        return load_environment(
+            self.project,
+            env,
+            options=options,
+            environ=os.environ,
+            given_by=plugins.variables(self.root, env, os.environ),
+            additions=Additions(
+                filters=plugins.template_parts("filters"),
+                tests=plugins.template_parts("tests"),
+                globals=plugins.template_parts("globals"),
+            ),
+        )
 
     @contextmanager
     def cancelling(self) -> Iterator[None]:

@@ -12,6 +12,8 @@ from stagekit.cli.task import JSON, stage_task
 if TYPE_CHECKING:
     from stagekit.records import Build
 
+_LATEST = "latest"
+_BUILD = "a build's id, or latest"
 _HEAD = ("BUILD", "STATUS", "MADE", "COMMIT", "BY", "SIZE", "IMAGES")
 
 
@@ -44,12 +46,17 @@ def list_(app: App, *, last: int = 20, json: bool = False) -> None:
         app.console.table(_HEAD, rows)
 
 
-@stage_task(name="show", positional=["build"], help={"build": "a build's id", "json": JSON})
+@stage_task(
+    name="show",
+    positional=["build"],
+    help={"build": _BUILD, "json": JSON},
+    values={"build": "any build"},
+)
 def show(app: App, build: str, *, json: bool = False) -> None:
     """Show one build: where it came from, its images, its checks, why it failed."""
     from stagekit.envelope import plain
 
-    stored = app.ledger.build(build)
+    stored = app.ledger.build(_id(app, build))
     if json:
         app.console.data({**plain(stored.record), "digest": stored.digest})
         return
@@ -57,12 +64,18 @@ def show(app: App, build: str, *, json: bool = False) -> None:
         app.console.result(line)
 
 
-@stage_task(name="log", positional=["build"], help={"build": "a build's id", "json": JSON})
+@stage_task(
+    name="log",
+    positional=["build"],
+    help={"build": _BUILD, "json": JSON},
+    values={"build": "any build"},
+)
 def log(app: App, build: str, *, json: bool = False) -> None:
     """Print all that a build's builders and checks printed, each line after its image's name."""
-    text = app.ledger.build_log(build)
+    id = _id(app, build)
+    text = app.ledger.build_log(id)
     if not text:
-        app.ledger.build(build)  # says so where there is no such build
+        app.ledger.build(id)  # says so where there is no such build
         app.console.note("nothing was printed, or the log is not at hand")
     lines = text.decode("utf-8", "replace").splitlines()
     if json:
@@ -71,6 +84,11 @@ def log(app: App, build: str, *, json: bool = False) -> None:
         return
     for line in lines:
         app.console.result(line)
+
+
+def _id(app: App, name: str) -> str:
+    builds = app.ledger.builds() if name == _LATEST else ()
+    return next(iter(builds), name)
 
 
 def _row(build: Build) -> list[str]:

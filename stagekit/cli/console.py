@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from io import TextIOWrapper
 from time import monotonic
-from typing import Any
+from typing import Any, Literal
 
 from stagekit.cli.live import LiveSteps
 from stagekit.errors import StagekitError
@@ -20,6 +20,10 @@ _LINE_EVERY = 5.0
 
 _COLOURS = {"error": "1;31", "warning": "33", "done": "32"}
 
+Tone = Literal["", "title", "added", "removed", "changed", "place"]
+Line = tuple[str, Tone]
+_TONES = {"title": "1", "added": "32", "removed": "31", "changed": "33", "place": "36"}
+
 
 class Console:
     """Prints for one command. A terminal gets a live line for each step under way; a pipe or a CI
@@ -27,12 +31,16 @@ class Console:
 
     Attributes:
         show_output: print every line that builders and checks print, instead of live lines.
+        for_machine: only `data` is a result; what people would read goes to stderr.
     """
 
     def __init__(self) -> None:
         self.show_output = False
+        self.for_machine = False
         self._terminal = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
-        self._colour = self._terminal and not os.environ.get("NO_COLOR")
+        colour = os.environ.get("TERM") != "dumb" and not os.environ.get("NO_COLOR")
+        self._colour = colour and sys.stderr.isatty()
+        self._paint = colour and sys.stdout.isatty()
         self._steps = LiveSteps()
         self._last_line: dict[tuple[str, str], float] = {}
         if isinstance(sys.stdout, TextIOWrapper):  # a locale that lacks a letter is no failure
@@ -60,27 +68,55 @@ class Console:
             case Noted(text):
                 self.note(text)
 
-    def result(self, text: str = "") -> None:
-        """Print a result."""
+    def result(self, text: str = "", tone: Tone = "") -> None:
+        """Print a result; in the colour of its tone where a person looks at it."""
         self._steps.pause()
-        print(clean(text), flush=True)
+        shown = f"\x1b[{_TONES[tone]}m{clean(text)}\x1b[0m" if tone and self._paint else clean(text)
+        print(shown, file=sys.stderr if self.for_machine else sys.stdout, flush=True)
 
     def data(self, value: Any) -> None:
         """Print a result for machines, as JSON."""
         self._steps.pause()
         print(json.dumps(value, indent=2, default=_written), flush=True)
 
+    def data_line(self, value: Any) -> None:
+        """Print a result for machines on a line of its own: one of several that follow each other
+        (https://jsonlines.org)."""
+        self._steps.pause()
+        print(json.dumps(value, default=_written), flush=True)
+
     def table(self, head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         """Print rows in aligned columns under their names."""
-        cells = [[clean(text).replace("\n", " ") for text in row] for row in (head, *rows)]
-        widths = [max(len(row[at]) for row in cells) for at in range(len(head))]
-        for row in cells:
-            padded = (text.ljust(width) for text, width in zip(row, widths, strict=True))
-            self.result("  ".join(padded).rstrip())
+        for text in columns(head, rows):
+            self.result(text)
+
+    def lines(self, lines: Iterable[Line]) -> None:
+        """Print results, each in the colour of its tone."""
+        for text, tone in lines:
+            self.result(text, tone)
+
+    def redraw(self, lines: Iterable[Line]) -> None:
+        """Print results in place of what a terminal shows; elsewhere below what was printed."""
+        if sys.stdout.isatty() and os.environ.get("TERM") != "dumb":
+            print("\x1b[H\x1b[2J", end="")
+        self.lines(lines)
 
     def note(self, text: str) -> None:
         """Narrate."""
         self._line(text)
+
+    def ask(self, question: str) -> str:
+        """Ask a person, and return what was typed; nothing where nobody is there to ask."""
+        self._steps.pause()
+        if not self.attended:
+            return ""
+        print(clean(question), end="", file=sys.stderr, flush=True)
+        return sys.stdin.readline().strip()
+
+    @property
+    def attended(self) -> bool:
+        """Whether a person is there to ask."""
+        return self._terminal and sys.stdin.isatty()
 
     def warn(self, text: str) -> None:
         self._line(text, "warning", "warning:")
@@ -128,6 +164,16 @@ class Console:
 
 def _written(value: Any) -> str:
     return value.isoformat() if isinstance(value, datetime) else str(value)
+
+
+def columns(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """Align rows in columns under their names."""
+    cells = [[clean(text).replace("\n", " ") for text in row] for row in (head, *rows)]
+    widths = [max(len(row[at]) for row in cells) for at in range(len(head))]
+    return [
+        "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip()
+        for row in cells
+    ]
 
 
 def clean(text: str) -> str:

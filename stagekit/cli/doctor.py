@@ -11,7 +11,7 @@ from stagekit.cli.app import App
 from stagekit.cli.task import JSON, stage_task
 
 if TYPE_CHECKING:
-    from stagekit.engine.parts import Finding
+    from stagekit.protocols import Finding
 
 
 @stage_task(name="doctor", help={"json": JSON})
@@ -20,10 +20,11 @@ def doctor(app: App, *, json: bool = False) -> None:
 
     Exit code 1 if a part is missing that no stage can do without.
     """
-    from stagekit.engine.parts import Finding, parts
+    from stagekit.engine.parts import parts
     from stagekit.envelope import plain
     from stagekit.errors import StagekitError
     from stagekit.inputs.environment import environment_names
+    from stagekit.protocols import Finding
 
     found = parts(os.environ, app.root)
     try:
@@ -37,6 +38,7 @@ def doctor(app: App, *, json: bool = False) -> None:
         found.append(
             Finding(name="project", found=False, needed=True, where=str(error), hint=error.hint)
         )
+    found += _of_plugins(app)
     if json:
         app.console.data([plain(part) for part in found])
     else:
@@ -54,9 +56,22 @@ def doctor(app: App, *, json: bool = False) -> None:
         raise Exit(code=1)
 
 
+def _of_plugins(app: App) -> list[Finding]:
+    """Return what plugins look for; one that cannot is a finding itself."""
+    from stagekit.errors import StagekitError
+    from stagekit.protocols import Finding
+
+    try:
+        return app.plugins.gathered("stagekit_doctor", root=app.root, environ=os.environ)
+    except StagekitError as error:
+        return [
+            Finding(name="plugins", found=False, needed=True, where=str(error), hint=error.hint)
+        ]
+
+
 def _builder(app: App) -> Finding:
     """Find what builds the project's images here, and what they ask for that it cannot do."""
-    from stagekit.engine.parts import Finding
+    from stagekit.protocols import Finding
     from stagekit.stages.sources import specs_of
 
     builder = app.plugins.builder(app.project.builder, app.engine, os.environ)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
 from stagekit.cli.app import App
-from stagekit.cli.task import ENV, JSON, PLAN, stage_task
+from stagekit.cli.task import ENV, JSON, WAIT_LOCK, stage_task
 
 if TYPE_CHECKING:
     from stagekit.records import Run, RunReason, Stored
-    from stagekit.stages.status import EnvironmentStatus, ServiceStatus
+
+_PLAN_OUT = "write that plan to a file, for --plan-file"
 
 
 @stage_task(
@@ -18,22 +18,45 @@ if TYPE_CHECKING:
     default=True,
     help={
         "env": ENV,
-        "release": "a release's id; by default the newest",
-        "plan": PLAN,
+        "release": "a release's id; by default the newest that was not cancelled",
+        "plan": "say what would be done and why, and stop",
+        "plan-out": _PLAN_OUT,
+        "plan-file": "do what this file of --plan-out says, or refuse where that has changed",
+        "wait-lock": WAIT_LOCK,
         "json": JSON,
     },
     short={"env": "e"},
+    numbers=["wait_lock"],
+    values={"plan-out": "file", "plan-file": "file"},
 )
 def new(
-    app: App, *, env: str = "", release: str = "", plan: bool = False, json: bool = False
+    app: App,
+    *,
+    env: str = "",
+    release: str = "",
+    plan: bool = False,
+    plan_out: str = "",
+    plan_file: str = "",
+    wait_lock: int = 0,
+    json: bool = False,
 ) -> None:
     """Bring up a release exactly as it was sealed, and prove that it runs.
 
     Writes artifacts/runs/<env>/<n>.toml. The verdict is not Compose's: every container is looked
-    at, has to hold for the settle time, and must run the image that the release pins.
+    at, has to hold for the settle time, and must run the image that the release pins. Where it
+    fails, the environment goes back to the release that ran well before, but for dev
+    (rollback_on_failure in [stagekit] says otherwise): exit code 8, and 5 where it did not go back.
+    Another run of the environment: 9.
     """
+    if plan_file:
+        _keep_to(app, plan_file, env, release, wait_lock, json)
+        return
     app.check_environment(env)
-    _bring_up(app, env, _release_id(app, env, release), "run", plan, json)
+    id = _release_id(app, env, release)
+    if plan or plan_out:
+        _plan(app, env, id, "run", plan_out, json)
+    else:
+        _bring_up(app, env, id, "run", wait_lock, json)
 
 
 @stage_task(
@@ -41,110 +64,87 @@ def new(
     help={
         "env": ENV,
         "to": "a release's id; by default the last one before the current that ran well",
-        "plan": PLAN,
+        "plan": "say what would be done and why, and stop",
+        "plan-out": _PLAN_OUT,
+        "wait-lock": WAIT_LOCK,
         "json": JSON,
     },
     short={"env": "e"},
+    numbers=["wait_lock"],
+    values={"to": "id", "plan-out": "file"},
 )
 def rollback(
-    app: App, *, env: str = "", to: str = "", plan: bool = False, json: bool = False
+    app: App,
+    *,
+    env: str = "",
+    to: str = "",
+    plan: bool = False,
+    plan_out: str = "",
+    wait_lock: int = 0,
+    json: bool = False,
 ) -> None:
     """Run an earlier release again. Nothing is rendered and nothing is built."""
     from stagekit.stages.history import rollback_target
 
     app.check_environment(env)
     target = _release_id(app, env, to) or rollback_target(app.ledger, env, app.console.emit)
-    _bring_up(app, env, target, "rollback", plan, json)
+    if plan or plan_out:
+        _plan(app, env, target, "rollback", plan_out, json)
+    else:
+        _bring_up(app, env, target, "rollback", wait_lock, json)
+
+
+@stage_task(
+    name="scale",
+    help={
+        "env": ENV,
+        "set": "SERVICE=NUMBER; several of them separated by commas",
+        "wait-lock": WAIT_LOCK,
+        "json": JSON,
+    },
+    short={"env": "e"},
+    numbers=["wait_lock"],
+    values={"set": "numbers"},
+)
+def scale(
+    app: App, *, env: str = "", set: str = "", wait_lock: int = 0, json: bool = False
+) -> None:
+    """Run another number of a service's containers, of the release that runs.
+
+    It is a run like any other, proven and recorded. The next run of the same release keeps the
+    numbers; one of another release says that it does not.
+    """
+    from stagekit.errors import InputError
+    from stagekit.stages.history import last_run
+    from stagekit.stages.run import flow
+
+    app.check_environment(env)
+    numbers = _numbers(set)
+    last = last_run(app.ledger, env, app.console.emit)
+    if last is None or last.record.outcome == "stopped":
+        raise InputError(f"nothing runs in {env}", hint=f"inv run --env {env}")
+    stored = flow.run(
+        env,
+        release_id=last.record.release.id,
+        reason="scale",
+        on=app.platform(wait=wait_lock),
+        scale={**last.record.scale, **numbers},
+    )
+    show_run(app, stored, json)
 
 
 @stage_task(
     name="stop",
-    help={"env": ENV, "json": JSON},
+    help={"env": ENV, "wait-lock": WAIT_LOCK, "json": JSON},
     short={"env": "e"},
+    numbers=["wait_lock"],
 )
-def stop(app: App, *, env: str = "", json: bool = False) -> None:
+def stop(app: App, *, env: str = "", wait_lock: int = 0, json: bool = False) -> None:
     """Take an environment's containers and networks down. Volumes stay."""
-    from stagekit.stages import run as stage
+    from stagekit.stages.run import flow
 
     app.check_environment(env)
-    stored = stage.stop(
-        env,
-        ledger=app.ledger,
-        engine=app.engine,
-        runner=app.runner,
-        actor=app.actor,
-        ci=app.ci,
-        emit=app.console.emit,
-        cancel=app.cancel,
-    )
-    _show(app, stored, json)
-
-
-@stage_task(
-    name="status",
-    help={"env": f"{ENV}; by default all", "json": JSON},
-    short={"env": "e"},
-)
-def status(app: App, *, env: str = "", json: bool = False) -> None:
-    """Show what runs in an environment now, and whether it is what was released."""
-    from stagekit.envelope import plain
-    from stagekit.inputs.environment import environment_names
-    from stagekit.stages.status import status_of
-
-    if env:
-        app.check_environment(env)
-    reports = []
-    for name in [env] if env else environment_names(app.project):
-        if n := app.ledger.unfinished_run(name):
-            app.console.warn(f"run {n} of {name} is under way, or was interrupted")
-        report = status_of(
-            name,
-            ledger=app.ledger,
-            engine=app.engine,
-            runner=app.runner,
-            emit=app.console.emit,
-        )
-        if report:
-            reports.append(report)
-        else:
-            app.console.note(f"{name}: nothing was run yet")
-    if json:
-        app.console.data([{**plain(report), "well": report.well} for report in reports])
-        return
-    for report in reports:
-        _show_status(app, report)
-
-
-def _show_status(app: App, report: EnvironmentStatus) -> None:
-    commit = f", commit {report.commit[:9]}" if report.commit else ""
-    app.console.result(
-        f"{report.env}/{report.release}: {_headline(report)} "
-        f"(run {report.run}, {report.reason} by {report.actor}; build {report.build}{commit})"
-    )
-    rows = [
-        [
-            f"  {item.service}",
-            item.state,
-            item.health or "-",
-            f"{item.running}/{item.wanted}",
-            (item.since or "-")[:19],
-            _image(item),
-        ]
-        for item in report.services
-    ]
-    if rows:
-        head = ["  SERVICE", "STATE", "HEALTH", "UP", "SINCE (UTC)", "IMAGE"]
-        app.console.table(head, rows)
-
-
-def _headline(report: EnvironmentStatus) -> str:
-    return "not well" if report.outcome == "running" and not report.well else report.outcome
-
-
-def _image(item: ServiceStatus) -> str:
-    if item.state == "missing":
-        return "-"
-    return "as released" if item.proven else "NOT what was released"
+    show_run(app, flow.stop(env, app.platform(wait=wait_lock)), json)
 
 
 def _release_id(app: App, env: str, text: str) -> str | None:
@@ -160,45 +160,66 @@ def _release_id(app: App, env: str, text: str) -> str | None:
     return id
 
 
+def _numbers(text: str) -> dict[str, int]:
+    from stagekit.errors import InputError
+
+    numbers = {}
+    for part in text.split(","):
+        name, _, number = part.partition("=")
+        if not name.strip() or not number.strip().isdigit():
+            raise InputError(
+                f"{part!r} is not SERVICE=NUMBER", where="--set", hint="write --set web=3"
+            )
+        numbers[name.strip()] = int(number)
+    return numbers
+
+
 def _bring_up(
-    app: App, env: str, release_id: str | None, reason: RunReason, plan: bool, json: bool
+    app: App, env: str, release_id: str | None, reason: RunReason, wait: int, json: bool
 ) -> None:
-    from stagekit.stages import run as stage
+    from stagekit.stages.run import flow
 
-    facts = stage.gather(
-        env,
-        release_id=release_id,
-        reason=reason,
-        ledger=app.ledger,
-        engine=app.engine,
-        actor=app.actor,
-        ci=app.ci,
-        emit=app.console.emit,
+    on = app.platform(wait=wait)
+    show_run(app, flow.run(env, release_id=release_id, reason=reason, on=on), json)
+
+
+def _plan(
+    app: App, env: str, release_id: str | None, reason: RunReason, out: str, json: bool
+) -> None:
+    from stagekit.cli.plan import show_plan
+    from stagekit.stages.run import flow
+
+    plan = flow.plan(env, release_id=release_id, reason=reason, on=app.platform())
+    show_plan(app, plan, out, json)
+
+
+def _keep_to(app: App, path: str, env: str, release: str, wait: int, json: bool) -> None:
+    from stagekit.cli.plan import read_plan
+    from stagekit.errors import InputError
+    from stagekit.stages.run import flow
+
+    stored = read_plan(path)
+    plan = stored.record
+    if env not in ("", plan.env) or release not in ("", plan.release.id, plan.name):
+        raise InputError(
+            f"this is a plan for {plan.name}",
+            where=path,
+            hint=f"inv run --plan-file {path}, and no --env or --release",
+        )
+    app.check_environment(plan.env)
+    run = flow.run(
+        plan.env,
+        release_id=plan.release.id,
+        reason=plan.reason,
+        on=app.platform(wait=wait),
+        scale=plan.scale,
+        keeping_to=stored,
     )
-    decided = stage.decide(facts)
-    release = decided.release
-    if plan and json:
-        app.console.data({"release": release.name, "pull": decided.pull, "engine": app.engine.url})
-        return
-    if plan:
-        for pin in decided.pull:
-            app.console.result(f"pull  {pin}")
-        app.console.result(f"up    {release.name} on {app.engine.url}")
-        return
-    provider = app.plugins.secret_provider(release.deploy.secret_provider, os.environ)
-    stored = stage.apply(
-        decided,
-        ledger=app.ledger,
-        engine=app.engine,
-        runner=app.runner(release.deploy.engine),
-        secrets=provider.values(release.secrets) if release.secrets else {},
-        emit=app.console.emit,
-        cancel=app.cancel,
-    )
-    _show(app, stored, json)
+    show_run(app, run, json)
 
 
-def _show(app: App, stored: Stored[Run], json: bool) -> None:
+def show_run(app: App, stored: Stored[Run], json: bool) -> None:
+    """Print a run that has just been recorded."""
     from stagekit.envelope import plain
 
     run = stored.record

@@ -1,16 +1,17 @@
 """Our Task class, and the one error boundary.
 
 What Invoke does not do and this does: short flags by hand (automatic ones shift their meaning when
-an option is added), numbers parsed with an error instead of a traceback, and two tasks told apart
-by what they are and not by their bytecode.
+an option is added), numbers parsed with an error instead of a traceback, a flag in a positional's
+place, and two tasks told apart by what they are and not by their bytecode.
 """
 
 from __future__ import annotations
 
 import copy
 import os
+import sys
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 from invoke.context import Context
 from invoke.exceptions import Exit
@@ -25,7 +26,55 @@ _DIGITS = 9
 ENV = "the environment, a folder of environments/"
 PLAN = "say what would be done, and stop"
 JSON = "print it as JSON"
+WAIT_LOCK = "seconds to wait where another run holds the environment (default 0)"
 INSTALL = "consent to install docker.io where dockerd is missing"
+
+Kind = Literal[
+    "environment",
+    "layer",
+    "release",
+    "side",
+    "id",
+    "run",
+    "build",
+    "any build",
+    "service",
+    "services",
+    "numbers",
+    "secret",
+    "recipient",
+    "variable",
+    "setting",
+    "file",
+    "folder",
+    "task",
+    "group",
+]
+"""What an argument's value is, so that a shell can complete it: `stagekit.cli.values`."""
+
+Values = Kind | tuple[str, ...]
+"""What an argument's value is; or all the values that it can have."""
+
+USUAL: Mapping[str, Kind] = {
+    "env": "environment",
+    "release": "id",
+    "build": "build",
+    "service": "service",
+}
+"""What the arguments of these names are, unless a task says otherwise. Not ``--confirm``: the point
+of that is to type it."""
+
+
+class InsteadOf(Argument):
+    """A flag that may be given instead of a positional: Invoke itself has no optional ones."""
+
+    def __init__(self, positional: Argument, flag: Argument) -> None:
+        super().__init__(names=flag.names, kind=bool, default=False, help=flag.help)
+        self._positional = positional
+
+    def set_value(self, value: Any, cast: bool = True) -> None:
+        super().set_value(value, cast)
+        self._positional.set_value("", cast=False)
 
 
 class StageTask(Task):  # type: ignore[type-arg]  # Invoke's own annotation has no parameter at run time
@@ -35,6 +84,8 @@ class StageTask(Task):  # type: ignore[type-arg]  # Invoke's own annotation has 
         body: the function.
         short: option → its one-letter flag.
         numbers: options that are whole numbers.
+        instead: flag → the positional that need not be given with it, and is then empty.
+        values: argument → what its values are, for a shell to complete; `USUAL` ones are known.
         settings: what Invoke's Task takes.
     """
 
@@ -46,11 +97,15 @@ class StageTask(Task):  # type: ignore[type-arg]  # Invoke's own annotation has 
         *,
         short: Mapping[str, str] | None = None,
         numbers: Sequence[str] = (),
+        instead: Mapping[str, str] | None = None,
+        values: Mapping[str, Values] | None = None,
         **settings: Any,
     ) -> None:
         super().__init__(body, auto_shortflags=False, **settings)
+        self.values: Mapping[str, Values] = {**USUAL, **(values or {})}
         self._short = dict(short or {})
         self._numbers = tuple(numbers)
+        self._instead = dict(instead or {})
 
     def bound(self, app: App) -> StageTask:
         """Return a task of the same body that belongs to ``app``."""
@@ -75,9 +130,13 @@ class StageTask(Task):  # type: ignore[type-arg]  # Invoke's own annotation has 
                 argument.kind = str  # Invoke's own reading of a number is a traceback
             if letter := self._short.get(argument.attr_name or argument.names[0]):
                 argument.names = (*argument.names, letter)
-        return arguments
+        named = {argument.name: argument for argument in arguments}
+        for flag, positional in self._instead.items():
+            named[flag] = InsteadOf(named[positional], named[flag])
+        return [named[argument.name] for argument in arguments]
 
-    def __call__(self, _context: Context, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, context: Context, *args: Any, **kwargs: Any) -> Any:
+        self.app.context = context
         return bounded(self.app, lambda: self.body(self.app, *args, **self._parsed(kwargs)))
 
     def _parsed(self, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -95,6 +154,11 @@ def stage_task(**settings: Any) -> Callable[[Callable[..., Any]], StageTask]:
     return lambda body: StageTask(body, **settings)
 
 
+def words_after_dashes() -> tuple[str, ...]:
+    """Return what was typed after ``--``, word by word: Invoke hands it on as one text."""
+    return tuple(sys.argv[sys.argv.index("--") + 1 :]) if "--" in sys.argv else ()
+
+
 def bounded(app: App, work: Callable[[], Any]) -> Any:
     """Do ``work``; whatever goes wrong becomes one line and an exit code.
 
@@ -106,7 +170,7 @@ def bounded(app: App, work: Callable[[], Any]) -> Any:
     except Exit:
         raise
     except StagekitError as error:
-        raise _ended(app, error, error) from error
+        raise ended(app, error, error) from error
     except BrokenPipeError:  # whoever reads our output has enough of it
         app.console.unheard()
         raise Exit(code=0) from None
@@ -114,18 +178,20 @@ def bounded(app: App, work: Callable[[], Any]) -> Any:
         stopped = Cancelled(
             "stopped at once", hint="the next command goes on from what is recorded"
         )
-        raise _ended(app, stopped, error) from error
+        raise ended(app, stopped, error) from error
     except Exception as error:
         bug = Bug(
             f"stagekit failed on something it did not expect: {type(error).__name__}: {error}",
             hint="STAGEKIT_DEBUG=1 shows where; please report it",
         )
-        raise _ended(app, bug, error) from error
+        raise ended(app, bug, error) from error
     finally:
-        app.console.close()
+        app.close()
 
 
-def _ended(app: App, error: StagekitError, cause: BaseException) -> BaseException:
+def ended(app: App, error: StagekitError, cause: BaseException) -> BaseException:
+    """Print an error; return what to raise instead of it: its exit code, or its ``cause`` where
+    the traceback is wanted."""
     if os.environ.get("STAGEKIT_DEBUG"):
         return cause
     app.console.error(error)
