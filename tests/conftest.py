@@ -8,11 +8,13 @@ removed after it.
 from __future__ import annotations
 
 import fcntl
+import os
 import secrets
 import shutil
 import socket
 import subprocess
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -23,11 +25,11 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from examples.standins import StandIn, ensure_base_images
+from stagekit.cancel import Cancel
 from stagekit.engine.docker import DockerEngine
 from stagekit.engine.embedded import Settings
 from stagekit.engine.machine import halt, prepare
 from stagekit.events import ignore
-from stagekit.process import Cancel
 from tests.repository import Repository, clean_environment
 
 # A slow machine is no failure; what is generated is small.
@@ -62,6 +64,26 @@ class Machine:
                 names = [*image.tags, *(image.attrs.get("RepoDigests") or [])]
                 if any(part in name for part in parts for name in names):
                     client.images.remove(image.id, force=True)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def engines(request: pytest.FixtureRequest) -> None:
+    """Start every worker's engine before the first test of any: a dockerd that starts takes the
+    chains of iptables from the others of its network namespace and makes them anew."""
+    if not any(item.get_closest_marker("engine") for item in request.session.items):
+        return
+    request.getfixturevalue("machine")
+    if worker := os.environ.get("PYTEST_XDIST_WORKER"):
+        shared = request.getfixturevalue("tmp_path_factory").getbasetemp().parent
+        (shared / f"{worker}.ready").touch()
+        wait_for_files(shared, "gw*.ready", int(os.environ["PYTEST_XDIST_WORKER_COUNT"]))
+
+
+def wait_for_files(folder: Path, pattern: str, count: int, limit: float = 120.0) -> None:
+    deadline = time.monotonic() + limit
+    while len(list(folder.glob(pattern))) < count:
+        assert time.monotonic() < deadline, f"not {count} x {pattern} after {limit:g} s"
+        time.sleep(0.1)
 
 
 @pytest.fixture(scope="session")

@@ -5,9 +5,9 @@ Only with consent: `inv test --install-engine` calls it, as root on Debian or Ub
 
 from __future__ import annotations
 
+from stagekit.cancel import Cancel
 from stagekit.engine import debian
 from stagekit.engine.programs import find_system_program
-from stagekit.process import Cancel
 
 PACKAGES = {
     "dockerd": "docker.io",

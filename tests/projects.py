@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from stagekit.cancel import Cancel
 from stagekit.inputs.bases import BaseImages
 from stagekit.inputs.fingerprint import ImageInputs
 from stagekit.inputs.project import Project, load_project
 from stagekit.ledger.files import FileLedger
-from stagekit.process import Cancel
 from stagekit.records import CI, Build, Source, Stored
 from stagekit.stages import build as stage
 from stagekit.stages.known import inputs_before, known_images

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import pty
 import secrets
 import subprocess
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,15 @@ from typing import Any
 _OURS = ("STAGEKIT_", "DOCKER_", "COMPOSE_", "BUILDX_", "BUILDKIT_")
 _CIS = ("CI", "GO_", "GITHUB_", "GITLAB_", "JENKINS_", "BUILDKITE", "CIRCLE", "TF_BUILD")
 _LIMIT = 180
+
+_PROGRAM = """
+import sys
+from pathlib import Path
+from invoke import Collection, Program
+from stagekit.cli.app import App
+from stagekit.cli.init import init
+Program(namespace=Collection(init.bound(App(Path.cwd())))).run(["stagekit", *sys.argv[1:]])
+"""
 
 FILES = {
     "tasks.py": "import stagekit\n\nns = stagekit.collection()\n",
@@ -89,22 +100,61 @@ class Repository:
     def read(self, path: str) -> str:
         return (self.root / path).read_text("utf-8")
 
-    def inv(self, *arguments: str, **environ: str) -> Outcome:
+    def inv(self, *arguments: str, stdin: str = "", **environ: str) -> Outcome:
         """Run ``inv`` in the repository, and fail unless it ends with 0."""
-        outcome = self.attempt(*arguments, **environ)
+        outcome = self.attempt(*arguments, stdin=stdin, **environ)
         assert outcome.code == 0, outcome.text
         return outcome
 
-    def attempt(self, *arguments: str, cwd: Path | None = None, **environ: str) -> Outcome:
+    def attempt(
+        self, *arguments: str, cwd: Path | None = None, stdin: str = "", **environ: str
+    ) -> Outcome:
         """Run ``inv`` in the repository, however it ends."""
         done = subprocess.run(
             [*self.through, sys.executable, "-m", "invoke", *arguments],
             cwd=cwd or self.root,
             env={**self.environ, **environ},
-            stdin=subprocess.DEVNULL,
+            input=stdin,
             capture_output=True,
-            text=True,
+            encoding="utf-8",
             timeout=_LIMIT,
             check=False,
         )
         return Outcome(done.returncode, done.stdout, done.stderr)
+
+    def stagekit(self, *arguments: str, code: int = 0, **environ: str) -> Outcome:
+        """Run the program that needs no tasks.py, and fail unless it ends with ``code``."""
+        done = subprocess.run(
+            [*self.through, sys.executable, "-c", _PROGRAM, *arguments],
+            cwd=self.root,
+            env={**self.environ, **environ},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            encoding="utf-8",
+            timeout=_LIMIT,
+            check=False,
+        )
+        outcome = Outcome(done.returncode, done.stdout, done.stderr)
+        assert outcome.code == code, outcome.text
+        return outcome
+
+    def on_a_terminal(self, typed: str, *arguments: str, **environ: str) -> Outcome:
+        """Run ``inv`` for somebody who sits at a terminal and types; all that is shown there is
+        its stdout."""
+        ours, theirs = pty.openpty()
+        os.write(ours, typed.encode())
+        with subprocess.Popen(
+            [*self.through, sys.executable, "-m", "invoke", *arguments],
+            cwd=self.root,
+            env={**self.environ, "TERM": "xterm", **environ},
+            stdin=theirs,
+            stdout=theirs,
+            stderr=theirs,
+        ) as process:
+            os.close(theirs)
+            shown = b""
+            with suppress(OSError):  # how Linux says that a terminal's other end is closed
+                while chunk := os.read(ours, 65536):
+                    shown += chunk
+            os.close(ours)
+        return Outcome(process.returncode, shown.decode(), "")

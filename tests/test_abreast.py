@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from stagekit.cancel import Cancel
 from stagekit.errors import BuildFailed, Cancelled
 from stagekit.events import Emit, Noted
-from stagekit.process import Cancel
 from stagekit.stages.abreast import abreast
 from tests.fakes import Heard
 

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from stagekit.cancel import Cancel
 from stagekit.images import ImageFacts
 from stagekit.inputs import bases as module
 from stagekit.inputs.bases import BaseImages
-from stagekit.process import Cancel
 from tests.fakes import FakeEngine, Heard, sha
 
 ONE, TWO = sha("one"), sha("two")
@@ -95,3 +95,10 @@ def test_a_damaged_memory_is_none(tmp_path: Path) -> None:
     (tmp_path / "cache/bases.json").write_bytes(b"{")
     assert asked(engine, tmp_path) == ONE
     assert engine.calls == [("ask", "node:22")] * 2
+
+
+def test_a_digest_of_another_repository_is_the_manifests_all_the_same(tmp_path: Path) -> None:
+    """Pulled by digest later, under its own name, it is no other image."""
+    before = on_engine(f"mirror.test/library/node@{ONE}")
+    after = on_engine(f"mirror.test/library/node@{ONE}", f"node@{ONE}")
+    assert asked(before, tmp_path) == asked(after, tmp_path) == ONE

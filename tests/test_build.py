@@ -9,12 +9,19 @@ from typing import Any
 
 import pytest
 
-from stagekit.errors import BuildFailed, Cancelled, EngineError, InputError, RegistryError
+from stagekit.cancel import Cancel
+from stagekit.errors import (
+    BuildFailed,
+    Cancelled,
+    EngineError,
+    EngineRefused,
+    InputError,
+    RegistryError,
+)
 from stagekit.events import Noted, Output, Started, Warned
 from stagekit.images import ImageSpec
 from stagekit.inputs.project import load_project
 from stagekit.ledger.files import FileLedger
-from stagekit.process import Cancel
 from stagekit.records import Source
 from stagekit.stages import sources
 from stagekit.stages.making import reasons
@@ -116,11 +123,27 @@ def test_everything_is_built_and_checked_before_anything_is_pushed(tmp_path: Pat
         ("build", "web"),
         ("check", "app --version"),
         ("build", "api"),
+        ("tag", "registry.test/web:shop-7"),
         ("push", "registry.test/web:shop-7"),
+        ("tag", "registry.test/web:latest"),
         ("push", "registry.test/web:latest"),
+        ("tag", "registry.test/api:shop-7"),
         ("push", "registry.test/api:shop-7"),
+        ("tag", "registry.test/api:latest"),
         ("push", "registry.test/api:latest"),
     ]
+
+
+def test_a_tag_that_another_build_moved_is_pushed_again(tmp_path: Path) -> None:
+    """What is pushed under a name is what this build made, or nothing."""
+    latest = "registry.test/web:latest"
+    engine, project = FakeEngine(moved=[latest]), a_project(tmp_path, images="web")
+    applied(decided(project), project, engine)
+    assert pushes(engine).count(latest) == 2
+    (tmp_path / "web/app.py").write_text("1")
+    engine.moved = [latest] * 9
+    with pytest.raises(BuildFailed, match="another build on this engine has moved the tag"):
+        applied(decided(project, engine, wanted="shop-8"), project, engine)
 
 
 def test_a_build_is_recorded_with_its_digests(tmp_path: Path) -> None:
@@ -179,11 +202,9 @@ def test_what_is_unchanged_is_not_built_again(tmp_path: Path) -> None:
         "api": "app.py added",
     }
     build = applied(plan, project, engine).record
-    assert [call for call in engine.calls if call[0] != "push"] == [
-        ("tag", "registry.test/web:shop-8"),
-        ("tag", "registry.test/web:latest"),
-        ("build", "api"),
-    ]
+    before = engine.calls[: engine.calls.index(("build", "api"))]
+    assert before == [("tag", "registry.test/web:shop-8")]
+    assert ("build", "web") not in engine.calls
     assert "registry.test/web:shop-8" in pushes(engine)
     assert (build.images["web"].made_by, build.images["web"].why) == ("shop-7", ())
     assert (build.images["api"].made_by, build.images["api"].why) == (None, ("app.py added",))
@@ -301,7 +322,7 @@ def test_a_check_that_fails_fails_the_build(tmp_path: Path) -> None:
 def test_what_the_builder_cannot_do_is_said_before_it_builds(tmp_path: Path) -> None:
     """And takes no id."""
     project, engine = a_project(tmp_path), FakeEngine()
-    with pytest.raises(BuildFailed, match="it cannot build this here") as caught:
+    with pytest.raises(InputError, match="it cannot build this here") as caught:
         applied(decided(project), project, engine, cannot=("no secrets: use BuildKit",))
     assert caught.value.output == (
         "web: no secrets: use BuildKit",
@@ -309,6 +330,16 @@ def test_what_the_builder_cannot_do_is_said_before_it_builds(tmp_path: Path) -> 
     )
     assert engine.calls == []
     assert not FileLedger(project.artifacts).builds()
+
+
+def test_a_check_that_cannot_run_fails_the_build(tmp_path: Path) -> None:
+    """It is the project's mistake, not the engine's: the error names check and image."""
+    engine = FakeEngine(check_error=EngineRefused("cannot run a command: no such file"))
+    project = a_project(tmp_path, images="web", settings=CHECK)
+    with pytest.raises(BuildFailed, match=r"check starts cannot run \(cannot run") as told:
+        applied(decided(project), project, engine)
+    assert told.value.where == "image web"
+    assert recorded(project).failures[0].step == "check starts"
 
 
 def test_a_refused_push_is_a_failed_build(tmp_path: Path) -> None:

@@ -27,7 +27,8 @@ def test_what_ships_is_all_there(tmp_path: Path) -> None:
     """Groups have a default, so that ``inv build`` builds."""
     names = stagekit.collection(root=tmp_path).task_names
     assert {*names, *(alias for aliases in names.values() for alias in aliases)} >= {
-        *("build", "build.list", "release", "release.list", "release.show"),
+        *("build", "build.list", "release", "release.list", "release.show", "release.diff"),
+        *("release.verify", "release.cancel", "release.notes", "release.prune"),
         *("run", "run.status", "run.rollback", "run.stop", "up", "doctor"),
         *("engine.start", "engine.stop", "engine.status"),
     }

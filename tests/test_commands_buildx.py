@@ -62,7 +62,7 @@ def test_every_setting_is_a_flag() -> None:
         *("--load", "--tag", "r.test/app:1", "--provenance=mode=max", "--sbom=true"),
         *("--target", "final", "--platform", "linux/amd64,linux/arm64"),
         *("--build-arg", "A=1", "--build-arg", "B=2 $x", "--label", "team=x y"),
-        *("--secret", "id=npm,env=NPM_TOKEN", "--secret", "id=key,src=/k", "--ssh", "default"),
+        *("--secret", "id=npm,env=NPM_TOKEN", "--secret", 'id=key,"src=/k"', "--ssh", "default"),
         *("--cache-from", "type=registry,ref=r.test/cache", "--cache-to", "type=inline"),
         "/project/app",
     )

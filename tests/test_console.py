@@ -136,6 +136,19 @@ def test_a_terminal_gets_colour_and_a_live_line(terminal: Terminal) -> None:
     console.close()
 
 
+def test_steps_side_by_side_have_a_live_line_each(terminal: Terminal) -> None:
+    """One that ends leaves its own line behind, and the others go on."""
+    console = terminal.console()
+    for name in ("web", "worker"):
+        console.emit(Started("build", name))
+    console.emit(Done("build", "web", "web:1", 0.1))
+    console.close()
+    shown = terminal.shown()
+    places = [shown.index(text) for text in ("build web", "build worker", "web:1")]
+    assert places == sorted(places)
+    assert shown.rindex("build worker") > shown.index("web:1")
+
+
 @pytest.mark.parametrize(("name", "value"), [("NO_COLOR", "1"), ("TERM", "dumb")])
 def test_colour_can_be_declined(
     terminal: Terminal, monkeypatch: pytest.MonkeyPatch, name: str, value: str

@@ -17,7 +17,7 @@ from stagekit.errors import StagekitError
 from stagekit.plugins import spec
 from tests.repository import Repository
 
-HEAVY = ["docker", "jinja2", "rich", "yaml", "pluggy", "requests"]
+HEAVY = ["docker", "jinja2", "rich", "yaml", "pluggy", "pyrage", "requests"]
 
 LOADED = f"""
 import json, sys
@@ -48,7 +48,7 @@ def loaded(code: str, cwd: Path, *arguments: str) -> list[str]:
 
 def test_the_public_names_are_these() -> None:
     """Nothing more is promised, and each of them is there."""
-    assert stagekit.__all__ == ["StagekitError", "__version__", "collection", "hookimpl"]
+    assert stagekit.__all__ == ["StagekitError", "__version__", "collection", "hookimpl", "task"]
     for name in stagekit.__all__:
         assert getattr(stagekit, name) is not None
     assert stagekit.StagekitError is StagekitError
@@ -82,7 +82,8 @@ def test_listing_tasks_loads_nothing_heavy(
     names = loaded(LIST, repository.root, *arguments)
     ours = {name for name in names if name.startswith("stagekit.")}
     assert set(names) - ours - set(invokes_own) == set()
-    light = {f"stagekit.{name}" for name in ("cli", "errors", "events", "process", "version")}
+    light = {f"stagekit.{name}" for name in ("cancel", "cli", "errors", "plugins", "version")}
+    assert "stagekit.plugins.spec" not in ours
     assert {".".join(name.split(".")[:2]) for name in ours} <= light
     assert set(HEAVY) & set(invokes_own) <= {"yaml"}
 

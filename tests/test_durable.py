@@ -110,6 +110,34 @@ def test_of_many_writers_of_one_folder_one_wins(tmp_path: Path) -> None:
     assert everything(tmp_path) == ["v1", "v1/n"]
 
 
+def test_a_new_file_replaces_nothing(tmp_path: Path) -> None:
+    """Who comes second gets a no, and nothing is left of the attempt."""
+    path = tmp_path / "a/v1.cancelled.toml"
+    assert durable.write_new_file(path, b"first")
+    assert not durable.write_new_file(path, b"second")
+    assert path.read_bytes() == b"first"
+    assert everything(tmp_path) == ["a", "a/v1.cancelled.toml"]
+
+
+def test_a_folder_goes_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its name is free before its first file goes; what an earlier attempt left goes too."""
+    folder, hidden = tmp_path / "v1", tmp_path / ".gone"
+    durable.write_folder(folder, {"a": b"", "b/c": b""})
+    durable.write_folder(hidden, {"left": b""})
+    unlink = os.unlink
+    there: list[bool] = []
+
+    def look(name: str, *, dir_fd: int | None = None) -> None:
+        there.append(folder.exists() and name != "left")
+        unlink(name, dir_fd=dir_fd)
+
+    monkeypatch.setattr(os, "unlink", look)
+    durable.remove_folder(folder, hidden)
+    assert there == [False, False, False]
+    assert everything(tmp_path) == []
+    durable.remove_folder(folder, hidden)
+
+
 def test_a_full_disk_leaves_nothing_and_says_so(small_disk: Path) -> None:
     """A file that does not fit: the old one stands, no scrap is left, the hint says what to do."""
     durable.write_file(small_disk / "record", b"old")

@@ -18,20 +18,37 @@ from stagekit.envelope import decode, encode, plain
 from stagekit.errors import LedgerError
 from stagekit.records import (
     CI,
+    Action,
+    ActionKind,
+    AnyRecord,
     Build,
     BuilderFacts,
+    BuildPruning,
     BuildStatus,
     BuiltImage,
+    Cancellation,
     CheckPassed,
+    Compared,
+    ComparedRelease,
+    Comparison,
+    ComparisonOutcome,
     ContainerFailure,
+    ContainerPlanned,
     ContainerSeen,
     Deploy,
     EngineFacts,
     Failure,
+    HttpCheck,
     Link,
+    Object,
     Pin,
     PinKind,
+    Planned,
+    Pruning,
+    QuestionKind,
     Release,
+    ReleaseCommand,
+    Reply,
     Run,
     RunOutcome,
     RunReason,
@@ -75,7 +92,7 @@ IMAGES = part(
     why=LINES,
     made_by=MAYBE,
 )
-CHECKS = part(CheckPassed, run=LINES, seconds=SECONDS)
+CHECKS = part(CheckPassed, run=LINES, seconds=SECONDS, entrypoint=st.none() | LINES)
 SOURCES = part(
     Source,
     commit=MAYBE,
@@ -98,18 +115,47 @@ BUILDS = part(
     checks=st.lists(CHECKS, max_size=2).map(tuple),
     images=st.dictionaries(TEXT, IMAGES, max_size=2),
 )
+DEPLOYS = part(
+    Deploy,
+    timeout=SECONDS,
+    settle=SECONDS,
+    source_mounts=st.booleans(),
+    profiles=LINES,
+    rollback_on_failure=st.none() | st.booleans(),
+    free_disk=NUMBERS,
+    lease=SECONDS,
+    release_command=st.none() | part(ReleaseCommand, command=LINES, timeout=SECONDS),
+    checks=st.lists(part(HttpCheck, status=NUMBERS, deadline=SECONDS), max_size=2).map(tuple),
+    hooks=st.dictionaries(TEXT, LINES, max_size=2),
+)
 RELEASES = part(
     Release,
     created=TIMES,
     engine_local=st.booleans(),
     build=part(Link),
-    deploy=part(Deploy, timeout=SECONDS, settle=SECONDS),
+    deploy=DEPLOYS,
     versions=part(Versions),
     message=MAYBE,
+    promoted_from=MAYBE,
+    forced=LINES,
     ci=CIS,
     secrets=LINES,
     commits=LINES,
     pins=st.dictionaries(TEXT, part(Pin, kind=word(PinKind)), max_size=2),
+    files=st.dictionaries(TEXT, TEXT, max_size=2),
+)
+CANCELLATIONS = part(Cancellation, release=part(Link), created=TIMES, ci=CIS)
+PRUNINGS = part(
+    Pruning, release=part(Link), released=TIMES, build=part(Link), created=TIMES, ci=CIS
+)
+BUILD_PRUNINGS = part(
+    BuildPruning,
+    build=part(Link),
+    built=TIMES,
+    created=TIMES,
+    commit=MAYBE,
+    ci=CIS,
+    images=st.dictionaries(TEXT, TEXT, max_size=2),
 )
 RUNS = part(
     Run,
@@ -130,12 +176,86 @@ RUNS = part(
             health=MAYBE,
             exit_code=st.none() | st.integers(-255, 255),
             digests=LINES,
+            definition=MAYBE,
+            settings=st.dictionaries(TEXT, TEXT, max_size=2),
         ),
         max_size=2,
     ).map(tuple),
-    failed=st.lists(part(ContainerFailure, output=LINES), max_size=2).map(tuple),
+    failed=st.lists(
+        part(ContainerFailure, output=LINES, exit_code=st.none() | st.integers(-255, 255)),
+        max_size=2,
+    ).map(tuple),
+    changed=st.booleans(),
+    command_ran=st.booleans(),
+    answers=st.none() | NUMBERS,
+    plan=MAYBE,
+    taken_over=MAYBE,
+    scale=st.dictionaries(TEXT, NUMBERS, max_size=2),
+    warnings=LINES,
 )
-RECORDS = st.one_of(BUILDS, RELEASES, RUNS)
+ACTIONS = part(
+    Action,
+    kind=word(ActionKind),
+    what=word(Object),
+    count=st.none() | NUMBERS,
+    reasons=LINES,
+)
+PLANS = part(
+    Planned,
+    reason=word(RunReason),
+    created=TIMES,
+    release=part(Link),
+    engine=part(EngineFacts),
+    scale=st.dictionaries(TEXT, NUMBERS, max_size=2),
+    pull=LINES,
+    actions=st.lists(ACTIONS, max_size=2).map(tuple),
+    seen=st.lists(part(ContainerPlanned, definition=MAYBE), max_size=2).map(tuple),
+)
+REPLIES = part(
+    Reply,
+    seconds=SECONDS,
+    code=st.none() | NUMBERS,
+    headers=st.dictionaries(TEXT, TEXT, max_size=2),
+    size=NUMBERS,
+)
+HALVES = part(
+    ComparedRelease,
+    release=part(Link),
+    left_out=LINES,
+    address=MAYBE,
+    addresses=st.dictionaries(TEXT, TEXT, max_size=2),
+    containers=st.just(()),
+)
+COMPARISONS = part(
+    Comparison,
+    n=NUMBERS,
+    outcome=word(ComparisonOutcome),
+    created=TIMES,
+    finished=TIMES,
+    old=HALVES,
+    new=HALVES,
+    compared=st.lists(
+        part(
+            Compared,
+            kind=word(QuestionKind),
+            old=REPLIES,
+            new=REPLIES,
+            differs=st.booleans(),
+            difference=LINES,
+            more=NUMBERS,
+        ),
+        max_size=2,
+    ).map(tuple),
+    engine=st.none() | part(EngineFacts),
+    ci=CIS,
+    failure=st.none() | FAILURES,
+    commands_ran=LINES,
+    warnings=LINES,
+)
+RECORDS = st.one_of(
+    *(BUILDS, RELEASES, RUNS, COMPARISONS, PLANS),
+    *(CANCELLATIONS, PRUNINGS, BUILD_PRUNINGS),
+)
 ONE_OF_EACH = [a_build(), a_release(id="v1"), a_run()]
 
 
@@ -147,14 +267,14 @@ def refusal(kind: type[Any], data: bytes) -> LedgerError:
 
 
 @given(RECORDS)
-def test_what_is_written_reads_back(record: Build | Release | Run) -> None:
+def test_what_is_written_reads_back(record: AnyRecord) -> None:
     """Every record, whatever texts it holds, is the same after a trip through its file."""
     stored = decode(type(record), encode(record), where="x")
     assert stored.record == record
 
 
 @given(RECORDS)
-def test_the_file_is_toml_with_its_digest_on_the_second_line(record: Build | Release | Run) -> None:
+def test_the_file_is_toml_with_its_digest_on_the_second_line(record: AnyRecord) -> None:
     """Schema, digest, body: the digest is that of all bytes after line 2, as they stand."""
     data = encode(record)
     first, second, body = data.split(b"\n", 2)

@@ -8,6 +8,7 @@ import pytest
 
 from stagekit.errors import InputError
 from stagekit.inputs.environment import Environment, environment_names, load_environment
+from stagekit.inputs.merge import Setting
 from stagekit.inputs.project import Project, load_project
 from stagekit.records import Deploy
 
@@ -23,7 +24,7 @@ def project_with(root: Path, **configs: str) -> Project:
 
 
 def load(root: Path, text: str, *given: str) -> Environment:
-    return load_environment(project_with(root, dev=text), "dev", given)
+    return load_environment(project_with(root, dev=text), "dev", options=given)
 
 
 def refusal(root: Path, text: str, *given: str) -> InputError:
@@ -42,8 +43,8 @@ def test_base_lies_under_every_environment(tmp_path: Path) -> None:
     environment = load_environment(project, "prod")
     assert environment.variables.values == {"A": "base", "B": "prod"}
     assert environment.variables.origins == {
-        ("A",): "environments/base/config.toml",
-        ("B",): "environments/prod/config.toml",
+        ("A",): "environments/base/config.toml:4",
+        ("B",): "environments/prod/config.toml:2",
     }
     assert environment.deploy == Deploy(timeout=9.0)
 
@@ -80,7 +81,7 @@ def test_a_name_that_could_lead_elsewhere_is_refused(tmp_path: Path, name: str) 
 def test_set_is_the_strongest_layer_with_an_origin_of_its_own(tmp_path: Path) -> None:
     """What was given on the command line wins, and the record will say so."""
     environment = load(tmp_path, '[vars]\nA = "x"\n[vars.web]\nport = 80\n', "A=y=z", "web.port=81")
-    assert environment.variables.values == {"A": "y=z", "web": {"port": "81"}}
+    assert environment.variables.values == {"A": "y=z", "web": {"port": 81}}
     assert set(environment.variables.origins.values()) == {"--set"}
 
 
@@ -91,14 +92,17 @@ def test_set_is_the_strongest_layer_with_an_origin_of_its_own(tmp_path: Path) ->
         ("false", False),
         ("True", "True"),
         ("yes", "yes"),
-        ("1", "1"),
+        ("1", 1),
+        ("01", "01"),
+        ("1.0", "1.0"),
         ("", ""),
         ("true ", "true "),
         ("null", "null"),
     ],
 )
 def test_set_knows_booleans_and_text(tmp_path: Path, text: str, value: object) -> None:
-    """``true`` and ``false`` are what a template's ``if`` expects; the rest is as it was typed."""
+    """``true`` and ``false`` are what a template's ``if`` expects, a number replaces a number; the
+    rest is as it was typed."""
     environment = load(tmp_path, "[vars.web]\ndebug = 1\n", f"web.debug={text}")
     assert environment.variables.values == {"web": {"debug": value}}
     assert type(environment.variables.values["web"]["debug"]) is type(value)
@@ -126,7 +130,7 @@ def test_a_nul_in_a_value_is_refused(tmp_path: Path, value: str) -> None:
     """Also within a list."""
     error = refusal(tmp_path, f"[vars]\nA = {value}\n")
     assert error.what.startswith("A holds a NUL")
-    assert error.where == "environments/dev/config.toml [vars]"
+    assert error.where == "environments/dev/config.toml:2 [vars]"
 
 
 def test_set_below_a_value_is_refused(tmp_path: Path) -> None:
@@ -140,27 +144,35 @@ def test_set_below_a_value_is_refused(tmp_path: Path) -> None:
         ("A = \n", "environments/dev/config.toml", "Invalid value"),
         ("[secrets]\nA = 1\n", "environments/dev/config.toml", "unknown key 'secrets'"),
         ('vars = "x"\n', "environments/dev/config.toml", "vars is not a table"),
-        ("[vars]\nday = 2026-01-01\n", "environments/dev/config.toml [vars]", "day is a date"),
-        ("[vars.web]\nat = [[1]]\n", "environments/dev/config.toml [vars]", "web.at is a list"),
-        ('[vars]\n"a-b" = 1\n', "environments/dev/config.toml [vars]", "'a-b' is not a variable"),
-        ('[vars.web]\n"1" = 1\n', "environments/dev/config.toml [vars]", "'web.1' is not a"),
-        ("[stagekit]\ntimeot = 1\n", "environments/dev/config.toml [stagekit]", "'timeot'"),
-        ('[stagekit]\ntimeout = "1"\n', "environments/dev/config.toml [stagekit]", "timeout"),
-        ("[stagekit]\ntimeout = 0\n", "environments/dev/config.toml [stagekit]", "timeout must be"),
+        ("[vars]\nday = 2026-01-01\n", "environments/dev/config.toml:2 [vars]", "day is a date"),
+        ("[vars.web]\nat = [[1]]\n", "environments/dev/config.toml:2 [vars]", "web.at is a list"),
+        ('[vars]\n"a-b" = 1\n', "environments/dev/config.toml:2 [vars]", "'a-b' is not a variable"),
+        ('[vars.web]\n"1" = 1\n', "environments/dev/config.toml:2 [vars]", "'web.1' is not a"),
+        ("[stagekit]\ntimeot = 1\n", "environments/dev/config.toml:2 [stagekit]", "'timeot'"),
+        ('[stagekit]\ntimeout = "1"\n', "environments/dev/config.toml:2 [stagekit]", "timeout"),
+        (
+            "[stagekit]\ntimeout = 0\n",
+            "environments/dev/config.toml:2 [stagekit]",
+            "timeout must be",
+        ),
         (
             "[stagekit]\ntimeout = nan\n",
-            "environments/dev/config.toml [stagekit]",
+            "environments/dev/config.toml:2 [stagekit]",
             "timeout must be",
         ),
         (
             "[stagekit]\ntimeout = inf\n",
-            "environments/dev/config.toml [stagekit]",
+            "environments/dev/config.toml:2 [stagekit]",
             "timeout must be",
         ),
-        ("[stagekit]\nsettle = -1\n", "environments/dev/config.toml [stagekit]", "settle must be"),
+        (
+            "[stagekit]\nsettle = -1\n",
+            "environments/dev/config.toml:2 [stagekit]",
+            "settle must be",
+        ),
         (
             "[stagekit]\nsettle = 3601\n",
-            "environments/dev/config.toml [stagekit]",
+            "environments/dev/config.toml:2 [stagekit]",
             "settle must be",
         ),
     ],
@@ -179,14 +191,14 @@ def test_an_unknown_setting_of_base_is_blamed_on_base(tmp_path: Path) -> None:
     project = project_with(tmp_path, base="[stagekit]\ntimeot = 1\n", dev="")
     with pytest.raises(InputError) as caught:
         load_environment(project, "dev")
-    assert caught.value.where == "environments/base/config.toml [stagekit]"
+    assert caught.value.where == "environments/base/config.toml:2 [stagekit]"
 
 
 def test_set_above_a_value_is_refused(tmp_path: Path) -> None:
     """The table that was begun is not replaced by a value without a word."""
     error = refusal(tmp_path, "", "a.b=2", "a=1")
     assert error.where == "--set"
-    assert error.what.startswith("a is above")
+    assert error.what.startswith("a is a value here and a table in --set")
 
 
 @pytest.mark.parametrize("value", ["1", '"x"', "[]", "true", "2026-01-01"])
@@ -209,7 +221,7 @@ def test_a_number_out_of_range_is_blamed_on_its_file(
     configs = {"base": "[stagekit]\ntimeout = 9\n", "dev": "[stagekit]\nengine = 'x'\n"}
     with pytest.raises(InputError, match=setting.partition(" ")[0]) as caught:
         load_environment(project_with(tmp_path, **{**configs, holder: text}), "dev")
-    assert caught.value.where == f"environments/{holder}/config.toml [stagekit]"
+    assert caught.value.where == f"environments/{holder}/config.toml:2 [stagekit]"
 
 
 def test_the_limits_themselves_are_fine(tmp_path: Path) -> None:
@@ -226,3 +238,133 @@ def test_a_config_that_is_not_text_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError) as caught:
         load_environment(project, "dev")
     assert caught.value.where == "environments/dev/config.toml"
+
+
+def family(root: Path, **configs: str) -> Project:
+    """The project of several generations that the next tests load."""
+    return project_with(
+        root,
+        **{
+            "base": '[stagekit]\ntimeout = 9\n[vars]\nA = "base"\nB = "base"\n',
+            "eu": '[vars]\nB = "eu"\n[vars.web]\nport = 80\nhost = "a"\n',
+            "staging": 'extends = "eu"\n[vars]\nC = "staging"\n',
+            "prod": 'extends = ["staging"]\n[vars.web]\nport = 443\n',
+            **configs,
+        },
+    )
+
+
+def test_an_environment_lies_over_all_it_extends(tmp_path: Path) -> None:
+    """Base is under everything, parents under children, and each value says what it replaced."""
+    prod = load_environment(family(tmp_path), "prod")
+    assert prod.chain == ("base", "eu", "staging", "prod")
+    assert prod.variables.values == {
+        "A": "base",
+        "B": "eu",
+        "C": "staging",
+        "web": {"port": 443, "host": "a"},
+    }
+    assert prod.variables.origins["web", "port"] == "environments/prod/config.toml:3"
+    assert prod.variables.overridden == {
+        ("B",): (Setting("base", "environments/base/config.toml:5"),),
+        ("web", "port"): (Setting(80, "environments/eu/config.toml:4"),),
+    }
+    assert prod.deploy.timeout == 9
+
+
+def test_a_parent_of_two_parents_counts_once(tmp_path: Path) -> None:
+    """The later of two parents beats the earlier; what both extend lies under both."""
+    project = family(
+        tmp_path, us='extends = "eu"\n[vars]\nC = "us"\n', prod='extends=["staging", "us"]'
+    )
+    prod = load_environment(project, "prod")
+    assert prod.chain == ("base", "eu", "staging", "us", "prod")
+    assert prod.variables.values["C"] == "us"
+
+
+@pytest.mark.parametrize(
+    ("eu", "what"),
+    [
+        ('extends = "prod"', "prod → staging → eu → prod"),
+        ('extends = "eu"', "prod → staging → eu → eu"),
+        ('extends = "stagin"', "extends 'stagin'"),
+        ("extends = 1", "extends is not a list of names"),
+        ("extends = [1]", "extends is not a list of names"),
+    ],
+)
+def test_parents_that_cannot_be_are_refused(tmp_path: Path, eu: str, what: str) -> None:
+    """The line that says so is named."""
+    with pytest.raises(InputError) as caught:
+        load_environment(family(tmp_path, eu=f"# eu\n{eu}\n"), "prod")
+    assert what in caught.value.what
+    assert caught.value.where == "environments/eu/config.toml:2"
+
+
+def test_unset_removes_what_a_parent_set(tmp_path: Path) -> None:
+    """A value, or a table whole, which may then become a value; nothing of it is left."""
+    project = family(
+        tmp_path, prod='extends = "staging"\nunset = ["A", "web"]\n[vars]\nweb = "x"\n'
+    )
+    variables = load_environment(project, "prod").variables
+    assert variables.values == {"B": "eu", "C": "staging", "web": "x"}
+    assert set(variables.origins) == {("B",), ("C",), ("web",)}
+    assert ("web", "port") not in variables.overridden
+
+
+def test_unset_of_nothing_is_a_mistake(tmp_path: Path) -> None:
+    """A misspelt one would leave in what was to go."""
+    project = family(tmp_path, prod='extends = "staging"\nunset = ["web.prt"]\n')
+    with pytest.raises(InputError, match=r"unset names web\.prt") as caught:
+        load_environment(project, "prod")
+    assert caught.value.where == "environments/prod/config.toml"
+    assert caught.value.hint == "did you mean web.port?"
+
+
+def test_a_value_over_a_table_names_both_files(tmp_path: Path) -> None:
+    """One of the two was not meant."""
+    project = family(tmp_path, prod='extends = "staging"\n[vars]\nweb = 1\n')
+    with pytest.raises(InputError) as caught:
+        load_environment(project, "prod")
+    assert caught.value.what == ("web is a value here and a table in environments/eu/config.toml:4")
+    assert caught.value.where == "environments/prod/config.toml:3"
+
+
+def test_variables_of_the_shell_are_layers_below_set(tmp_path: Path) -> None:
+    """``__`` stands for the dot that no shell takes; each is its own origin."""
+    shell = {
+        "STAGEKIT_VAR_web__port": "8080",
+        "STAGEKIT_VAR_A": "shell",
+        "STAGEKIT_VAR_A__B": "two",
+        "A": "never looked at",
+    }
+    project = family(tmp_path, prod='extends = "staging"\n[vars]\nA__B = "one"\n')
+    variables = load_environment(project, "prod", options=["A=option"], environ=shell).variables
+    assert variables.values["web"] == {"port": 8080, "host": "a"}
+    assert variables.values["A"] == "option"
+    assert variables.values["A__B"] == "two"
+    assert variables.origins["web", "port"] == "$STAGEKIT_VAR_web__port"
+    assert variables.overridden["A",][-1] == Setting("shell", "$STAGEKIT_VAR_A")
+
+
+@pytest.mark.parametrize("name", ["STAGEKIT_VAR_", "STAGEKIT_VAR_1", "STAGEKIT_VAR_web__"])
+def test_a_variable_of_the_shell_that_names_nothing_is_refused(tmp_path: Path, name: str) -> None:
+    """It was meant for something."""
+    with pytest.raises(InputError) as caught:
+        load_environment(family(tmp_path), "prod", environ={name: "x"})
+    assert caught.value.where == f"${name}"
+
+
+def test_an_array_is_replaced_by_an_array(tmp_path: Path) -> None:
+    """``--set`` of an array takes TOML's own notation, and nothing else."""
+    hosts = '[vars]\nhosts = ["a"]\n'
+    assert load(tmp_path, hosts, 'hosts=["b", "c"]').variables.values == {"hosts": ["b", "c"]}
+    (tmp_path / "other").mkdir()
+    assert "would replace an array" in refusal(tmp_path / "other", hosts, "hosts=b").what
+
+
+def test_protected_sets_what_is_not_said(tmp_path: Path) -> None:
+    """Each of its parts can be set by itself, for it and against it."""
+    policy = load(tmp_path, "[stagekit]\nprotected = true\nrequire_pushed = false\n").policy
+    assert policy.wants("require_clean")
+    assert policy.wants("confirm")
+    assert not policy.wants("require_pushed")

@@ -71,10 +71,11 @@ def test_names_mean_what_they_say(ledger: FileLedger) -> None:
     ran(ledger, "v3", "failed")
     assert parse_name(ledger, "prod/latest", ignore) == ("prod", "v4")
     assert parse_name(ledger, "prod/current", ignore) == ("prod", "v3")
+    assert parse_name(ledger, "prod/running", ignore) == ("prod", "v3")
     assert parse_name(ledger, "prod/v1", ignore) == ("prod", "v1")
 
 
-@pytest.mark.parametrize("name", ["dev/latest", "dev/current", "prod/current"])
+@pytest.mark.parametrize("name", ["dev/latest", "dev/current", "prod/current", "prod/running"])
 def test_what_is_not_there_yet_is_said(ledger: FileLedger, name: str) -> None:
     """A name without a release behind it ends with what makes one."""
     with pytest.raises(InputError, match=f"there is no {name} yet"):

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from itertools import islice
 
 import pytest
 
-from stagekit.builtin.shipped import shipped
 from stagekit.errors import InputError
-from stagekit.plugins.manager import Plugins
 from stagekit.records import CI, Source
+from tests.fakes import shipped_plugins
 
 NOW = datetime(2026, 4, 6, 20, 32, 17, tzinfo=UTC)
 SOURCE = Source(commit="0123456789abcdef" + "0" * 24)
@@ -22,7 +22,7 @@ def named(
     source: Source = SOURCE,
     taken: tuple[str, ...] = (),
 ) -> str:
-    return Plugins(shipped()).build_id(scheme, ci=ci, source=source, now=NOW, taken=taken)
+    return shipped_plugins().build_id(scheme, ci=ci, source=source, now=NOW, taken=taken)
 
 
 def test_by_hand_a_build_is_named_by_the_minute() -> None:
@@ -69,3 +69,41 @@ def test_an_unknown_scheme_is_told_which_there_are() -> None:
         named("semver")
     assert caught.value.where == "pyproject.toml [tool.stagekit] id"
     assert caught.value.hint == "auto, timestamp, commit and counter ship"
+
+
+def release_ids(
+    scheme: str, taken: tuple[str, ...] = (), ci: CI | None = GOCD, number: int = 3
+) -> list[str]:
+    """The first ids that a release may have."""
+    ids = shipped_plugins().release_ids(scheme, ci=ci, now=NOW, taken=taken)
+    return list(islice(ids, number))
+
+
+def test_releases_are_counted() -> None:
+    """After the highest there ever was; who comes second takes the next."""
+    assert release_ids("counter") == ["v1", "v2", "v3"]
+    assert release_ids("counter", ("v9", "v10", "2026-04-06-20:32:17")) == ["v11", "v12", "v13"]
+
+
+def test_releases_are_named_by_the_second() -> None:
+    """A second one of the same second has a suffix."""
+    time = "2026-04-06-20:32:17"
+    assert release_ids("timestamp") == [time, f"{time}-2", f"{time}-3"]
+    assert release_ids("timestamp", (time, f"{time}-2"), number=1) == [f"{time}-3"]
+
+
+def test_releases_are_named_by_the_cis_counter() -> None:
+    """With the attempt of a job that was run again; without a CI there is none."""
+    assert release_ids("ci", ("42",), number=2) == ["42-2", "42-3"]
+    again = CI(name="gocd", pipeline="shop", counter="42", attempt="2")
+    assert release_ids("ci", ci=again, number=1) == ["42.2"]
+    for none in (None, CI(name="generic")):
+        with pytest.raises(InputError, match="no CI whose counter"):
+            release_ids("ci", ci=none)
+
+
+def test_a_scheme_that_nobody_knows_is_refused() -> None:
+    """With those that ship."""
+    with pytest.raises(InputError, match="no plugin names releases by 'vn'") as caught:
+        release_ids("vn")
+    assert caught.value.hint == "counter, timestamp and ci ship"

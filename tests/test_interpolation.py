@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stagekit import process
+from stagekit.cancel import Cancel
 from stagekit.engine.compose import find_compose
 from stagekit.errors import InputError
 from stagekit.inputs.interpolation import Guard, Reference, references
@@ -75,7 +76,7 @@ x-y: ${V:-}
         [str(compose.program), "--file", "-", "config", "--variables", "--format", "json"],
         env={},
         limit=30,
-        cancel=process.Cancel(),
+        cancel=Cancel(),
         cwd=tmp_path,
         stdin=text.encode(),
     )
@@ -137,7 +138,7 @@ def test_compose_itself_misses_the_same_values(
         [str(compose.program), "--file", "-", "config"],
         env=values,
         limit=30,
-        cancel=process.Cancel(),
+        cancel=Cancel(),
         cwd=tmp_path,
         stdin=json.dumps({"services": {"web": {"image": "x", "command": [text]}}}).encode(),
     )

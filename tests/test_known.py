@@ -149,6 +149,22 @@ def test_what_was_built_dirty_is_built_again_from_the_commit(tmp_path: Path) -> 
     shop.build(source=DIRTY)
     assert shop.current(source=DIRTY) == "b1"
     assert shop.current(source=CLEAN) is None
+    again = decided(shop.project, shop.engine, wanted="b2", source=DIRTY)
+    assert {image.reason for image in again.images} == {"unchanged since b1"}
+    plan = decided(shop.project, shop.engine, wanted="b2", source=CLEAN)
+    assert {image.reason for image in plan.images} == {"b1 made it from uncommitted files"}
+
+
+def test_of_two_builds_that_which_tells_its_commit_is_taken(tmp_path: Path) -> None:
+    """Also where the newer one took the image from an older one."""
+    shop = Shop(tmp_path)
+    shop.build()
+    shop.build("b2", source=DIRTY)
+    plan = decided(shop.project, shop.engine, wanted="b3", source=CLEAN)
+    assert {image.reason for image in plan.images} == {"unchanged since b1"}
+    applied(plan, shop.project, shop.engine)
+    plan = decided(shop.project, shop.engine, wanted="b4", source=CLEAN)
+    assert {image.reason for image in plan.images} == {"unchanged since b1"}
 
 
 def test_a_lie_of_the_registry_is_no_image() -> None:

@@ -184,6 +184,16 @@ def test_builds_are_listed_newest_first_by_their_own_word(ledger: FileLedger) ->
     assert ledger.builds() == ["b", "a", "c"]
 
 
+def test_builds_by_name_need_no_record(ledger: FileLedger) -> None:
+    """Their ids tell; what lies beside them, and what was pruned, is none."""
+    for id in ("2026.04.06-09.00", "2026.04.06-10.00", "2026.04.06-10.00-2"):
+        add_build(ledger, id)
+        (ledger.root / "builds" / f"{id}.toml").write_text("damaged")
+        (ledger.root / "builds" / f"{id}.log").touch()
+    (ledger.root / "builds/2026.04.06-09.00.pruned").touch()
+    assert ledger.builds_by_name() == ["2026.04.06-10.00-2", "2026.04.06-10.00"]
+
+
 # releases
 
 

@@ -47,7 +47,9 @@ def test_each_leaf_has_the_origin_that_set_it_last() -> None:
         ({"web": {"port": 80}}, {"web": 1}, "web is a value here and a table in low"),
         ({"web": 1}, {"web": {"port": 80}}, "web is a table here and a value in low"),
         ({"a": {"b": {"c": 1}}}, {"a": {"b": 2}}, "a.b is a value here and a table in low"),
-        ({"web": {}}, {"web": 1}, "web is a value here and a table in a lower layer"),
+        ({"web": {}}, {"web": 1}, "web is a value here and a table in low"),
+        ({"web": 1}, {"web": {}}, "web is a table here and a value in low"),
+        ({"a": {"web": {}}}, {"a": 1}, "a is a value here and a table in low"),
     ],
 )
 def test_a_table_and_a_value_of_one_name_clash(
@@ -57,6 +59,18 @@ def test_a_table_and_a_value_of_one_name_clash(
     with pytest.raises(InputError) as caught:
         merge([Layer("low", low), Layer("high", high)])
     assert str(caught.value) == f"high: {text}"
+
+
+def test_a_table_is_told_by_the_layer_and_line_where_it_stands() -> None:
+    """Also where a layer between has emptied or removed it."""
+    low = Layer("low", {"web": {"port": 1}}, lines={("web", "port"): 7})
+    between = Layer("between", {"web": {}}, unset=[("web",)])
+    for layers, said in (([low], "low:7"), ([low, between], "between")):
+        with pytest.raises(InputError, match=f"a table in {said}$"):
+            merge([*layers, Layer("high", {"web": 1})])
+    with pytest.raises(InputError, match="a table here and a value in first") as caught:
+        merge([Layer("first", {"web": 1}), low])
+    assert caught.value.where == "low:7"
 
 
 @given(st.lists(TREES, max_size=3))

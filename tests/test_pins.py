@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from stagekit.errors import InputError, RegistryError
+from stagekit.errors import InputError, RegistryError, ReleaseFailed
 from stagekit.images import ImageFacts
+from stagekit.inputs.settings import Policy
 from stagekit.records import Pin
-from stagekit.stages.pins import pin_images
-from tests.fakes import FakeEngine, Heard, a_build, a_release, sha
+from stagekit.stages.pins import by_text, check_pins, pin_images
+from tests.fakes import FakeEngine, Heard, a_build, sha
 
 BUILD = a_build("b1")
 OWN = BUILD.images["web"].pin
@@ -18,8 +19,8 @@ REDIS = f"redis@{sha('redis 7')}"
 def pinned(
     asked: str, engine: FakeEngine, previous: Pin | None = None, build: object = BUILD
 ) -> Pin:
-    release = a_release(id="v1", pins={"other": previous}) if previous else None
-    return pin_images({"db": asked}, build, release, engine, Heard())["db"]  # type: ignore[arg-type]
+    known = by_text({"other": previous}) if previous else {}
+    return pin_images({"db": asked}, build, known, engine, Heard())["db"]  # type: ignore[arg-type]
 
 
 def test_the_builds_own_images_are_pinned_by_its_record() -> None:
@@ -130,6 +131,20 @@ def test_what_nobody_knows_cannot_be_pinned() -> None:
 def test_an_image_of_two_services_is_asked_for_once() -> None:
     """Both get the same bytes, even if the tag moves in between."""
     engine = FakeEngine(registry={"redis:7": sha("redis 7")})
-    pins = pin_images({"a": "redis:7", "b": "redis:7"}, BUILD, None, engine, Heard())
+    pins = pin_images({"a": "redis:7", "b": "redis:7"}, BUILD, {}, engine, Heard())
     assert pins["a"] == pins["b"]
     assert engine.calls == [("ask", "redis:7")]
+
+
+@pytest.mark.parametrize("policy", [Policy(pin="require"), Policy(protected=True)])
+def test_an_image_without_a_digest_is_refused_where_each_must_have_one(policy: Policy) -> None:
+    """The services are named, and what asked for their image."""
+    pins = {
+        "web": Pin(asked="web:1", pinned=sha("id"), kind="image id"),
+        "db": Pin(asked="redis:7", pinned=REDIS, kind="digest"),
+    }
+    with pytest.raises(ReleaseFailed, match="no registry has the image of web, and prod") as caught:
+        check_pins(pins, policy, "prod")
+    assert caught.value.where == "web:1"
+    check_pins(pins, Policy(), "prod")
+    check_pins({"db": pins["db"]}, policy, "prod")

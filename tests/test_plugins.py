@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
 import stagekit
-from stagekit.builtin.shipped import shipped
-from stagekit.errors import InputError
+from stagekit.errors import InputError, PluginFailed
+from stagekit.plugins import found, spec
 from stagekit.plugins.manager import Plugins
 from stagekit.protocols import Builder, Engine, Runner, SecretProvider
 from stagekit.records import CI, Source
-from tests.fakes import FakeBuilder, FakeEngine, FakeRunner
+from tests.fakes import FakeBuilder, FakeEngine, FakeRunner, shipped_plugins
 
 NOW = datetime(2026, 4, 6, 20, 32, 17, tzinfo=UTC)
 GOCD = {
@@ -33,7 +35,7 @@ def named(plugins: Plugins, ci: CI | None = None) -> str:
 
 
 def with_own(*own: object) -> Plugins:
-    return Plugins((*shipped(), *own))
+    return shipped_plugins(*own)
 
 
 class Own:
@@ -58,7 +60,7 @@ class Own:
 
     @stagekit.hookimpl
     def stagekit_secret_provider(self, name: str) -> SecretProvider | None:
-        return SimpleNamespace(values=lambda _: {"A": "own"}) if name == "own" else None
+        return SimpleNamespace(values=lambda *_: {"A": "own"}) if name == "own" else None
 
 
 def test_an_own_plugin_is_asked_before_what_ships() -> None:
@@ -97,8 +99,8 @@ def test_a_builder_is_chosen_by_name_or_taken_first(wanted: str) -> None:
 def test_an_unknown_builder_is_told_which_there_are() -> None:
     """With the setting to change."""
     with pytest.raises(InputError, match="no builder 'kaniko'") as caught:
-        Plugins([Own()]).builder("kaniko", ENGINE, {})
-    assert caught.value.hint == "there are: auto, own"
+        Plugins(found.given([Own()])).builder("kaniko", ENGINE, {})
+    assert caught.value.hint == "there are: auto, own; inv doctor says what another one lacks"
     assert caught.value.where == "pyproject.toml [tool.stagekit] builder"
 
 
@@ -106,7 +108,7 @@ def test_runner_and_secrets_are_chosen_by_an_environments_setting() -> None:
     """An own one by its name; an unknown one is an error that names the key."""
     plugins = with_own(Own())
     assert isinstance(plugins.runner("own", ENGINE, {}), FakeRunner)
-    assert plugins.secret_provider("own", {}).values(["A"]) == {"A": "own"}
+    assert plugins.secret_provider("own", {}).values(["A"], {}) == {"A": "own"}
     with pytest.raises(InputError, match="no runner for engine 'nomad'") as caught:
         plugins.runner("nomad", ENGINE, {})
     assert caught.value.where == "config.toml [stagekit] engine"
@@ -125,7 +127,7 @@ def test_an_unknown_hook_is_refused() -> None:
 
     with pytest.raises(InputError, match="unknown hook 'stagekit_bild_id'") as caught:
         with_own(Typo())
-    assert "stagekit/plugins/spec.py" in str(caught.value.hint)
+    assert caught.value.hint == "inv plugins --hooks lists the hooks there are"
 
 
 def test_a_hook_with_an_unknown_argument_is_refused() -> None:
@@ -138,3 +140,121 @@ def test_a_hook_with_an_unknown_argument_is_refused() -> None:
 
     with pytest.raises(InputError, match=r"stagekit_ci(.|\n)*environment"):
         with_own(Wrong())
+
+
+def raising(error: Exception) -> object:
+    class Raising:
+        @stagekit.hookimpl
+        def stagekit_ci(self) -> None:
+            raise error
+
+    return Raising()
+
+
+def test_who_raises_is_named() -> None:
+    """With what to type; an error that a plugin words itself stays as it is."""
+    with pytest.raises(PluginFailed, match="plugin raising failed in stagekit_ci") as caught:
+        with_own(Own(), raising(ValueError("no"))).ci({})
+    assert "ValueError: no" in str(caught.value)
+    assert 'plugins.disable = ["raising"]' in str(caught.value.hint)
+    own = InputError("mine", hint="do that")
+    with pytest.raises(InputError, match="mine") as worded:
+        with_own(raising(own)).ci({})
+    assert worded.value is own
+    assert own.where == "plugin raising"
+
+
+def test_who_is_slow_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It cannot be stopped, so it is told."""
+    monkeypatch.setattr("stagekit.plugins.manager._SLOW", 0.0)
+    heard: list[str] = []
+    Plugins(found.given([Own()]), warn=heard.append).ci({})
+    assert heard[0].startswith("stagekit_ci took 0 s (asked: own")
+
+
+def test_one_for_a_newer_stagekit_is_refused() -> None:
+    """In one line, with both versions."""
+
+    class Newer:
+        stagekit_hooks = spec.VERSION + 1
+
+    with pytest.raises(PluginFailed, match="made for hooks 2 of a newer stagekit") as caught:
+        with_own(Newer())
+    assert "pip install --upgrade stagekit" in str(caught.value.hint)
+
+
+def test_two_of_a_name_are_both_asked() -> None:
+    """They are told apart by a number; disabling the name leaves out both, and nothing that
+    ships."""
+    plugins = with_own(Own(), Own())
+    names = [item.found.name for item in plugins.listed()]
+    assert names.count("own") == 2
+    every = [*found.given([Own(), Own()]), *found.shipping([Own()], "1")]
+    left = [item.found.ships for item in Plugins(every, disabled=["own"]).listed()]
+    assert left == [True]
+
+
+def test_layers_come_with_their_plugins_names() -> None:
+    """The first registered is the weakest; what is no table is refused."""
+
+    class Weak:
+        @stagekit.hookimpl
+        def stagekit_variables(self, env: str) -> dict[str, str]:
+            return {"A": f"weak {env}"}
+
+    class Strong:
+        @stagekit.hookimpl
+        def stagekit_variables(self) -> dict[str, str]:
+            return {"A": "strong"}
+
+    class Wrong:
+        @stagekit.hookimpl
+        def stagekit_variables(self) -> str:
+            return "A=1"
+
+    asked = {"root": Path("/"), "env": "prod", "environ": {}}
+    given = list(with_own(Weak(), Strong()).variables(**asked))
+    assert given == [("weak", {"A": "weak prod"}), ("strong", {"A": "strong"})]
+    with pytest.raises(PluginFailed, match="plugin wrong: stagekit_variables gives no dict"):
+        list(with_own(Wrong()).variables(**asked))
+
+
+def test_of_two_filters_of_a_name_the_later_plugins_wins() -> None:
+    """As of two plugins that can answer."""
+
+    def giving(text: str) -> object:
+        class Giving:
+            @stagekit.hookimpl
+            def stagekit_template_filters(self) -> dict[str, str]:
+                return {"x": text}
+
+        return Giving()
+
+    assert with_own(giving("a"), giving("b")).template_parts("filters") == {"x": "b"}
+
+
+def test_modules_of_the_project_are_found_by_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As ``plugins = ["…"]`` names them; one that is not there, or fails, says which and how to go
+    without it."""
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    (tmp_path / "ours_of_a_test.py").write_text("hello = 1\n")
+    (tmp_path / "broken_of_a_test.py").write_text("1 / 0\n")
+    [ours, broken, none] = found.configured(
+        ["ours_of_a_test", "broken_of_a_test", "no.such.module"], tmp_path
+    )
+    assert ours.load().hello == 1  # type: ignore[attr-defined]
+    for item, said in ((broken, "ZeroDivisionError"), (none, "No module named 'no'")):
+        with pytest.raises(PluginFailed, match=said) as caught:
+            item.load()
+        assert "[tool.stagekit] plugins" in str(caught.value.where)
+        assert "STAGEKIT_NO_PLUGINS=1" in str(caught.value.hint)
+
+
+def test_every_hook_says_what_it_is_for() -> None:
+    """And has its arguments' types: that is the documentation of `inv plugins --hooks`."""
+    for name, hook in vars(spec.Hooks).items():
+        if name.startswith("stagekit_"):
+            assert hook.__doc__, name
+            assert "return" in hook.__annotations__, name

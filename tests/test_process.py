@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -12,9 +13,11 @@ from typing import Any
 
 import pytest
 
-from stagekit import process
+from stagekit import child, process
+from stagekit.alive import start_time
+from stagekit.cancel import Cancel
 from stagekit.errors import Cancelled, EngineError, LimitExceeded
-from stagekit.process import Cancel, Result, hide
+from stagekit.process import Result, hide
 
 PATH = {"PATH": os.environ["PATH"]}
 
@@ -175,7 +178,7 @@ def test_a_grandchild_that_ignores_term_is_killed(tmp_path: Path) -> None:
 
 def test_a_child_that_ignores_term_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
     """After a moment of grace it is not asked again."""
-    monkeypatch.setattr(process, "_GRACE", 0.3)
+    monkeypatch.setattr(child, "GRACE", 0.3)
     begun = time.monotonic()
     with pytest.raises(LimitExceeded):
         run("sh", "-c", "trap '' TERM; while :; do sleep 0.1; done", limit=0.3)
@@ -242,7 +245,9 @@ def test_a_secret_of_several_lines_is_masked_line_by_line() -> None:
         ("abcabcd", ["abc", "abcd"], "******"),
         ("abcd", ["bc", "abcd"], "***"),
         ("x\ny", ["x\ny"], "***"),
-        ("x - y", ["x\n\ny"], "*** - ***"),
+        ("word - other", ["word\n\nother"], "*** - ***"),
+        ("{ } line 1", ["{\n  line 1\n}"], "{ } ***"),
+        ("val hunter2 pass.", [" hunter2 pass  "], "val ***."),
         ("a b", ["", " "], "a b"),
     ],
 )
@@ -266,3 +271,25 @@ def test_the_tail_is_the_last_lines_of_what_tells_most() -> None:
     assert Result(1, "out\n", "a\nb\nc\n").tail(2) == ("b", "c")
     assert Result(1, "out\n", " \n").tail() == ("out",)
     assert Result(1, "", "").tail() == ()
+
+
+def test_what_a_killed_process_ran_ends_with_it(tmp_path: Path) -> None:
+    """``kill -9`` leaves nobody behind who goes on with what was begun."""
+    script = tmp_path / "work"
+    script.write_text(f"#!/bin/sh\necho $$ > {tmp_path}/pid\nexec sleep 60\n")
+    script.chmod(0o755)
+    code = (
+        "import sys; from stagekit import process; from stagekit.cancel import Cancel\n"
+        "process.run((sys.argv[1],), env={'PATH': '/bin:/usr/bin'}, limit=60, cancel=Cancel())"
+    )
+    parent = subprocess.Popen([sys.executable, "-c", code, str(script)])
+    deadline = time.monotonic() + 20
+    pid_file = tmp_path / "pid"
+    while not (pid_file.exists() and pid_file.read_text()) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    child = int(pid_file.read_text())
+    parent.kill()
+    parent.wait(10)
+    while start_time(child) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert start_time(child) is None

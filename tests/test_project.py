@@ -35,7 +35,7 @@ def test_every_setting_is_read(tmp_path: Path) -> None:
     )
     image = project.images["web"]
     assert (project.name, project.registries) == ("shop", ("registry.test:5000/team",))
-    assert (project.builder, project.template) == ("buildx", tmp_path / "deploy/app.yaml")
+    assert (project.builder, project.templates) == ("buildx", (tmp_path / "deploy/app.yaml",))
     assert (image.context, image.dockerfile, image.target) == ("web", "Dockerfile.web", "final")
     assert image.args == {"A": "1"}
     assert project.repositories("web") == ("registry.test:5000/team/front/web",)
@@ -181,7 +181,7 @@ def test_the_template_is_found_by_its_usual_names(
     for name in there:
         (tmp_path / "templates" / name).touch()
     project = load(tmp_path, "[project]\nname = 'a'\n")
-    assert project.template == tmp_path / "templates" / chosen
+    assert project.templates == (tmp_path / "templates" / chosen,)
 
 
 def test_a_path_is_shown_as_one_types_it(tmp_path: Path) -> None:

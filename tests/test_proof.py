@@ -7,12 +7,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from stagekit.containers import Container
+from stagekit.cancel import Cancel
+from stagekit.containers import Container, Observation
 from stagekit.errors import Cancelled, NotProven, RunFailed
 from stagekit.images import ImageFacts
-from stagekit.process import Cancel
+from stagekit.inputs.seal import replicas
 from stagekit.records import Deploy, Pin
-from stagekit.stages import proof
+from stagekit.stages.run import proof
 from tests.fakes import PIN, FakeEngine, FakeRunner, a_container, a_release, sha
 
 DOCUMENT = {"services": {"web": {}}}
@@ -30,15 +31,11 @@ def settle(
     timeout: float = 0.5,
     settle: float = 0.0,
 ) -> tuple[Container, ...]:
-    containers, _ = proof.settle(
-        a_release(id="v1", deploy=Deploy(timeout=timeout, settle=settle)),
-        document or DOCUMENT,
-        FakeRunner(*observations),
-        complaint,
-        engine or FakeEngine(),
-        Cancel(),
-    )
-    return containers
+    release = a_release(id="v1", deploy=Deploy(timeout=timeout, settle=settle))
+    wanted = replicas(document or DOCUMENT)
+    runner, on = FakeRunner(*observations), engine or FakeEngine()
+    settled = proof.settle(release, wanted, runner, on, Cancel(), complaint=complaint)
+    return proof.held(release, wanted, runner, on, settled)
 
 
 def refusal(*observations: list[Container], **settings: object) -> NotProven:
@@ -55,9 +52,9 @@ def test_what_runs_and_holds_is_proven() -> None:
 
 @pytest.mark.parametrize("policy", ["no", "on-failure"])
 def test_a_one_shot_that_ended_with_0_is_done(policy: str) -> None:
-    """Also where Compose complains of it, as its --wait does."""
+    """It need not run any more."""
     job = a_container(state="exited", exit_code=0, restart_policy=policy)
-    assert settle([job], complaint=("container web-1 exited (0)",)) == (job,)
+    assert settle([job]) == (job,)
 
 
 @pytest.mark.parametrize(
@@ -121,9 +118,11 @@ def test_a_complaint_is_told_where_there_is_no_container() -> None:
     assert error.output == ("no such image",)
 
 
-def test_a_complaint_alone_is_no_verdict() -> None:
-    """What is up is up, whatever the exit code was."""
-    assert settle([UP], complaint=("it said no",)) == (UP,)
+def test_a_complaint_is_a_verdict_even_if_all_is_up() -> None:
+    """What is up may be what was up before: it was not replaced."""
+    error = refusal([UP], complaint=("removing web-1", "cannot create network x"))
+    assert error.what == "it was not brought up whole: cannot create network x"
+    assert error.output == ("removing web-1", "cannot create network x")
 
 
 def test_a_final_failure_is_not_hidden_by_a_start_under_way() -> None:
@@ -174,6 +173,27 @@ def test_it_has_to_hold_for_its_settle_time() -> None:
     assert time.monotonic() - begun >= 0.5
 
 
+def test_what_ran_before_and_was_not_touched_has_held(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run that changes nothing does not wait; one that restarted a container does."""
+    monkeypatch.setattr(proof, "_RESTARTED_SETTLE", 0.0)
+    release = a_release(id="v1", deploy=Deploy(timeout=0.5, settle=0.3))
+    for before, seconds in (
+        ([UP], 0.0),
+        ([], 0.3),
+        ([a_container(started="2026-04-06T11:00:00Z")], 0.3),
+        ([a_container(id="another")], 0.3),
+    ):
+        _, held = proof.settle(
+            release,
+            {"web": 1},
+            FakeRunner([UP]),
+            FakeEngine(),
+            Cancel(),
+            before=Observation(containers=tuple(before)),
+        )
+        assert held == seconds
+
+
 def test_what_restarted_lately_has_to_hold_for_longer(monkeypatch: pytest.MonkeyPatch) -> None:
     """A loop whose rounds are longer than the settle time is not taken for running."""
     monkeypatch.setattr(proof, "_RESTARTED_SETTLE", 0.4)
@@ -187,7 +207,7 @@ def test_what_restarted_lately_has_to_hold_for_longer(monkeypatch: pytest.Monkey
     ):
         begun = time.monotonic()
         runner = FakeRunner([container])
-        _, held = proof.settle(RELEASE, DOCUMENT, runner, (), FakeEngine(), Cancel())
+        _, held = proof.settle(RELEASE, {"web": 1}, runner, FakeEngine(), Cancel())
         assert held == seconds
         assert time.monotonic() - begun >= seconds
 
@@ -197,7 +217,7 @@ def test_a_cancel_ends_the_waiting() -> None:
     cancel = Cancel()
     cancel.request()
     with pytest.raises(Cancelled):
-        proof.settle(RELEASE, DOCUMENT, FakeRunner([UP]), (), FakeEngine(), cancel)
+        proof.settle(RELEASE, {"web": 1}, FakeRunner([UP]), FakeEngine(), cancel)
 
 
 def engine_with(*digests: str) -> FakeEngine:

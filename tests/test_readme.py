@@ -9,13 +9,13 @@ from pathlib import Path
 
 import msgspec
 
-from stagekit.builtin.shipped import shipped
 from stagekit.inputs.environment import load_environment
 from stagekit.inputs.images import ImageSettings
 from stagekit.inputs.project import Project, load_project
+from stagekit.inputs.settings import Policy
 from stagekit.inputs.templates import render
-from stagekit.plugins.manager import Plugins
-from stagekit.records import Source
+from stagekit.records import Deploy, ReleaseCommand, Source
+from tests.fakes import shipped_plugins
 
 ROOT = Path(__file__).parents[1]
 
@@ -35,10 +35,39 @@ def test_every_setting_of_a_build(tmp_path: Path) -> None:
     assert [check.name for check in project.checks] == ["version", "imports"]
     assert project.images["web"].depends == ("base",)
     shown = tomllib.loads(text)["tool"]["stagekit"]
-    settings = {field.name for field in msgspec.structs.fields(Project)} - {"root", "template"}
+    settings = {field.name for field in msgspec.structs.fields(Project)} - {"root", "templates"}
     assert {"registries" if name == "registry" else name for name in shown} == settings
     fields = msgspec.structs.fields(ImageSettings)
     assert set(shown["images"]["web"]) == {field.name for field in fields}
+
+
+def test_every_setting_of_an_environment(tmp_path: Path) -> None:
+    """docs/release.md and docs/run.md name all there are, the former with their defaults, and what
+    they show is read."""
+    text = block("toml", "[stagekit]", "docs/release.md")
+    steps = block("toml", "[stagekit.release_command]", "docs/run.md")
+    (tmp_path / "pyproject.toml").write_text('[tool.stagekit]\nname = "shop"\n')
+    for name, config in (
+        ("staging", "[vars]\nweb.debug = true\n"),
+        ("prod", text),
+        ("steps", steps),
+    ):
+        folder = tmp_path / "environments" / name
+        folder.mkdir(parents=True)
+        (folder / "config.toml").write_text(config)
+    prod = load_environment(load_project(tmp_path, {}), "prod")
+    assert prod.variables.values == {"DEBUG": False, "web": {"port": 8080}}
+    assert prod.deploy == Deploy()
+    assert prod.policy == Policy(require_clean=False, require_pushed=False, confirm=False)
+    settings = {field.name for kind in (Deploy, Policy) for field in msgspec.structs.fields(kind)}
+    shown = tomllib.loads(text)["stagekit"] | tomllib.loads(steps)["stagekit"]
+    assert set(shown) == settings
+    deploy = load_environment(load_project(tmp_path, {}), "steps").deploy
+    assert deploy.release_command == ReleaseCommand(
+        service="web", command=("python", "manage.py", "migrate")
+    )
+    assert [check.asked_from for check in deploy.checks] == ["here", "worker"]
+    assert set(deploy.hooks) == {"before_up", "on_failure"}
 
 
 def test_settings_environment_and_template(tmp_path: Path) -> None:
@@ -54,7 +83,7 @@ def test_settings_environment_and_template(tmp_path: Path) -> None:
     project = load_project(tmp_path, {})
     environment = load_environment(project, "prod")
     rendered = render(
-        project.template,
+        *project.templates,
         root=project.root,
         variables=environment.variables.values,
         images={"web": "registry.example.com/team/web@sha256:1"},
@@ -75,7 +104,7 @@ def test_plugin() -> None:
     scope: dict[str, type] = {}
     exec(compile(code, "README.md", "exec"), scope)  # noqa: S102  # the README's own code
 
-    named = Plugins((*shipped(), scope["Numbered"]())).build_id(
+    named = shipped_plugins(scope["Numbered"]()).build_id(
         "auto", ci=None, source=Source(commit="0123456789abcdef"), now=datetime.now(UTC), taken=()
     )
 

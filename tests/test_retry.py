@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from stagekit.cancel import Cancel
 from stagekit.engine.refusals import is_transient
 from stagekit.errors import Cancelled, EngineError, RegistryError, StagekitError
-from stagekit.process import Cancel
 from stagekit.stages import retry
 from stagekit.stages.retry import patiently
 

@@ -10,7 +10,13 @@ from pathlib import Path
 import pytest
 
 from stagekit.events import ignore
-from stagekit.inputs.source import commits_between, read_source, without_credentials
+from stagekit.inputs.source import (
+    commits_between,
+    log_between,
+    read_source,
+    uncommitted,
+    without_credentials,
+)
 from stagekit.records import Source
 
 GIT = {
@@ -98,6 +104,18 @@ def test_commits_are_listed_newest_first(root: Path) -> None:
         assert commits_between(root, old, new) == ()
 
 
+def test_a_log_has_authors_and_subjects_as_they_are(root: Path) -> None:
+    """Whatever a subject holds: line ends of other kinds, and nothing at all."""
+    one = commit(root, "one")
+    commit(root, "a\x0bb\x1cc\u2028d")
+    git(root, "commit", "--quiet", "--allow-empty", "--allow-empty-message", "--message", "")
+    last = commit(root, "\N{GRINNING FACE}")
+    found = log_between(root, one, last)
+    assert [item.subject for item in found] == ["\N{GRINNING FACE}", "", "a\x0bb\x1cc\u2028d"]
+    assert {item.author for item in found} == {"ann"}
+    assert last.startswith(found[0].short)
+
+
 @pytest.mark.parametrize(
     ("url", "clean"),
     [
@@ -115,3 +133,17 @@ def test_commits_are_listed_newest_first(root: Path) -> None:
 def test_an_address_is_kept_without_what_lets_somebody_in(url: str, clean: str) -> None:
     """In whichever form it is written."""
     assert without_credentials(url) == clean
+
+
+def test_files_that_are_not_as_committed_are_named(root: Path) -> None:
+    """Changed or new, of those that are asked for."""
+    (root / "environments").mkdir()
+    (root / "environments/config.toml").write_text("1")
+    git(root, "add", "--all")
+    commit(root, "one")
+    (root / "app").write_text("2")
+    assert uncommitted(root, [root / "environments"]) == ()
+    (root / "environments/config.toml").write_text("2")
+    (root / "environments/new").write_text("1")
+    names = ("environments/config.toml", "environments/new")
+    assert uncommitted(root, [root / "environments", root / "missing"]) == names

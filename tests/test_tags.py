@@ -25,7 +25,7 @@ def tags_of(source: Source = SOURCE, ci: CI | None = None, **settings: object) -
         name="shop",
         registries=(),
         builder="auto",
-        template=Path(),
+        templates=(Path(),),
         images={},
         **settings,  # type: ignore[arg-type]
     )

@@ -140,7 +140,15 @@ def test_a_short_flag_means_the_same_everywhere(tmp_path: Path) -> None:
             assert not (long == "env" and letters != ["e"]), name
             for letter in letters:
                 meaning.setdefault(letter, set()).add(long)
-    assert meaning == {"e": {"env"}, "n": {"last"}, "m": {"message"}}
+    assert meaning == {
+        "e": {"env"},
+        "f": {"follow"},
+        "k": {"key"},
+        "m": {"message"},
+        "n": {"last", "tail"},  # how many of the newest; of lines, everybody knows it as --tail
+        "s": {"service"},
+        "w": {"watch"},
+    }
 
 
 def test_help_is_still_there_after_the_arguments_were_read(tmp_path: Path) -> None:
@@ -176,3 +184,31 @@ def test_from_a_shell(repository: Repository) -> None:
     assert "Traceback" in debug.stderr
     assert "Traceback" not in wrong.text + unknown.text
     assert repository.attempt("build.list", "-j").code != 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ("look one", "one/False"),
+        ("look --name one", "one/False"),
+        ("look --all", "/True"),
+        ("look --all look two", "/True two/False"),
+    ],
+)
+def test_a_flag_may_stand_for_a_positional(
+    repository: Repository, arguments: str, said: str
+) -> None:
+    """Without either, Invoke says which positional is missing."""
+    repository.write(
+        "tasks.py",
+        "import stagekit\n"
+        "from stagekit.cli.task import stage_task\n"
+        '@stage_task(positional=["name"], instead={"all": "name"})\n'
+        "def look(app, name, *, all=False):\n"
+        '    """Look."""\n'
+        '    print(f"{name}/{all}")\n'
+        "ns = stagekit.collection(look)\n",
+    )
+    assert repository.inv(*arguments.split()).stdout.split() == said.split()
+    missing = repository.attempt("look")
+    assert (missing.code, "'name'" in missing.stderr) == (1, True)

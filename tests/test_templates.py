@@ -15,7 +15,7 @@ from stagekit.inputs.quoting import as_yaml, dollar, plain_text, quote
 from stagekit.inputs.templates import Rendered, render
 
 VALUES = st.recursive(
-    st.booleans() | st.integers() | st.text(),
+    st.booleans() | st.integers(-(2**63), 2**64 - 1) | st.text(),
     lambda below: st.lists(below, max_size=3) | st.dictionaries(st.text(), below, max_size=3),
     max_leaves=6,
 )
@@ -24,7 +24,7 @@ VALUES = st.recursive(
 def rendered(root: Path, text: str, name: str = "compose.yaml.j2", **variables: object) -> Rendered:
     """Render ``text`` as templates/<name> of a project."""
     template = root / "templates" / name
-    template.parent.mkdir(exist_ok=True)
+    template.parent.mkdir(parents=True, exist_ok=True)
     template.write_text(text, "utf-8")
     return render(
         template,
@@ -153,6 +153,16 @@ def test_a_missing_name_in_an_included_file_is_said_there(tmp_path: Path) -> Non
     assert error.where == "templates/parts/web.j2:2"
 
 
+def test_includes_also_come_from_the_repository(tmp_path: Path) -> None:
+    """A macro that two applications share need not lie beside each template."""
+    (tmp_path / "shared").mkdir()
+    (tmp_path / "shared/macros.j2").write_text(
+        "{% macro port(n) %}{{ (n ~ ':80') | yaml }}{% endmacro %}"
+    )
+    text = "{% from 'shared/macros.j2' import port %}a: {{ port(8080) }}\n"
+    assert rendered(tmp_path, text).text == 'a: "8080:80"\n'
+
+
 def test_includes_come_from_the_templates_folder(tmp_path: Path) -> None:
     """What lies next to the template may be included."""
     (tmp_path / "templates").mkdir()
@@ -162,23 +172,24 @@ def test_includes_come_from_the_templates_folder(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", ["../secret", "/etc/passwd", "x/../../secret", "./../secret"])
-def test_an_include_cannot_leave_the_folder(tmp_path: Path, path: str) -> None:
+def test_an_include_cannot_leave_the_repository(tmp_path: Path, path: str) -> None:
     """Paths that lead out are as good as missing."""
     (tmp_path / "secret").write_text("root\n")
-    (tmp_path / "templates" / "x").mkdir(parents=True)
-    error = refusal(tmp_path, f"a: {{% include {path!r} %}}\n")
+    (tmp_path / "repository/templates/x").mkdir(parents=True)
+    error = refusal(tmp_path / "repository", f"a: {{% include {path!r} %}}\n")
     assert "no template" in error.what
 
 
 @pytest.mark.parametrize("link", ["link", "folder/secret"])
-def test_an_include_cannot_follow_a_link_out_of_the_folder(tmp_path: Path, link: str) -> None:
+def test_an_include_cannot_follow_a_link_out_of_the_repository(tmp_path: Path, link: str) -> None:
     """Neither a linked file nor a linked folder leads out."""
     (tmp_path / "outside").mkdir()
     (tmp_path / "outside" / "secret").write_text("root\n")
-    (tmp_path / "templates").mkdir()
-    (tmp_path / "templates" / "link").symlink_to(tmp_path / "outside" / "secret")
-    (tmp_path / "templates" / "folder").symlink_to(tmp_path / "outside")
-    error = refusal(tmp_path, f"a: {{% include {link!r} %}}\n")
+    templates = tmp_path / "repository/templates"
+    templates.mkdir(parents=True)
+    (templates / "link").symlink_to(tmp_path / "outside" / "secret")
+    (templates / "folder").symlink_to(tmp_path / "outside")
+    error = refusal(tmp_path / "repository", f"a: {{% include {link!r} %}}\n")
     assert "no template" in error.what
 
 
@@ -295,3 +306,58 @@ def test_scalars_are_written_as_an_environment_holds_them(value: object, text: s
     """Booleans are lower case, everything else is its own text."""
     assert plain_text(value) == text
     assert dollar(value) == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}",
+        "{{ 9 ** (9 ** 9) }}",
+        "{{ 'x' * 10 ** 12 }}",
+        "{{ ('x' * 10 ** 6) | center(10 ** 12) }}",
+        "{% for a in range(99999) %}{{ 'x' * 1000 }}{% endfor %}",
+        "{% macro m(n) %}{{ m(n) }}{{ m(n) }}{% endmacro %}{{ m(1) }}",
+        "{% include 'compose.yaml.j2' %}{% include 'compose.yaml.j2' %}",
+        (
+            "{% set x = namespace(v='x' * 999) %}{% for a in range(99) %}{% set x.v = x.v ~ x.v %}"
+            "{% endfor %}"
+        ),
+    ],
+)
+def test_a_template_without_an_end_ends(
+    tmp_path: Path, text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In time, memory or text: an error of the template, and this process goes on."""
+    monkeypatch.setattr("stagekit.inputs.jinja._SECONDS", 1.0)
+    assert (refusal(tmp_path, text).where or "").startswith("templates/compose.yaml.j2")
+    assert len("x" * 2**29) == 2**29  # memory is as free as it was
+
+
+def test_the_line_that_is_wrong_is_shown(tmp_path: Path) -> None:
+    """Also one of an included template, and where Jinja cannot read it."""
+    (tmp_path / "templates").mkdir()
+    (tmp_path / "templates/part.j2").write_text("x: 1\n  y: {{ NOPE }}\n")
+    assert refusal(tmp_path, "a: 1\n{% include 'part.j2' %}\n").output == ("y: {{ NOPE }}",)
+    assert refusal(tmp_path, "a: 1\nformat: '{{.Name}}'\n").output == ("format: '{{.Name}}'",)
+    assert refusal(tmp_path, "a: 1\nb: ${NOPE}\n", "compose.yaml").output == ("b: ${NOPE}",)
+
+
+def test_a_misspelt_name_is_told_the_one_that_was_meant(tmp_path: Path) -> None:
+    """In either form."""
+    assert "did you mean DEBUG?" in str(refusal(tmp_path, "a: {{ DEBGU }}\n", DEBUG=True).hint)
+    assert "did you mean DEBUG?" in str(refusal(tmp_path, "a: ${DEBGU}\n", DEBUG=True).hint)
+
+
+def test_a_table_becomes_a_services_environment(tmp_path: Path) -> None:
+    """Each value as an environment variable holds it; a table within has no place there."""
+    text = "a: {{ app | env }}\n"
+    result = rendered(tmp_path, text, app={"DEBUG": True, "PORT": 80, "TEXT": 'a "$b"'})
+    assert yaml.safe_load(result.text)["a"] == {"DEBUG": "true", "PORT": "80", "TEXT": 'a "$$b"'}
+    assert "dict is no value" in refusal(tmp_path, text, app={"x": {}}).what
+    assert "writes a table" in refusal(tmp_path, text, app="x").what
+
+
+@pytest.mark.parametrize("value", [2**64, -(2**63) - 1, 1e6, -0.0, 123456789.12345679])
+def test_a_number_that_yaml_would_write_otherwise_is_quoted(value: float) -> None:
+    """Compose's reader makes a float of an integer beyond 64 bits."""
+    assert yaml.safe_load(quote(value)) == str(value)

@@ -45,7 +45,10 @@ def newer_engine(network: str, mirror: str) -> Iterator[Newer]:
     name = f"skn{secrets.token_hex(3)}"
     unpack_of_suite(_SUITE, ["docker.io", "docker-buildx"], home / "root")
     config = buildx_plugin(home / "root", home / "docker")
-    (home / "daemon.json").write_text('{"features": {"containerd-snapshotter": true}}\n')
+    # Without iptables: its start would take away the chains of the other engine of this machine.
+    (home / "daemon.json").write_text(
+        '{"features": {"containerd-snapshotter": true}, "iptables": false, "ip6tables": false}\n'
+    )
     bridge.add(name, f"{network}.0.1/24")
     programs = home / "root/usr/sbin"
     try:

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from stagekit.cancel import Cancel
 from stagekit.engine import debian
-from stagekit.process import Cancel
 
 _SUITE_WITH_BUILDX = "trixie"
 """The first of Debian's suites with docker-buildx. It runs on the one before as well."""

@@ -18,10 +18,10 @@ import docker
 import pytest
 
 from examples.standins import STANDINS, ensure_base_images
+from stagekit.cancel import Cancel
 from stagekit.engine.docker import DockerEngine
 from stagekit.engine.endpoint import Endpoint
 from stagekit.events import Event, Warned, ignore
-from stagekit.process import Cancel
 from tests.conftest import Machine
 from tests.repository import Repository
 

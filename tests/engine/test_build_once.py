@@ -70,10 +70,17 @@ def test_what_changed_is_said(deployed: Repository) -> None:
         "changes": ["index.html changed", "new/style.css added"],
     }
     assert f"({said})" in deployed.inv("build", "--plan").stdout
+    plan = deployed.inv("build", "--plan", "--json").json
+    assert (plan["unchanged"], plan["cannot"], plan["tags"][1:]) == (False, [], ["latest"])
+    assert [(image["name"], image["build"], image["why"]) for image in plan["images"]] == [
+        ("app", True, said)
+    ]
     second = deployed.inv("build")
     assert second.stderr.startswith(f"app: {said}\n")
     id = builds(deployed)[0]
     shown = deployed.inv("build.show", id)
+    latest = deployed.inv("build.show", "latest", "--json").json
+    assert latest == deployed.inv("build.show", id, "--json").json
     assert "index.html changed" in shown.stdout
     assert deployed.inv("build.show", id, "--json").json["images"]["app"]["why"] == why["changes"]
 

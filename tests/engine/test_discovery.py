@@ -275,6 +275,27 @@ def test_the_whole_way_over_tls(deployed: Repository, certificates: Path, secure
     goes_the_whole_way(deployed, secured)
 
 
+def test_files_reach_an_engine_over_tls(
+    deployed: Repository, machine: Machine, certificates: Path, secured: str
+) -> None:
+    """Its host is another machine, for all that is known: what a release mounts is put there."""
+    deployed.environ |= {
+        "DOCKER_HOST": secured,
+        "DOCKER_TLS_VERIFY": "1",
+        "DOCKER_CERT_PATH": str(certificates),
+    }
+    deployed.write("environments/dev/files/page", "hello, file\n")
+    deployed.write(
+        "templates/compose.yaml.j2",
+        "services:\n  web:\n    image: ${IMAGE_APP}\n    command: [sh, -c, cat /page; sleep 1000]\n"
+        "    volumes: ['./environments/dev/files/page:/page']\n",
+    )
+    deployed.inv("up", "--env", "dev")
+
+    [container] = machine.engine.containers(f"{deployed.name}-dev")
+    assert machine.engine.logs(container.id, 5) == ("hello, file",)
+
+
 @pytest.mark.parametrize("verified", [True, False], ids=["verified", "unverified"])
 def test_the_whole_way_over_a_context_with_tls(
     deployed: Repository, certificates: Path, secured: str, tmp_path: Path, verified: bool

@@ -282,7 +282,7 @@ def test_a_server_that_ends_well_is_not_well(
 def test_releases_are_named_alike_everywhere(deployed: Repository) -> None:
     """`run` takes the names that `release.show` takes, of its own environment."""
     deployed.inv("build", "release", "--env", "dev")
-    deployed.inv("release", "--env", "dev")
+    deployed.inv("release", "--env", "dev", "--force")
 
     deployed.inv("run", "--env", "dev", "--release", "dev/v1")
     newest = deployed.inv("run", "--env", "dev", "--release", "latest", "--json").json

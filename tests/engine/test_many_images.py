@@ -68,7 +68,7 @@ def test_an_image_starts_from_another(project: Repository, machine: Machine, bui
 
     project.write("base/file", f"two {project.name}")
     assert project.inv("build.why").stdout == (
-        "base: file changed\napp: base image image base changed\n"
+        "base: file changed\napp: base image base of this project changed\n"
     )
     second = project.inv("build", "--json").json
     assert files(machine, second["images"]["app"])["file"] == f"two {project.name}".encode()

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import json
 import shutil
 import socket
 import subprocess
+import tarfile
 import urllib.request
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
@@ -15,8 +17,8 @@ from typing import Any
 import docker
 import pytest
 
+from stagekit.cancel import Cancel
 from stagekit.events import ignore
-from stagekit.process import Cancel
 from tests.conftest import Machine, free_network, one_at_a_time, remove_projects
 from tests.engine.newer import Newer, newer_engine
 from tests.repository import Repository
@@ -93,6 +95,19 @@ def platforms(machine: Machine, image: dict[str, Any]) -> list[str]:
     ]
 
 
+def file_of(newer: Newer, image: dict[str, Any], path: str) -> bytes:
+    with closing(client(newer)) as docker_client:
+        container = docker_client.containers.create(image["image_id"], "none")
+        try:
+            packed = b"".join(container.get_archive(path)[0])
+        finally:
+            container.remove()
+    with tarfile.open(fileobj=io.BytesIO(packed)) as archive:
+        member = archive.extractfile(Path(path).name)
+        assert member
+        return member.read()
+
+
 def test_secrets_reach_a_step_and_nothing_else(project: Repository, newer: Newer) -> None:
     """From a variable and from a file; printed, they are masked; no layer and no file has them."""
     configure(project, 'secrets.token = { env = "TOKEN" }\nsecrets.key = { file = "key.txt" }\n')
@@ -105,7 +120,7 @@ def test_secrets_reach_a_step_and_nothing_else(project: Repository, newer: Newer
         " cat /run/secrets/token | md5sum > /token; cat /run/secrets/key | md5sum > /key\n",
     )
     missing = project.attempt("build")
-    assert missing.code == 3
+    assert missing.code == 2
     assert "secret token: $TOKEN is not set" in missing.stderr
     assert "secret token: $TOKEN is not set" in project.inv("build", "--plan").stderr
 
@@ -148,6 +163,30 @@ def test_several_platforms_are_one_image(project: Repository, machine: Machine) 
     assert machine.engine.registry_digest(image["repository"] + ":latest") == image["digest"]
     again = project.inv("build")
     assert "nothing changed since" in again.stderr
+
+
+def test_an_image_of_several_platforms_starts_from_another(
+    project: Repository, newer: Newer, machine: Machine
+) -> None:
+    """From the one that this build has just made, which no registry has yet."""
+    both = 'platforms = ["linux/amd64", "linux/arm64"]\n'
+    configure(
+        project,
+        f'{both}depends = ["base"]\n',
+        before=f'[tool.stagekit.images.base]\ncontext = "base"\n'
+        f'repository = "{project.name}-base"\n{both}',
+    )
+    project.write("base/Dockerfile", "FROM scratch\nCOPY file /\n")
+    project.write("base/file", "one")
+    project.write("app/Dockerfile", "ARG IMAGE_BASE\nFROM ${IMAGE_BASE}\nCOPY index.html /\n")
+    first = built(project)
+    assert platforms(machine, first) == ["linux/amd64", "linux/arm64"]
+    assert file_of(newer, first, "/file") == b"one"
+
+    project.write("base/file", "two")
+    second = built(project)
+    assert file_of(newer, second, "/file") == b"two"
+    assert second["why"] == ["base image base of this project changed"]
 
 
 def test_an_image_is_attested_on_request(
@@ -255,7 +294,7 @@ def test_an_older_engine_says_what_it_cannot_keep(project: Repository, machine: 
 
     assert f"builder buildx cannot: app: {wishes}" in plan.stderr
     assert f"builder: app: {wishes}" in doctor.stdout
-    assert (doctor.code, refused.code) == (1, 3)
+    assert (doctor.code, refused.code) == (1, 2)
     assert f"error: builder buildx: app: {wishes}" in refused.stderr
     assert not list((project.root / "artifacts/builds").glob("*"))
     project.write("pyproject.toml", project.read("pyproject.toml").replace("buildx", "classic"))

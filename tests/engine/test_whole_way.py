@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import tomllib
 import urllib.request
 from collections.abc import Callable
@@ -10,7 +11,8 @@ from hashlib import sha256
 import pytest
 
 from tests.conftest import Machine
-from tests.repository import Repository
+from tests.engine.under_way import under_way, wait_until
+from tests.repository import FILES, Repository
 
 pytestmark = pytest.mark.engine
 
@@ -109,7 +111,7 @@ def test_release_without_a_change_restarts_nothing(deployed: Repository, machine
     again = deployed.inv("release", "--env", "dev")
     deployed.inv("run", "--env", "dev")
 
-    assert "the content is the same as dev/v1's" in again.stderr
+    assert "nothing changed since dev/v1: no release is made" in again.stderr
     assert started(machine, deployed, "web") == before
 
 
@@ -190,7 +192,8 @@ def test_an_engine_that_lost_the_image_pulls_it_by_digest(
 
     run = deployed.inv("run", "--env", "dev", "--json").json
 
-    assert [step["name"] for step in run["steps"]] == ["pull", "up", "settle", "prove"]
+    steps = [step["name"] for step in run["steps"]]
+    assert steps == ["verify", "lock", "check", "pull", "up", "settle", "prove"]
 
 
 def test_without_a_registry_the_build_stays_here(deployed: Repository) -> None:
@@ -254,7 +257,9 @@ def test_plans_change_nothing(deployed: Repository) -> None:
     deployed.inv("build")
     assert "services:" in deployed.inv("release", "--env", "dev", "--plan").stdout
     deployed.inv("release", "--env", "dev")
-    assert "up    dev/v1" in deployed.inv("run", "--env", "dev", "--plan").stdout
+    plan = deployed.inv("run", "--env", "dev", "--plan").stdout
+    assert plan.startswith("dev/v1 on ")
+    assert "  create    web  (1 container)\n" in plan
 
     assert len(list((deployed.root / "artifacts/builds").glob("*.toml"))) == 1
     assert [path.name for path in (deployed.root / "artifacts/releases/dev").iterdir()] == ["v1"]
@@ -267,3 +272,37 @@ def test_from_another_folder(deployed: Repository) -> None:
 
     assert outcome.code == 0, outcome.text
     assert (deployed.root / "artifacts/builds").is_dir()
+
+
+def test_up_does_only_what_is_stale(deployed: Repository) -> None:
+    """Once all of it is done, there is nothing to do: no build, no release, no run."""
+    deployed.inv("up", "--env", "dev")
+    again = deployed.inv("up", "--env", "dev")
+    assert "dev/v1 runs already" in again.stderr
+    assert [
+        path.name for path in sorted((deployed.root / "artifacts/runs/dev").glob("*.toml"))
+    ] == ["1.toml"]
+
+
+def test_up_again_whenever_something_changes(deployed: Repository, machine: Machine) -> None:
+    """Also where it fails in between; Ctrl-C ends it well."""
+    record = deployed.root / "artifacts/runs/dev"
+    with under_way(deployed, "up", "--env", "dev", "--watch") as watching:
+        wait_until((record / "1.toml").exists, "the first run")
+        deployed.write("app/Dockerfile", "FORM busybox:1\n")
+        builds = deployed.root / "artifacts/builds"
+        wait_until(
+            lambda: any("failed" in path.read_text() for path in builds.glob("*.toml")),
+            "the build to fail",
+        )
+        deployed.write("app/Dockerfile", FILES["app/Dockerfile"])
+        deployed.write("environments/dev/config.toml", '[vars]\nGREETING = "changed"\n')
+        wait_until((record / "2.toml").exists, "the second run")
+        watching.send_signal(signal.SIGINT)
+        _, said = watching.communicate(timeout=30)
+    assert watching.returncode == 0, said
+    assert "watching; Ctrl-C ends it" in said
+    assert "changed: app/Dockerfile" in said
+    [web] = machine.engine.containers(f"{deployed.name}-dev")
+    code, greeting = machine.engine.execute(web.id, ("sh", "-c", "echo $GREETING"), limit=10)
+    assert (code, greeting) == (0, b"changed\n")
