@@ -13,11 +13,11 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
+from stagekit.cancel import Cancel
 from stagekit.engine import debian
 from stagekit.engine.docker import DockerEngine
 from stagekit.errors import RegistryError
 from stagekit.events import Emit, Warned, step
-from stagekit.process import Cancel
 from stagekit.records import Part
 
 _CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
