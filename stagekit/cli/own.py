@@ -15,7 +15,7 @@ from invoke.tasks import Task
 from invoke.tasks import task as invoke_task
 
 from stagekit.cli.app import App
-from stagekit.cli.task import ended
+from stagekit.cli.task import LastingHelp, ended
 from stagekit.errors import StagekitError
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ class _Home:
     app: App | None = None
 
 
-class OwnTask(Task):  # type: ignore[type-arg]
+class OwnTask(LastingHelp):
     """A repository's own task. Its body takes Invoke's context, as any task's does.
 
     Args:
@@ -74,9 +74,7 @@ class OwnTask(Task):  # type: ignore[type-arg]
         return self
 
     def __deepcopy__(self, memo: object) -> OwnTask:
-        twin = copy.copy(self)
-        twin.help = dict(self.help)  # Invoke empties it while it reads the arguments
-        return twin
+        return copy.copy(self)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, OwnTask) and other._home is self._home
@@ -92,13 +90,10 @@ class OwnTask(Task):  # type: ignore[type-arg]
         return self._home.app
 
     def get_arguments(self, ignore_unknown_help: bool | None = None) -> list[Argument]:
-        kept = dict(self.help)
-        arguments: list[Argument] = super().get_arguments(ignore_unknown_help)
-        self.help = kept
         force = Argument(
             name="force", kind=bool, default=False, help="do it though nothing changed"
         )
-        return [*arguments, force]
+        return [*super().get_arguments(ignore_unknown_help), force]
 
     def __call__(self, context: Context, *args: Any, force: bool = False, **kwargs: Any) -> Any:
         app = self.app

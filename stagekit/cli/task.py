@@ -77,7 +77,17 @@ class InsteadOf(Argument):
         self._positional.set_value("", cast=False)
 
 
-class StageTask(Task):  # type: ignore[type-arg]  # Invoke's own annotation has no parameter at run time
+class LastingHelp(Task):  # type: ignore[type-arg]  # Invoke's own annotation has no parameter at run time
+    """A task that tells what its arguments are as often as it is asked."""
+
+    def get_arguments(self, ignore_unknown_help: bool | None = None) -> list[Argument]:
+        kept, self.help = self.help, dict(self.help)  # Invoke empties it while it reads them
+        arguments: list[Argument] = super().get_arguments(ignore_unknown_help)
+        self.help = kept
+        return arguments
+
+
+class StageTask(LastingHelp):
     """A shipped task. Its body takes an `App` where a plain one takes Invoke's context.
 
     Args:
@@ -110,7 +120,6 @@ class StageTask(Task):  # type: ignore[type-arg]  # Invoke's own annotation has 
     def bound(self, app: App) -> StageTask:
         """Return a task of the same body that belongs to ``app``."""
         twin = copy.copy(self)
-        twin.help = dict(self.help)  # Invoke empties it while it reads the arguments
         twin.app = app
         return twin
 
@@ -124,7 +133,7 @@ class StageTask(Task):  # type: ignore[type-arg]  # Invoke's own annotation has 
         return id(self)
 
     def get_arguments(self, ignore_unknown_help: bool | None = None) -> list[Argument]:
-        arguments: list[Argument] = super().get_arguments(ignore_unknown_help)
+        arguments = super().get_arguments(ignore_unknown_help)
         for argument in arguments:
             if argument.name in self._numbers:
                 argument.kind = str  # Invoke's own reading of a number is a traceback
