@@ -33,8 +33,8 @@ import time
 from pathlib import Path
 from stagekit.cli.app import App
 from stagekit.inputs.bases import BaseImages
-from stagekit.stages.known import current_build
-from stagekit.stages.sources import read_all_inputs
+from stagekit.pipeline.known import current_build
+from stagekit.pipeline.sources import read_all_inputs
 app = App(Path.cwd())
 engine, builder = app.engine, app.plugins.builder("auto", app.engine, {})
 project, ledger, name = app.project, app.ledger, builder.name

@@ -34,7 +34,7 @@ _TASKS = """
 import stagekit
 from msgspec.structs import replace
 from stagekit.cli.task import stage_task
-from stagekit.stages.history import readable_releases
+from stagekit.pipeline.history import readable_releases
 
 
 @stage_task(name="next")

@@ -27,6 +27,7 @@ from stagekit.errors import Busy, LeaseLost, RegistryError, StagekitError
 from stagekit.events import Emit, Event
 from stagekit.images import ImageFacts, ImageSpec
 from stagekit.ledger.files import FileLedger
+from stagekit.pipeline.run.platform import Platform
 from stagekit.plugins import found
 from stagekit.plugins.manager import Plugins
 from stagekit.records import (
@@ -47,7 +48,6 @@ from stagekit.records import (
     Stored,
     Versions,
 )
-from stagekit.stages.run.platform import Platform
 
 NOON = datetime(2026, 4, 6, 12, 0, 0, 250_000, tzinfo=UTC)
 ENGINE = EngineFacts(

@@ -9,10 +9,10 @@ from stagekit.inputs.bases import BaseImages
 from stagekit.inputs.fingerprint import ImageInputs
 from stagekit.inputs.project import Project, load_project
 from stagekit.ledger.files import FileLedger
+from stagekit.pipeline import build as stage
+from stagekit.pipeline.known import inputs_before, known_images
+from stagekit.pipeline.sources import read_all_inputs
 from stagekit.records import CI, Build, Source, Stored
-from stagekit.stages import build as stage
-from stagekit.stages.known import inputs_before, known_images
-from stagekit.stages.sources import read_all_inputs
 from tests.fakes import FakeBuilder, FakeEngine, Heard
 
 SOURCE = Source(commit="c" * 40, branch="main")

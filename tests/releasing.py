@@ -11,7 +11,7 @@ from stagekit.engine.compose import Compose, find_compose
 from stagekit.inputs.environment import load_environment
 from stagekit.inputs.project import load_project
 from stagekit.ledger.files import FileLedger
-from stagekit.stages import release as stage
+from stagekit.pipeline import release as stage
 from tests.fakes import FakeEngine, Heard, a_build, sha, shipped_plugins
 
 

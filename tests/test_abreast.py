@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from stagekit.cancel import Cancel
 from stagekit.errors import BuildFailed, Cancelled
 from stagekit.events import Emit, Noted
-from stagekit.stages.abreast import abreast
+from stagekit.pipeline.abreast import abreast
 from tests.fakes import Heard
 
 FAILED = BuildFailed("broken")

@@ -11,9 +11,9 @@ from stagekit.errors import InputError
 from stagekit.images import ImageFacts
 from stagekit.inputs.document import to_yaml
 from stagekit.ledger.files import FileLedger
-from stagekit.stages.as_running import as_it_runs
-from stagekit.stages.compare import Difference, Side, compare
-from stagekit.stages.sides import running
+from stagekit.pipeline.as_running import as_it_runs
+from stagekit.pipeline.compare import Difference, Side, compare
+from stagekit.pipeline.sides import running
 from tests.fakes import (
     PIN,
     FakeEngine,

@@ -13,9 +13,9 @@ from stagekit import digest
 from stagekit.errors import InputError, LedgerError
 from stagekit.inputs.document import to_yaml
 from stagekit.ledger.files import FileLedger
+from stagekit.pipeline.audit import Audit, audit, run_links
+from stagekit.pipeline.verify import verified
 from stagekit.records import Cancellation, Pin, Stored
-from stagekit.stages.audit import Audit, audit, run_links
-from stagekit.stages.verify import verified
 from tests.fakes import NOON, Heard, a_build, a_pruning, a_release, a_run, sha
 
 

@@ -22,9 +22,9 @@ from stagekit.events import Noted, Output, Started, Warned
 from stagekit.images import ImageSpec
 from stagekit.inputs.project import load_project
 from stagekit.ledger.files import FileLedger
+from stagekit.pipeline import sources
+from stagekit.pipeline.making import reasons
 from stagekit.records import Source
-from stagekit.stages import sources
-from stagekit.stages.making import reasons
 from tests.fakes import FakeBuilder, FakeEngine, Heard, sha
 from tests.projects import GOCD, SOURCE, a_project, applied, decided, made_from, recorded
 

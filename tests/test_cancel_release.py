@@ -8,11 +8,11 @@ import pytest
 
 from stagekit.errors import InputError, RunFailed
 from stagekit.ledger.files import FileLedger
+from stagekit.pipeline.cancel_release import cancel
+from stagekit.pipeline.history import rollback_target
+from stagekit.pipeline.run import attempt
+from stagekit.pipeline.run.recording import Running
 from stagekit.records import CI
-from stagekit.stages.cancel_release import cancel
-from stagekit.stages.history import rollback_target
-from stagekit.stages.run import attempt
-from stagekit.stages.run.recording import Running
 from tests.fakes import FakeRunner, Heard, platform, ran, released
 
 

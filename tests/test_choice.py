@@ -15,10 +15,10 @@ from stagekit.inputs.fingerprint import ImageInputs, encode_inputs, read_inputs
 from stagekit.inputs.project import load_project
 from stagekit.inputs.source import read_source
 from stagekit.ledger.files import FileLedger
+from stagekit.pipeline.choice import build_of_source, named_build
+from stagekit.pipeline.sources import specs_of
 from stagekit.records import Build as BuildRecord
 from stagekit.records import Failure, Source, Stored
-from stagekit.stages.choice import build_of_source, named_build
-from stagekit.stages.sources import specs_of
 from tests.fakes import NOON, Heard, a_build
 from tests.test_source import commit, git
 

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stagekit.envelope import plain
+from stagekit.pipeline.compare import Commits, Difference, Side, compare
 from stagekit.records import Deploy, Link, Pin
-from stagekit.stages.compare import Commits, Difference, Side, compare
 from tests.fakes import COMPOSE_YAML, PIN, a_release, sha
 
 ORIGIN = "environments/prod/config.toml:2"

@@ -9,7 +9,7 @@ import pytest
 from stagekit.cli import compare
 from stagekit.errors import InputError
 from stagekit.ledger.files import FileLedger
-from stagekit.stages.run.halves import Asked
+from stagekit.pipeline.run.halves import Asked
 from tests.repository import Repository
 from tests.test_comparison import a_comparison
 

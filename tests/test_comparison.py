@@ -25,6 +25,11 @@ from stagekit.errors import (
 from stagekit.images import ImageFacts
 from stagekit.inputs.document import parse, to_yaml
 from stagekit.ledger.files import FileLedger
+from stagekit.pipeline.compare import Difference
+from stagekit.pipeline.compare import compare as on_paper
+from stagekit.pipeline.run.comparison import clean_up, compare, plan
+from stagekit.pipeline.run.halves import Asked
+from stagekit.pipeline.sides import released as side
 from stagekit.records import (
     Cancellation,
     Compared,
@@ -35,11 +40,6 @@ from stagekit.records import (
     ReleaseCommand,
     Stored,
 )
-from stagekit.stages.compare import Difference
-from stagekit.stages.compare import compare as on_paper
-from stagekit.stages.run.comparison import clean_up, compare, plan
-from stagekit.stages.run.halves import Asked
-from stagekit.stages.sides import released as side
 from tests.fakes import (
     NOON,
     PIN,

@@ -11,7 +11,7 @@ from stagekit.events import Noted, Warned
 from stagekit.inputs.environment import Environment, load_environment
 from stagekit.inputs.merge import Setting
 from stagekit.inputs.usage import Use
-from stagekit.stages.explain import Explained, explain, warn_of_unused
+from stagekit.pipeline.explain import Explained, explain, warn_of_unused
 from tests.fakes import Heard
 from tests.test_environment import family
 

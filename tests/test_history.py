@@ -9,7 +9,7 @@ import pytest
 from stagekit.errors import InputError
 from stagekit.events import Warned, ignore
 from stagekit.ledger.files import FileLedger
-from stagekit.stages.history import last_run, parse_name, readable_releases, rollback_target
+from stagekit.pipeline.history import last_run, parse_name, readable_releases, rollback_target
 from tests.fakes import Heard, ran, released
 
 

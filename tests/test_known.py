@@ -10,8 +10,8 @@ import pytest
 from stagekit.images import ImageFacts
 from stagekit.inputs.fingerprint import ImageInputs
 from stagekit.ledger.files import FileLedger
+from stagekit.pipeline.known import current_build, inputs_before, is_there, known_images
 from stagekit.records import CI, Build, BuiltImage, Source, Stored
-from stagekit.stages.known import current_build, inputs_before, is_there, known_images
 from tests.fakes import NOON, FakeEngine, a_build, sha
 from tests.projects import GOCD, a_project, applied, decided, made_from
 

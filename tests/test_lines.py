@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stagekit.stages.lines import unified
+from stagekit.pipeline.lines import unified
 
 SERVICE = """\
   {name}:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from stagekit.inputs.source import Commit
+from stagekit.pipeline.compare import Side, compare
+from stagekit.pipeline.notes import markdown, notes_of
 from stagekit.records import Pin
-from stagekit.stages.compare import Side, compare
-from stagekit.stages.notes import markdown, notes_of
 from tests.fakes import PIN, a_release, sha
 from tests.test_compare import secrets, side, variables
 

@@ -7,8 +7,8 @@ import pytest
 from stagekit.errors import InputError, RegistryError, ReleaseFailed
 from stagekit.images import ImageFacts
 from stagekit.inputs.settings import Policy
+from stagekit.pipeline.pins import by_text, check_pins, pin_images
 from stagekit.records import Pin
-from stagekit.stages.pins import by_text, check_pins, pin_images
 from tests.fakes import FakeEngine, Heard, a_build, sha
 
 BUILD = a_build("b1")

@@ -13,11 +13,11 @@ from stagekit.envelope import decode, encode
 from stagekit.errors import LedgerError, RunFailed
 from stagekit.images import ImageFacts
 from stagekit.ledger.files import FileLedger
+from stagekit.pipeline.run import flow
+from stagekit.pipeline.run.planning import Scene, actions, refuse_changed
+from stagekit.pipeline.run.volumes import other_volumes
+from stagekit.pipeline.run.why import differences
 from stagekit.records import ContainerSeen, Planned, Stored
-from stagekit.stages.run import flow
-from stagekit.stages.run.planning import Scene, actions, refuse_changed
-from stagekit.stages.run.volumes import other_volumes
-from stagekit.stages.run.why import differences
 from tests.fakes import (
     PIN,
     FakeEngine,

@@ -9,7 +9,7 @@ from contextlib import closing
 import pytest
 
 from stagekit.containers import ANY_ADDRESS, Port
-from stagekit.stages.run.ports import conflicts
+from stagekit.pipeline.run.ports import conflicts
 from tests.fakes import FakeEngine, a_container
 
 ANY = ANY_ADDRESS

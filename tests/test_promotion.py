@@ -9,8 +9,8 @@ import pytest
 from stagekit.errors import InputError
 from stagekit.events import ignore
 from stagekit.ledger.files import FileLedger
+from stagekit.pipeline.promotion import Promotion, promotion
 from stagekit.records import Cancellation, Link
-from stagekit.stages.promotion import Promotion, promotion
 from tests.fakes import NOON, a_build, ran, released
 
 

@@ -12,8 +12,8 @@ from stagekit.containers import Container, Observation
 from stagekit.errors import Cancelled, NotProven, RunFailed
 from stagekit.images import ImageFacts
 from stagekit.inputs.seal import replicas
+from stagekit.pipeline.run import proof
 from stagekit.records import Deploy, Pin
-from stagekit.stages.run import proof
 from tests.fakes import PIN, FakeEngine, FakeRunner, a_container, a_release, sha
 
 DOCUMENT = {"services": {"web": {}}}

@@ -8,8 +8,8 @@ import pytest
 
 from stagekit.errors import InputError, LedgerError
 from stagekit.ledger.files import FileLedger
+from stagekit.pipeline import prune as stage
 from stagekit.records import Cancellation
-from stagekit.stages import prune as stage
 from tests.fakes import NOON, Heard, a_build, ran, released
 
 IDS = ("v6", "v5", "v4", "v3", "v2", "v1")

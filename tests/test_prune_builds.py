@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from stagekit.errors import InputError, LedgerError
 from stagekit.ledger.files import FileLedger
-from stagekit.stages import prune_builds as stage
+from stagekit.pipeline import prune_builds as stage
 from tests.fakes import NOON, Heard, a_build, released
 
 IDS = ("b6", "b5", "b4", "b3", "b2", "b1")

@@ -16,10 +16,10 @@ import pytest
 from stagekit.cancel import Cancel
 from stagekit.errors import Cancelled, InputError
 from stagekit.ledger.files import FileLedger
+from stagekit.pipeline.run import questions
+from stagekit.pipeline.run.platform import Platform
+from stagekit.pipeline.run.questions import Place, Places, ask_command, ask_page, await_answers
 from stagekit.records import Compared
-from stagekit.stages.run import questions
-from stagekit.stages.run.platform import Platform
-from stagekit.stages.run.questions import Place, Places, ask_command, ask_page, await_answers
 from tests.fakes import FakeRunner, Heard, platform
 
 Pages = dict[str, tuple[int, str, bytes]]

@@ -17,10 +17,10 @@ from stagekit.inputs.project import load_project
 from stagekit.inputs.settings import Policy
 from stagekit.ledger.files import FileLedger
 from stagekit.ledger.releases import counted
+from stagekit.pipeline import release as stage
+from stagekit.pipeline.compare import Side
+from stagekit.pipeline.verify import verified
 from stagekit.records import CI, Deploy, Pin, Source, Stored
-from stagekit.stages import release as stage
-from stagekit.stages.compare import Side
-from stagekit.stages.verify import verified
 from stagekit.version import __version__
 from tests.fakes import PIN, Heard, a_build, released, sha
 

@@ -7,8 +7,8 @@ import pytest
 from stagekit.cancel import Cancel
 from stagekit.engine.refusals import is_transient
 from stagekit.errors import Cancelled, EngineError, RegistryError, StagekitError
-from stagekit.stages import retry
-from stagekit.stages.retry import patiently
+from stagekit.pipeline import retry
+from stagekit.pipeline.retry import patiently
 
 BUSY = RegistryError("503 Service Unavailable", transient=True)
 DENIED = RegistryError("denied")

@@ -30,6 +30,12 @@ from stagekit.errors import (
 )
 from stagekit.images import ImageFacts
 from stagekit.ledger.files import FileLedger
+from stagekit.pipeline.cancel_release import cancel as cancel_release
+from stagekit.pipeline.history import last_run
+from stagekit.pipeline.run import flow
+from stagekit.pipeline.run.attempt import decide
+from stagekit.pipeline.run.preflight import Preflight
+from stagekit.pipeline.verify import Verified
 from stagekit.records import (
     Deploy,
     Holder,
@@ -38,12 +44,6 @@ from stagekit.records import (
     Run,
     RunReason,
 )
-from stagekit.stages.cancel_release import cancel as cancel_release
-from stagekit.stages.history import last_run
-from stagekit.stages.run import flow
-from stagekit.stages.run.attempt import decide
-from stagekit.stages.run.preflight import Preflight
-from stagekit.stages.verify import Verified
 from tests.fakes import (
     COMPOSE_YAML,
     ENGINE,

@@ -24,7 +24,7 @@ from stagekit.inputs.secrets import (
     read_secrets,
 )
 from stagekit.ledger.files import FileLedger
-from stagekit.stages.sealing import Store, begin, next_recipients, releases_where, store_of
+from stagekit.pipeline.sealing import Store, begin, next_recipients, releases_where, store_of
 from tests.fakes import Heard, a_release
 
 ANA, BOB = age.new_identity(), age.new_identity()

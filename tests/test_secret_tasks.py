@@ -15,9 +15,9 @@ from stagekit.builtin.sops import SopsSecrets
 from stagekit.errors import InputError
 from stagekit.events import Noted, Warned
 from stagekit.ledger.files import FileLedger
+from stagekit.pipeline import secrets as stage
 from stagekit.protocols import SecretProvider
 from stagekit.records import Deploy
-from stagekit.stages import secrets as stage
 from tests.fakes import Heard, a_release
 from tests.repository import Outcome, Repository
 

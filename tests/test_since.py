@@ -6,8 +6,8 @@ from pathlib import Path
 
 from stagekit.events import Warned, ignore
 from stagekit.ledger.files import FileLedger
+from stagekit.pipeline.since import last_release, says_the_same
 from stagekit.records import Cancellation
-from stagekit.stages.since import last_release, says_the_same
 from tests.fakes import NOON, Heard, a_release, released
 
 

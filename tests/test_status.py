@@ -11,9 +11,9 @@ from msgspec.structs import replace
 from stagekit.containers import Container, Port
 from stagekit.images import ImageFacts
 from stagekit.ledger.files import FileLedger
+from stagekit.pipeline.cancel_release import cancel as cancel_release
+from stagekit.pipeline.run import status
 from stagekit.records import ContainerSeen, Link, Standing
-from stagekit.stages.cancel_release import cancel as cancel_release
-from stagekit.stages.run import status
 from tests.fakes import (
     NOON,
     PIN,

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from stagekit.errors import InputError
 from stagekit.inputs.project import Project
 from stagekit.ledger.files import FileLedger
+from stagekit.pipeline.tags import further_tags, id_of
 from stagekit.records import CI, Source
-from stagekit.stages.tags import further_tags, id_of
 
 TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
 SOURCE = Source(commit="c" * 40, branch="feature/login")

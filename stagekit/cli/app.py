@@ -22,10 +22,10 @@ if TYPE_CHECKING:
     from stagekit.inputs.environment import Environment
     from stagekit.inputs.project import Project
     from stagekit.ledger.files import FileLedger
+    from stagekit.pipeline.run.platform import Platform
     from stagekit.plugins.manager import Plugins
     from stagekit.protocols import Runner, SecretProvider
     from stagekit.records import CI
-    from stagekit.stages.run.platform import Platform
 
 
 _NO_PLUGINS = "STAGEKIT_NO_PLUGINS"
@@ -147,7 +147,7 @@ class App:
         """
         import sys
 
-        from stagekit.stages.run.platform import Platform
+        from stagekit.pipeline.run.platform import Platform
 
         return Platform(
             ledger=self.ledger,

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from stagekit.cli.foreseen import Foreseen
     from stagekit.cli.needed import Needed
     from stagekit.inputs.project import Project
+    from stagekit.pipeline.making import ImagePlan
     from stagekit.records import Build, Stored
-    from stagekit.stages.making import ImagePlan
 
 
 @stage_task(
@@ -68,7 +68,7 @@ def new(
         app.console.note(f"nothing changed since {age(current.record.created)}")
         _show(app, current, json=json)
         return current
-    from stagekit.stages import build as stage
+    from stagekit.pipeline import build as stage
 
     decided = stage.decide(work.facts(wanted, force=force))
     with building(app, [image.spec.name for image in decided.images]):
@@ -92,7 +92,7 @@ def why(app: App, *, json: bool = False) -> None:
     """Say what `inv build` would build, and what changed since the newest build that succeeded."""
     from stagekit.cli import build_plan
     from stagekit.errors import InputError
-    from stagekit.stages import build as stage
+    from stagekit.pipeline import build as stage
 
     needed = needed_by(app, app.project)
     foreseen = needed.foreseen() if needed else {}
@@ -152,7 +152,7 @@ def _needs_of(
 
 
 def _check_clean(work: Gathered) -> None:
-    from stagekit.stages.sources import check_clean
+    from stagekit.pipeline.sources import check_clean
 
     if work.project.require_clean:
         check_clean(work.project, work.source, work.app.ci)
@@ -160,7 +160,7 @@ def _check_clean(work: Gathered) -> None:
 
 def _current(work: Gathered) -> Stored[Build] | None:
     """Return the newest build where it is what the source makes."""
-    from stagekit.stages.known import current_build
+    from stagekit.pipeline.known import current_build
 
     app = work.app
     return current_build(
@@ -178,7 +178,7 @@ def _plan(
 ) -> None:
     from stagekit.cli import build_plan
     from stagekit.errors import InputError
-    from stagekit.stages.build import decide
+    from stagekit.pipeline.build import decide
 
     app = work.app
     try:

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from stagekit.cli.console import Console
 from stagekit.cli.foreseen import Foreseen, shown
 from stagekit.errors import InputError
+from stagekit.pipeline.build import Plan, lacks
 from stagekit.protocols import Builder
 from stagekit.records import Build, Stored
-from stagekit.stages.build import Plan, lacks
 
 
 def show(

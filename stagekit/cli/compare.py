@@ -20,9 +20,9 @@ from stagekit.cli.task import JSON, stage_task, words_after_dashes
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from stagekit.pipeline.run.comparison import Plan
+    from stagekit.pipeline.run.halves import Asked
     from stagekit.records import Compared, ComparedRelease, Comparison, Reply
-    from stagekit.stages.run.comparison import Plan
-    from stagekit.stages.run.halves import Asked
 
 _HEADERS = "content-type,location"
 _HEAD = ("N", "OLD", "NEW", "OUTCOME", "WHEN", "TOOK", "BY", "ASKED")
@@ -82,9 +82,9 @@ def compare(
 
     from stagekit.cli.releases import difference, named
     from stagekit.envelope import plain
-    from stagekit.stages import sides
-    from stagekit.stages.run import comparison
-    from stagekit.stages.run.halves import Asked
+    from stagekit.pipeline import sides
+    from stagekit.pipeline.run import comparison
+    from stagekit.pipeline.run.halves import Asked
 
     app.console.for_machine = json
     asked = Asked(
@@ -155,7 +155,7 @@ class _Stay(NamedTuple):
 
 class _Watching:
     """Shows a comparison while it is under way, and lets a person look (the
-    `stagekit.stages.run.comparison.Watcher`)."""
+    `stagekit.pipeline.run.comparison.Watcher`)."""
 
     def __init__(self, app: App, plan: Plan, stay: _Stay) -> None:
         self._app = app

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from stagekit.cli.console import Console, Tone
 
 if TYPE_CHECKING:
-    from stagekit.stages.compare import (
+    from stagekit.pipeline.compare import (
         Difference,
         ImageChange,
         VariableChange,

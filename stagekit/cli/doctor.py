@@ -71,8 +71,8 @@ def _of_plugins(app: App) -> list[Finding]:
 
 def _builder(app: App) -> Finding:
     """Find what builds the project's images here, and what they ask for that it cannot do."""
+    from stagekit.pipeline.sources import specs_of
     from stagekit.protocols import Finding
-    from stagekit.stages.sources import specs_of
 
     builder = app.plugins.builder(app.project.builder, app.engine, os.environ)
     lacking = [

@@ -10,7 +10,7 @@ from stagekit.cli.app import App
 from stagekit.cli.task import ENV, JSON, stage_task
 
 if TYPE_CHECKING:
-    from stagekit.stages.explain import Explained
+    from stagekit.pipeline.explain import Explained
 
 
 @stage_task(
@@ -41,7 +41,7 @@ def explain(
 
     from stagekit.inputs.overlays import documents
     from stagekit.inputs.usage import uses
-    from stagekit.stages.explain import explain as explained
+    from stagekit.pipeline.explain import explain as explained
 
     environment = app.environment(env, set or ())
     found = uses(documents(app.project, environment.chain), app.root, environment.additions)

@@ -9,8 +9,8 @@ from invoke.tasks import Task
 from stagekit.cli.own import OwnTask
 from stagekit.errors import InputError
 from stagekit.inputs.differences import reasons
+from stagekit.pipeline.once import UNNAMED
 from stagekit.records import Part
-from stagekit.stages.once import UNNAMED
 
 EACH_TIME = "a plain task runs each time"
 

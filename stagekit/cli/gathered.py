@@ -12,9 +12,9 @@ from stagekit.cli.app import App
 if TYPE_CHECKING:
     from stagekit.inputs.fingerprint import ImageInputs
     from stagekit.inputs.project import Project
+    from stagekit.pipeline.build import Facts
     from stagekit.protocols import Builder
     from stagekit.records import Source
-    from stagekit.stages.build import Facts
 
 
 class Gathered:
@@ -40,7 +40,7 @@ class Gathered:
     @cached_property
     def inputs(self) -> dict[str, ImageInputs]:
         from stagekit.inputs.bases import BaseImages
-        from stagekit.stages.sources import read_all_inputs
+        from stagekit.pipeline.sources import read_all_inputs
 
         app, builder = self.app, self.builder.name
         bases = BaseImages(
@@ -59,8 +59,8 @@ class Gathered:
         return read_source(self.app.root, self.app.console.emit)
 
     def facts(self, wanted: str, *, force: bool) -> Facts:
-        from stagekit.stages import build as stage
-        from stagekit.stages.known import inputs_before, known_images
+        from stagekit.pipeline import build as stage
+        from stagekit.pipeline.known import inputs_before, known_images
 
         app, ledger = self.app, self.app.ledger
         return stage.Facts(

@@ -24,7 +24,7 @@ _HEAD = ["RUN", "RELEASE", "REASON", "OUTCOME", "WHEN", "TOOK", "BY", "WHY"]
 def history(app: App, *, env: str = "", last: int = 20, json: bool = False) -> None:
     """List an environment's runs, newest first: who, when, what, how long, and how it ended."""
     from stagekit.envelope import plain
-    from stagekit.stages.history import readable_runs
+    from stagekit.pipeline.history import readable_runs
 
     app.check_environment(env)
     runs = [

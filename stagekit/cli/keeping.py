@@ -12,7 +12,7 @@ from stagekit.cli.task import ENV, JSON, PLAN, stage_task
 
 if TYPE_CHECKING:
     from stagekit.cli.console import Tone
-    from stagekit.stages.audit import Audit
+    from stagekit.pipeline.audit import Audit
 
 
 @stage_task(
@@ -63,8 +63,8 @@ def cancel(app: App, name: str, *, reason: str = "", json: bool = False) -> None
     `inv run` refuses it and a rollback passes it over. What runs is not touched.
     """
     from stagekit.envelope import plain
-    from stagekit.stages.cancel_release import cancel as append
-    from stagekit.stages.history import last_run
+    from stagekit.pipeline.cancel_release import cancel as append
+    from stagekit.pipeline.history import last_run
 
     env, id = named(app, name)
     before = app.ledger.cancelled(env, id)
@@ -129,7 +129,7 @@ def prune(
 def _prune_releases(
     app: App, env: str, keep: int, *, plan: bool
 ) -> tuple[list[str], dict[str, str]]:
-    from stagekit.stages import prune as stage
+    from stagekit.pipeline import prune as stage
 
     app.check_environment(env)
     decided = stage.decide(stage.gather(env, keep=keep, ledger=app.ledger, emit=app.console.emit))
@@ -142,7 +142,7 @@ def _prune_releases(
 def _prune_builds(
     app: App, keep: int, *, going: list[str], plan: bool
 ) -> tuple[list[str], dict[str, str]]:
-    from stagekit.stages import prune_builds as stage
+    from stagekit.pipeline import prune_builds as stage
 
     emit = app.console.emit
     decided = stage.decide(stage.gather(keep=keep, ledger=app.ledger, emit=emit, going=going))
@@ -154,7 +154,7 @@ def _prune_builds(
 
 def _audits(app: App, name: str, env: str) -> list[Audit]:
     from stagekit.errors import InputError
-    from stagekit.stages.audit import audit, run_links
+    from stagekit.pipeline.audit import audit, run_links
 
     named_env, id = named(app, name)
     if env and env != named_env:
@@ -164,7 +164,7 @@ def _audits(app: App, name: str, env: str) -> list[Audit]:
 
 
 def _every_audit(app: App, env: str) -> Iterator[Audit]:
-    from stagekit.stages.audit import audit, foreign, gone, run_links
+    from stagekit.pipeline.audit import audit, foreign, gone, run_links
 
     if env:
         app.check_environment(env)

@@ -111,7 +111,7 @@ class Needed:
         """
         if not self._nodes:
             return
-        from stagekit.stages.abreast import abreast, failure_of_all
+        from stagekit.pipeline.abreast import abreast, failure_of_all
 
         app, voice = self._app, speaking()
         emit, cancel = (voice.emit, voice.cancel) if voice else (app.console.emit, app.cancel)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from stagekit.cancel import Cancel
     from stagekit.events import Emit
-    from stagekit.stages.once import Declared, Verdict
+    from stagekit.pipeline.once import Declared, Verdict
 
 Need = str | Task  # type: ignore[type-arg]  # Invoke's own annotation has no parameter at run time
 
@@ -132,7 +132,7 @@ class OwnTask(LastingHelp):
         Raises:
             InputError, LedgerError, Cancelled: and whatever the body raises.
         """
-        from stagekit.stages.once import do
+        from stagekit.pipeline.once import do
 
         def work() -> Any:
             self.times_called += 1
@@ -148,7 +148,7 @@ class OwnTask(LastingHelp):
         Raises:
             InputError: there is nothing for a pattern of its inputs, or a file cannot be read.
         """
-        from stagekit.stages.once import decide
+        from stagekit.pipeline.once import decide
 
         parameters = self.argspec(self.body).parameters.values()
         unknown = [item.name for item in parameters if item.default is inspect.Parameter.empty]
@@ -160,7 +160,7 @@ class OwnTask(LastingHelp):
 
     def _declared(self) -> Declared:
         from stagekit.cli.names import name_of
-        from stagekit.stages.once import Declared
+        from stagekit.pipeline.once import Declared
 
         return Declared(
             name=name_of(self.app, self),

@@ -19,8 +19,8 @@ _UNNAMED = ("id", "created")
 if TYPE_CHECKING:
     from stagekit.inputs.environment import Environment
     from stagekit.inputs.fingerprint import ImageInputs
+    from stagekit.pipeline.release import Asked, Facts, Plan
     from stagekit.records import Build, Release, Stored
-    from stagekit.stages.release import Asked, Facts, Plan
 
 
 @stage_task(
@@ -60,7 +60,7 @@ def new(
     pinned and every variable filled in. Nothing is built and nothing is started. Where nothing
     changed since the environment's last release, none is made.
     """
-    from stagekit.stages.release import Asked
+    from stagekit.pipeline.release import Asked
 
     app.console.for_machine |= json
     environment = app.environment(env, set or ())
@@ -115,8 +115,8 @@ def promote(
 
     The same build, by digest, and the same third-party images; the configuration is --to's.
     """
-    from stagekit.stages.promotion import promotion
-    from stagekit.stages.release import Asked
+    from stagekit.pipeline.promotion import promotion
+    from stagekit.pipeline.release import Asked
 
     app.check_environment(from_, option="--from")
     app.check_environment(to, option="--to")
@@ -143,7 +143,7 @@ def promote(
 def _chosen(app: App, id: str, *, may_build: bool) -> Stored[Build]:
     """Return the build to release; make it where there is none and the environment says so."""
     from stagekit.errors import NoBuild
-    from stagekit.stages.choice import build_of_source, named_build
+    from stagekit.pipeline.choice import build_of_source, named_build
 
     if id:
         return named_build(app.ledger, id)
@@ -195,7 +195,7 @@ def _release(
 ) -> Stored[Release] | None:
     from msgspec.structs import replace
 
-    from stagekit.stages import release as stage
+    from stagekit.pipeline import release as stage
 
     if plan:
         facts = _gathered(app, environment, build, asked)
@@ -217,7 +217,7 @@ def _release(
 
 def _gathered(app: App, environment: Environment, build: Stored[Build], asked: Asked) -> Facts:
     from stagekit.engine.compose import find_compose
-    from stagekit.stages import release as stage
+    from stagekit.pipeline import release as stage
 
     return stage.gather(
         app.project,
@@ -234,7 +234,7 @@ def _gathered(app: App, environment: Environment, build: Stored[Build], asked: A
 
 
 def _sealed(app: App, environment: Environment, decided: Plan) -> Stored[Release]:
-    from stagekit.stages import release as stage
+    from stagekit.pipeline import release as stage
 
     return stage.apply(
         decided,
@@ -259,8 +259,8 @@ def _show_plan(app: App, plan: Plan, json: bool) -> None:
 
     from stagekit.cli.difference import show_difference
     from stagekit.envelope import plain
-    from stagekit.stages.compare import Side, compare
-    from stagekit.stages.sides import commits
+    from stagekit.pipeline.compare import Side, compare
+    from stagekit.pipeline.sides import commits
 
     planned = Side(name="the plan", release=plan.release, files=plan.files)
     difference = (

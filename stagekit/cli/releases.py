@@ -10,8 +10,8 @@ from stagekit.cli.show import age, damaged_row
 from stagekit.cli.task import ENV, JSON, stage_task
 
 if TYPE_CHECKING:
+    from stagekit.pipeline.compare import Difference, Side
     from stagekit.records import Release, Run, Stored
-    from stagekit.stages.compare import Difference, Side
 
 RELEASE = "ENV/ID, for example dev/v1; also ENV/latest, ENV/current, ENV/previous"
 
@@ -28,7 +28,7 @@ def list_(app: App, *, env: str = "", last: int = 20, json: bool = False) -> Non
     """List an environment's releases, newest first; * marks the one that was run last."""
     from stagekit.envelope import plain
     from stagekit.errors import StagekitError
-    from stagekit.stages.history import last_run, warn_of_foreign
+    from stagekit.pipeline.history import last_run, warn_of_foreign
 
     app.check_environment(env)
     warn_of_foreign(app.ledger, env, app.console.emit)
@@ -58,7 +58,7 @@ def show(app: App, name: str, *, json: bool = False) -> None:
     Checks first that it is byte for byte what was sealed.
     """
     from stagekit.envelope import plain
-    from stagekit.stages.verify import verified
+    from stagekit.pipeline.verify import verified
 
     env, id = named(app, name)
     stored = verified(app.ledger, env, id).release
@@ -120,7 +120,7 @@ def notes(app: App, name: str, *, since: str = "", json: bool = False) -> None:
     """Write release notes as Markdown: commits, images, and how much configuration changed."""
     from stagekit.envelope import plain
     from stagekit.inputs.source import log_between
-    from stagekit.stages.notes import markdown, notes_of
+    from stagekit.pipeline.notes import markdown, notes_of
 
     side = _side(app, name)
     before = _side(app, since) if since else _before(app, side)
@@ -160,7 +160,7 @@ def _cancellation(app: App, env: str, id: str) -> dict[str, Any]:
 
 def named(app: App, name: str) -> tuple[str, str]:
     """Return the environment and id of a release that a person named."""
-    from stagekit.stages.history import parse_name
+    from stagekit.pipeline.history import parse_name
 
     env, id = parse_name(app.ledger, name, app.console.emit)
     app.check_environment(env)
@@ -168,8 +168,8 @@ def named(app: App, name: str) -> tuple[str, str]:
 
 
 def _side(app: App, name: str) -> Side:
-    from stagekit.stages import sides
-    from stagekit.stages.history import RUNNING
+    from stagekit.pipeline import sides
+    from stagekit.pipeline.history import RUNNING
 
     env, id = named(app, name)
     if name == f"{env}/{RUNNING}":
@@ -181,15 +181,15 @@ def _side(app: App, name: str) -> Side:
 
 def difference(app: App, old: Side, new: Side) -> Difference:
     """Return what is different between two sides, with the commits between them."""
-    from stagekit.stages.compare import compare
-    from stagekit.stages.sides import commits
+    from stagekit.pipeline.compare import compare
+    from stagekit.pipeline.sides import commits
 
     return compare(old, new, commits(app.root, app.ledger, old.release, new.release))
 
 
 def _before(app: App, side: Side) -> Side | None:
     """Return the release before a side's in its environment."""
-    from stagekit.stages import sides
+    from stagekit.pipeline import sides
 
     ids = list(app.ledger.releases(side.release.env))
     older = ids[ids.index(side.release.id) + 1 :]

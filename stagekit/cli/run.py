@@ -84,7 +84,7 @@ def rollback(
     json: bool = False,
 ) -> None:
     """Run an earlier release again. Nothing is rendered and nothing is built."""
-    from stagekit.stages.history import rollback_target
+    from stagekit.pipeline.history import rollback_target
 
     app.check_environment(env)
     target = _release_id(app, env, to) or rollback_target(app.ledger, env, app.console.emit)
@@ -115,8 +115,8 @@ def scale(
     numbers; one of another release says that it does not.
     """
     from stagekit.errors import InputError
-    from stagekit.stages.history import last_run
-    from stagekit.stages.run import flow
+    from stagekit.pipeline.history import last_run
+    from stagekit.pipeline.run import flow
 
     app.check_environment(env)
     numbers = _numbers(set)
@@ -141,7 +141,7 @@ def scale(
 )
 def stop(app: App, *, env: str = "", wait_lock: int = 0, json: bool = False) -> None:
     """Take an environment's containers and networks down. Volumes stay."""
-    from stagekit.stages.run import flow
+    from stagekit.pipeline.run import flow
 
     app.check_environment(env)
     show_run(app, flow.stop(env, app.platform(wait=wait_lock)), json)
@@ -150,7 +150,7 @@ def stop(app: App, *, env: str = "", wait_lock: int = 0, json: bool = False) -> 
 def _release_id(app: App, env: str, text: str) -> str | None:
     """Return the id that ``--release`` or ``--to`` means: ``v1``, ``dev/v1``, ``latest``."""
     from stagekit.errors import InputError
-    from stagekit.stages.history import parse_name
+    from stagekit.pipeline.history import parse_name
 
     if not text:
         return None
@@ -177,7 +177,7 @@ def _numbers(text: str) -> dict[str, int]:
 def _bring_up(
     app: App, env: str, release_id: str | None, reason: RunReason, wait: int, json: bool
 ) -> None:
-    from stagekit.stages.run import flow
+    from stagekit.pipeline.run import flow
 
     on = app.platform(wait=wait)
     show_run(app, flow.run(env, release_id=release_id, reason=reason, on=on), json)
@@ -187,7 +187,7 @@ def _plan(
     app: App, env: str, release_id: str | None, reason: RunReason, out: str, json: bool
 ) -> None:
     from stagekit.cli.plan import show_plan
-    from stagekit.stages.run import flow
+    from stagekit.pipeline.run import flow
 
     plan = flow.plan(env, release_id=release_id, reason=reason, on=app.platform())
     show_plan(app, plan, out, json)
@@ -196,7 +196,7 @@ def _plan(
 def _keep_to(app: App, path: str, env: str, release: str, wait: int, json: bool) -> None:
     from stagekit.cli.plan import read_plan
     from stagekit.errors import InputError
-    from stagekit.stages.run import flow
+    from stagekit.pipeline.run import flow
 
     stored = read_plan(path)
     plan = stored.record

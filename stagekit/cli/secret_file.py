@@ -12,7 +12,7 @@ from stagekit.cli.app import App
 
 if TYPE_CHECKING:
     from stagekit.inputs.secrets import SecretsFile
-    from stagekit.stages.sealing import Store
+    from stagekit.pipeline.sealing import Store
 
 
 class SecretFile:
@@ -56,7 +56,7 @@ class SecretFile:
         """
         from stagekit.errors import InputError
         from stagekit.inputs import age
-        from stagekit.stages.sealing import begin, store_of
+        from stagekit.pipeline.sealing import begin, store_of
 
         keys = age.identities(os.environ)
         if purpose:

@@ -35,7 +35,7 @@ def keygen(app: App, *, env: str = "", to: str = "", name: str = "", json: bool 
     """
     from stagekit.cli.identity_file import identity_path, write_identity
     from stagekit.inputs import age
-    from stagekit.stages.sealing import begin
+    from stagekit.pipeline.sealing import begin
 
     file = SecretFile(app, env)
     path = identity_path(app.project, to, env, os.environ)
@@ -126,7 +126,7 @@ def list_(app: App, *, env: str = "", json: bool = False) -> None:
     from stagekit.inputs.environment import environment_chain
     from stagekit.inputs.names import BASE
     from stagekit.inputs.secrets import read_layers, shown
-    from stagekit.stages.secrets import layers_of
+    from stagekit.pipeline.secrets import layers_of
 
     SecretFile(app, env)
     chain = (env,) if env == BASE else environment_chain(app.project, env)
@@ -171,7 +171,7 @@ def rotate(
     Releases keep the ciphertext that they were made with: those that only former recipients can
     open are named.
     """
-    from stagekit.stages.sealing import next_recipients, releases_where
+    from stagekit.pipeline.sealing import next_recipients, releases_where
 
     file = SecretFile(app, env)
     with file.changing():

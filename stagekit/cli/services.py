@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from stagekit.containers import CommandAsked, Invocation
-    from stagekit.stages.run.platform import Platform
+    from stagekit.pipeline.run.platform import Platform
 
 _SERVICE = "a service of the release"
 
@@ -50,7 +50,7 @@ def logs(
     from stagekit.attached import lines
     from stagekit.containers import LogsAsked
     from stagekit.errors import Cancelled
-    from stagekit.stages.run import services
+    from stagekit.pipeline.run import services
 
     app.check_environment(env)
     asked = LogsAsked(
@@ -96,7 +96,7 @@ def exec_(
     the exit code.
     """
     from stagekit.containers import CommandAsked
-    from stagekit.stages.run import services
+    from stagekit.pipeline.run import services
 
     asked = CommandAsked(
         service=service,
@@ -137,7 +137,7 @@ def once(
     arrives as it was typed. The terminal is the command's, or the pipe is; so is the exit code.
     """
     from stagekit.containers import CommandAsked
-    from stagekit.stages.run import services
+    from stagekit.pipeline.run import services
 
     asked = CommandAsked(
         service=service,
@@ -167,7 +167,7 @@ def restart(
 ) -> None:
     """Restart containers as they are, and prove that they come up again. A run is recorded."""
     from stagekit.cli.run import show_run
-    from stagekit.stages.run import services
+    from stagekit.pipeline.run import services
 
     app.check_environment(env)
     stored = services.restart(env, _names(service), app.platform(wait=wait_lock))

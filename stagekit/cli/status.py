@@ -11,7 +11,7 @@ from stagekit.cli.task import ENV, stage_task
 if TYPE_CHECKING:
     from stagekit.cli.console import Line
     from stagekit.events import Emit
-    from stagekit.stages.run.status import EnvironmentStatus, ServiceStatus
+    from stagekit.pipeline.run.status import EnvironmentStatus, ServiceStatus
 
 _HEAD = ["  SERVICE", "STATE", "HEALTH", "UP", "SINCE (UTC)", "IMAGE"]
 
@@ -62,7 +62,7 @@ def status(
 def _reports(app: App, env: str, emit: Emit) -> list[EnvironmentStatus]:
     from stagekit.events import Noted, Warned
     from stagekit.inputs.environment import environment_names
-    from stagekit.stages.run.status import status_of
+    from stagekit.pipeline.run.status import status_of
 
     reports = []
     for name in [env] if env else environment_names(app.project):

@@ -58,7 +58,7 @@ def _up(app: App, env: str, json: bool) -> None:
         app.console.note(f"{released.record.name} runs already")
         if json:
             from stagekit.envelope import plain
-            from stagekit.stages.history import last_run
+            from stagekit.pipeline.history import last_run
 
             last = last_run(app.ledger, env, app.console.emit)
             app.console.data(plain(last.record) if last else None)
@@ -68,7 +68,7 @@ def _up(app: App, env: str, json: bool) -> None:
 
 def _runs(app: App, release: Release) -> bool:
     """Tell whether a release runs, and runs well."""
-    from stagekit.stages.run.status import status_of
+    from stagekit.pipeline.run.status import status_of
 
     status = status_of(
         release.env,

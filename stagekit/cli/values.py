@@ -100,7 +100,7 @@ class _Known:
 
     def services(self) -> Iterable[str]:
         """Return the services of the newest release."""
-        from stagekit.stages.history import newest_release
+        from stagekit.pipeline.history import newest_release
 
         found: set[str] = set()
         for env in self._asked():

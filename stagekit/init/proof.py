@@ -31,8 +31,8 @@ from stagekit.inputs.names import ENVIRONMENTS
 from stagekit.inputs.placeholders import Placeholders
 from stagekit.inputs.project import Project, load_project
 from stagekit.inputs.quoting import plain_text
+from stagekit.pipeline.rendering import rendered_model
 from stagekit.records import Part, Pin, compose_project
-from stagekit.stages.rendering import rendered_model
 
 ANYTHING = "1"
 """Stands for a variable that nothing gives a value, on both sides; also a port may be that."""

@@ -1,0 +1,153 @@
+"""Run: a sealed release → running, proven; and the way back where it fails."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from stagekit.errors import InputError
+from stagekit.events import Noted, Warned
+from stagekit.inputs.near import known_names
+from stagekit.pipeline.history import commands_since, last_run
+from stagekit.pipeline.run import preflight
+from stagekit.pipeline.run.attempt import attempt, verify
+from stagekit.pipeline.run.lock import locked
+from stagekit.pipeline.run.plan import decide
+from stagekit.pipeline.run.planning import planned
+from stagekit.pipeline.run.platform import Platform
+from stagekit.pipeline.run.recording import Running, Subject
+from stagekit.pipeline.run.recovery import recover
+from stagekit.pipeline.run.takedown import take_down
+from stagekit.pipeline.secrets import values
+from stagekit.records import Deploy, Planned, Release, Run, RunReason, Stored, compose_project
+
+
+def run(
+    env: str,
+    *,
+    release_id: str | None,
+    reason: RunReason,
+    on: Platform,
+    scale: Mapping[str, int] | None = None,
+    keeping_to: Stored[Planned] | None = None,
+) -> Stored[Run]:
+    """Run a release in an environment. Where it fails, the environment goes back by itself to the
+    release that ran well before, if its settings want that.
+
+    Args:
+        env: the environment's name.
+        release_id: a release; by default the newest that was not cancelled.
+        reason: why it is run.
+        on: what it is done with.
+        scale: numbers of containers by service; by default those that the last run of the same
+            release was given.
+        keeping_to: a plan: what would be done has to be what it says.
+
+    Raises:
+        InputError: no such release, or no such service.
+        LedgerError: the release is not what was sealed.
+        Busy: another run holds the environment.
+        RunFailed: what came up is not what was released, or did not come up.
+        RolledBack: the same, and the release before runs again.
+    """
+    looking = Running(on)
+    checked = verify(env, release_id, on, looking)
+    release = checked.release.record
+    numbers = _numbers(scale, release, on)
+    with locked(release.compose_project, release.deploy.lease, on, looking) as holding:
+        if reason == "rollback":
+            _warn_of_commands(release, on)
+        running = Running(holding, looking.steps)
+        try:
+            return attempt(checked, reason, holding, running, scale=numbers, keeping_to=keeping_to)
+        except Exception as error:
+            recover(error, checked, running, holding)
+            raise
+
+
+def plan(env: str, *, release_id: str | None, reason: RunReason, on: Platform) -> Planned:
+    """Say what a run would do, without the environment's lock; change nothing.
+
+    Args:
+        env: the environment's name.
+        release_id: as `run` takes it.
+        reason: as `run` takes it.
+        on: what it would be done with.
+
+    Raises:
+        InputError, LedgerError, RunFailed: as `run` would, before it touches anything.
+    """
+    checked = verify(env, release_id, on, Running(on))
+    release = checked.release.record
+    secrets = values(release, checked.files, on.providers)
+    found = preflight.look(checked, on.engine, emit=on.emit, cancel=on.cancel)
+    decided = decide(found, checked, _numbers(None, release, on), on.engine)
+    return planned(decided, reason, on, on.engine.facts(), secrets)
+
+
+def stop(env: str, on: Platform) -> Stored[Run]:
+    """Take down what runs in an environment, and record it. Volumes stay.
+
+    It needs no release: what runs is known by its project's name, whatever became of the files.
+
+    Args:
+        env: the environment's name.
+        on: what it is done with.
+
+    Raises:
+        InputError: nothing was ever run there.
+        Busy: another run holds the environment.
+    """
+    last = last_run(on.ledger, env, on.emit)
+    if last is None:
+        raise InputError(f"nothing was ever run in {env}", hint=f"inv run --env {env}")
+    subject = Subject(
+        env=env,
+        project=last.record.project,
+        release=last.record.release,
+        runner=last.record.runner,
+        reason="stop",
+        actor=on.actor,
+        ci=on.ci,
+    )
+    looking = Running(on)
+    project = compose_project(subject.project, env)
+    with locked(project, Deploy().lease, on, looking) as holding:
+        return take_down(subject, holding, Running(holding, looking.steps))
+
+
+def _numbers(scale: Mapping[str, int] | None, release: Release, on: Platform) -> dict[str, int]:
+    return _kept_scale(release, on) if scale is None else _checked_scale(scale, release)
+
+
+def _kept_scale(release: Release, on: Platform) -> dict[str, int]:
+    """Return the numbers that the run in force was given, where it is of the same release."""
+    last = last_run(on.ledger, release.env, on.emit)
+    if last is None or not last.record.scale:
+        return {}
+    kept = ", ".join(f"{name}={number}" for name, number in sorted(last.record.scale.items()))
+    if last.record.release.id != release.id:
+        on.emit(Warned(f"the scale of {last.record.release.id} does not go on: {kept}"))
+        return {}
+    on.emit(Noted(f"scale, as before: {kept}"))
+    return last.record.scale
+
+
+def _checked_scale(scale: Mapping[str, int], release: Release) -> dict[str, int]:
+    for name in scale:
+        if name not in release.pins:
+            raise InputError(
+                f"{release.name} has no service {name!r}",
+                where="--set",
+                hint=known_names(name, release.pins),
+            )
+    return dict(scale)
+
+
+def _warn_of_commands(release: Release, on: Platform) -> None:
+    for ran in commands_since(on.ledger, release.env, release.id, on.emit):
+        on.emit(
+            Warned(
+                f"run {ran.n} ran the release command of {release.env}/{ran.release.id}: "
+                "going back does not undo it"
+            )
+        )

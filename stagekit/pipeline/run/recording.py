@@ -1,0 +1,257 @@
+"""How a run is recorded: step by step while it is under way, once and whole at its end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from time import monotonic
+
+from stagekit import process
+from stagekit.cancel import Cancel
+from stagekit.errors import NotProven, StagekitError
+from stagekit.events import Step, Warned, ignore, step
+from stagekit.pipeline.failure import failure_of, is_cancelled
+from stagekit.pipeline.run.hooks import Hooks
+from stagekit.pipeline.run.platform import Platform
+from stagekit.protocols import RunJournal
+from stagekit.records import (
+    CI,
+    ContainerSeen,
+    EngineFacts,
+    Link,
+    Part,
+    Run,
+    RunOutcome,
+    RunReason,
+    StepTaken,
+    Stored,
+)
+
+
+class Subject(Part, frozen=True):
+    """What is run, where, why, and by whom: all of a record that is known before it begins."""
+
+    env: str
+    project: str
+    release: Link
+    runner: str
+    reason: RunReason
+    actor: str
+    ci: CI | None = None
+    answers: int | None = None
+    plan: str | None = None
+    scale: dict[str, int] = {}
+
+    @property
+    def name(self) -> str:
+        return f"{self.env}/{self.release.id}"
+
+
+class Running:
+    """One run under way.
+
+    Args:
+        on: what it is done with.
+        taken: the steps that were done before it could be recorded.
+
+    Attributes:
+        engine: where it runs, once that is known.
+        secrets: values that must stand in no record and no error, whoever prints them.
+        changed: whether a step began that changes what runs.
+    """
+
+    def __init__(self, on: Platform, taken: Sequence[StepTaken] = ()) -> None:
+        self._on = on
+        self._steps = list(taken)
+        self._at = "start"
+        self._journal: RunJournal | None = None
+        self._subject: Subject | None = None
+        self._hooks = Hooks()
+        self._warnings: list[str] = []
+        self._command_ran = False
+        self.changed = False
+        self.engine: EngineFacts | None = None
+        self.secrets: tuple[str, ...] = ()
+
+    @property
+    def steps(self) -> tuple[StepTaken, ...]:
+        """The steps that are done."""
+        return tuple(self._steps)
+
+    @contextmanager
+    def step(
+        self, name: str, subject: str, *, changes: bool = False, shown: bool = True
+    ) -> Iterator[Step]:
+        """Do one step: its hooks around it, shown, timed, and in the journal before and after.
+
+        Args:
+            name: the step's.
+            subject: what it works on.
+            changes: after it, what runs may be another thing than before.
+            shown: say that it begins and ends; otherwise what is done in it does.
+
+        Raises:
+            RunFailed: the hook before it failed, or the environment's lock was lost.
+        """
+        self._on.cancel.check()
+        self._at = name
+        self._before(f"before_{name}")
+        self._guard()
+        self._note({"begins": name, "changes": changes})
+        self.changed = self.changed or changes
+        self._command_ran = self._command_ran or name == "command"
+        begun = monotonic()
+        with step(self._on.emit if shown else ignore, name, subject) as under_way:
+            yield under_way
+        seconds = round(monotonic() - begun, 3)
+        self._steps.append(StepTaken(name=name, seconds=seconds, outcome=under_way.outcome))
+        self._note({"step": name, "seconds": seconds, "outcome": under_way.outcome})
+        self._after(f"after_{name}", self._on.cancel)
+
+    def recorded(
+        self,
+        subject: Subject,
+        outcome: RunOutcome,
+        work: Callable[[], tuple[ContainerSeen, ...]],
+        *,
+        hooks: Hooks | None = None,
+    ) -> Stored[Run]:
+        """Do ``work`` and record it, as ``outcome`` if it returns, and as what it was if not."""
+        self._subject = subject
+        self._hooks = hooks or self._hooks
+        journal = self._on.ledger.begin_run(subject.env, self._begun(subject))
+        self._journal = journal
+        created = datetime.now(UTC)
+        try:
+            for n in journal.interrupted:
+                text = f"run {n} of {subject.env} was interrupted: its process ended before it did"
+                self._on.emit(Warned(text))
+            try:
+                self._before("before_run")
+                seen = work()
+            except BaseException as error:  # a second Ctrl-C, and a plugin's bug, are recorded too
+                self._hide_in(error)
+                self._after("on_failure", Cancel(), outcome="failed", reason=str(error))
+                self._tell(journal.finish(self._failed(journal.n, created, error)))
+                raise
+            self._after("after_run", self._on.cancel, outcome=outcome)
+            return self._tell(journal.finish(self._record(journal.n, created, outcome, seen)))
+        finally:
+            journal.close()
+
+    def _tell(self, stored: Stored[Run]) -> Stored[Run]:
+        """Tell plugins of what is recorded: it is too late for them to stop anything."""
+        try:
+            self._on.plugins.tell("stagekit_ran", run=stored)
+        except StagekitError as error:
+            self._on.emit(Warned(str(error)))
+            self._on.ledger.warn(str(error))
+        return stored
+
+    @property
+    def n(self) -> int:
+        """The run's number."""
+        return self._journal.n if self._journal else 0
+
+    def _begun(self, subject: Subject) -> dict[str, object]:
+        return {
+            "project": subject.project,
+            "runner": subject.runner,
+            "reason": subject.reason,
+            "actor": subject.actor,
+            "release": {"id": subject.release.id, "digest": subject.release.digest},
+            "answers": subject.answers,
+            "plan": subject.plan,
+            "scale": subject.scale,
+            "taken_over": self._taken_over(),
+        }
+
+    def _taken_over(self) -> str | None:
+        """Say whose lease had run out when this run took the environment."""
+        holder = self._on.lease.taken_over if self._on.lease else None
+        return str(holder) if holder else None
+
+    def _guard(self) -> None:
+        if self._on.lease:
+            self._on.lease.check()
+
+    def _note(self, entry: dict[str, object]) -> None:
+        if self._journal:
+            self._journal.note(entry)
+
+    def _before(self, moment: str) -> None:
+        if self._journal:
+            self._hooks.before(moment, self._facts(), emit=self._on.emit, cancel=self._on.cancel)
+
+    def _after(self, moment: str, cancel: Cancel, **more: str) -> None:
+        if self._journal:
+            facts = {**self._facts(), **more}
+            wrong = self._hooks.after(moment, facts, emit=self._on.emit, cancel=cancel)
+            if wrong:
+                self._warnings.append(wrong)
+                self._on.emit(Warned(wrong))
+
+    def _facts(self) -> dict[str, str]:
+        subject = self._subject
+        assert subject
+        return {
+            "env": subject.env,
+            "project": subject.project,
+            "release": subject.release.id,
+            "release_digest": subject.release.digest,
+            "run": str(self.n),
+            "run_reason": subject.reason,
+            "step": self._at,
+            "actor": subject.actor,
+            "engine": self._on.engine.url,
+        }
+
+    def _hide_in(self, error: BaseException) -> None:
+        if isinstance(error, StagekitError):
+            error.reword(self._hide)
+        else:
+            error.args = tuple(self._hide(str(part)) for part in error.args)
+
+    def _hide(self, text: str) -> str:
+        return process.hide(text, self.secrets)
+
+    def _failed(self, n: int, created: datetime, error: BaseException) -> Run:
+        outcome: RunOutcome = "cancelled" if is_cancelled(error) else "failed"
+        return self._record(n, created, outcome, (), error)
+
+    def _record(
+        self,
+        n: int,
+        created: datetime,
+        outcome: RunOutcome,
+        containers: tuple[ContainerSeen, ...],
+        error: BaseException | None = None,
+    ) -> Run:
+        subject = self._subject
+        assert subject
+        return Run(
+            n=n,
+            env=subject.env,
+            project=subject.project,
+            reason=subject.reason,
+            outcome=outcome,
+            created=created,
+            finished=datetime.now(UTC),
+            actor=subject.actor,
+            release=subject.release,
+            runner=subject.runner,
+            engine=self.engine,
+            ci=subject.ci,
+            steps=tuple(self._steps),
+            containers=containers,
+            failed=error.failed if isinstance(error, NotProven) else (),
+            failure=failure_of(error, step=self._at, subject=subject.name) if error else None,
+            changed=self.changed,
+            command_ran=self._command_ran,
+            answers=subject.answers,
+            plan=subject.plan,
+            taken_over=self._taken_over(),
+            scale=subject.scale,
+            warnings=tuple(self._warnings),
+        )

@@ -1,0 +1,30 @@
+"""What is in force in an environment, for those who have no ledger at hand."""
+
+from __future__ import annotations
+
+from stagekit.errors import EngineError
+from stagekit.events import Warned
+from stagekit.pipeline.run.platform import Platform
+from stagekit.records import Run, Standing
+
+
+def keep_standing(run: Run, build: str, on: Platform) -> None:
+    """Write on the engine what is in force now; where it cannot, that is a warning: what runs was
+    proven, and its record stands."""
+    try:
+        on.engine.keep_standing(
+            Standing(
+                project=run.project,
+                env=run.env,
+                run=run.n,
+                outcome=run.outcome,
+                reason=run.reason,
+                release=run.release.id,
+                release_digest=run.release.digest,
+                build=build,
+                actor=run.actor,
+                when=run.finished,
+            )
+        )
+    except EngineError as error:
+        on.emit(Warned(f"the engine does not note what is in force: {error}"))
