@@ -93,3 +93,44 @@ def test_a_wrong_plugin_is_one_line(repository: Repository) -> None:
     assert wrong.code == 2
     assert "stagekit_nope" in wrong.stderr
     assert "Traceback" not in wrong.stderr
+
+
+def test_a_clash_names_both_sides(tmp_path: Path) -> None:
+    """Two own tasks, or one of a plugin's, are told from those that ship."""
+    with pytest.raises(ValueError, match=r"'mine' of tests\.test_collection .* one of tests\."):
+        stagekit.collection(plain("mine"), plain("mine"), root=tmp_path)
+    with pytest.raises(ValueError, match=r"override=\{'doctor': …\}"):
+        stagekit.collection(plain("doctor"), root=tmp_path)
+
+
+def test_a_shipped_task_is_overridden_by_name(tmp_path: Path) -> None:
+    """At the top, in a group and as a group's own: it takes the shipped one's names."""
+    look, halt, up = plain("look"), plain("halt"), plain("anything", aliases=["other"])
+    namespace = stagekit.collection(
+        override={"doctor": look, "run.stop": halt, "build": up}, root=tmp_path
+    )
+    assert namespace["doctor"] is look
+    assert namespace["run.stop"] is halt
+    assert namespace["build"] is namespace["build.new"] is up
+    shipped = stagekit.collection(root=tmp_path)
+    assert set(namespace.task_names) == set(shipped.task_names)
+    assert "build" in namespace.task_names["build.new"]
+
+
+def test_only_what_ships_can_be_overridden(tmp_path: Path) -> None:
+    """A misspelt name would else leave the shipped task where somebody thinks it is not."""
+    with pytest.raises(ValueError, match=r"'run\.stopp'; did you mean run\.stop\?"):
+        stagekit.collection(override={"run.stopp": plain("halt")}, root=tmp_path)
+
+
+def test_an_overriding_task_is_called_by_the_shipped_ones_name(repository: Repository) -> None:
+    """It is listed with its own words, and may do what the shipped one does by `stages`."""
+    repository.write(
+        "tasks.py",
+        "import stagekit\nfrom invoke import task\nfrom stagekit import stages\n"
+        "@task(help={'env': 'where to'})\ndef careful(c, env):\n"
+        '    """Release, but for Fridays."""\n    print(env, stages.releases(env=env))\n'
+        "ns = stagekit.collection(override={'release': careful})\n",
+    )
+    assert repository.inv("release", "--env", "dev").stdout == "dev ()\n"
+    assert "Release, but for Fridays." in repository.inv("--list").stdout

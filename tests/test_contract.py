@@ -48,7 +48,14 @@ def loaded(code: str, cwd: Path, *arguments: str) -> list[str]:
 
 def test_the_public_names_are_these() -> None:
     """Nothing more is promised, and each of them is there."""
-    assert stagekit.__all__ == ["StagekitError", "__version__", "collection", "hookimpl", "task"]
+    assert stagekit.__all__ == [
+        "StagekitError",
+        "__version__",
+        "collection",
+        "hookimpl",
+        "stages",
+        "task",
+    ]
     for name in stagekit.__all__:
         assert getattr(stagekit, name) is not None
     assert stagekit.StagekitError is StagekitError

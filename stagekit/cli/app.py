@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from stagekit.records import CI
 
 
+_of_collection: App | None = None
+
 _NO_PLUGINS = "STAGEKIT_NO_PLUGINS"
 """Set, only what ships is asked."""
 
@@ -211,3 +213,20 @@ class App:
             raise KeyboardInterrupt
         self.cancel.request()
         self.console.note("stopping; once more ends at once")
+
+
+def remember(app: App) -> None:
+    """Let ``app`` be the repository that this process is about: that of its collection."""
+    global _of_collection  # noqa: PLW0603  # a tasks.py makes one, and its tasks know nothing of it
+    _of_collection = app
+
+
+def repository(root: Path | None) -> App:
+    """Return the repository in ``root``; by default that of the collection that was made last, else
+    the one around the current folder."""
+    from stagekit.cli.program import project_folder
+
+    wanted = root.resolve() if root else None
+    if _of_collection and wanted in (None, _of_collection.root.resolve()):
+        return _of_collection
+    return App(wanted or project_folder(Path.cwd()))

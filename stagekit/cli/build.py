@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from stagekit.cli.app import App
 from stagekit.cli.gathered import Gathered
-from stagekit.cli.show import age
+from stagekit.cli.new_build import check_clean, current_build, needed_by, new_build, wanted_id
 from stagekit.cli.task import JSON, PLAN, stage_task
-from stagekit.cli.told import building, told_after
 
 if TYPE_CHECKING:
     from stagekit.cli.foreseen import Foreseen
     from stagekit.cli.needed import Needed
-    from stagekit.inputs.project import Project
     from stagekit.pipeline.making import ImagePlan
     from stagekit.records import Build, Stored
 
@@ -52,37 +49,10 @@ def new(
     Nothing is pushed before everything is built. Without a registry the build stays on this engine.
     """
     _show_output(app, progress)
-    work = Gathered(app, pull=pull)
-    _check_clean(work)
-    wanted = id or os.environ.get("STAGEKIT_BUILD_ID", "")
-    needed = needed_by(app, work.project)
     if plan:
-        foreseen = list(needed.foreseen().values()) if needed else []
-        _plan(work, foreseen, wanted, force=force, json=json)
+        _plan(Gathered(app, pull=pull), wanted_id(id), force=force, json=json)
         return None
-    if needed:
-        needed.do(fail_fast=fail_fast)
-        work = Gathered(app, pull=pull)  # what was read before is what was there before
-        _check_clean(work)
-    if not force and not wanted and (current := _current(work)):
-        app.console.note(f"nothing changed since {age(current.record.created)}")
-        _show(app, current, json=json)
-        return current
-    from stagekit.pipeline import build as stage
-
-    decided = stage.decide(work.facts(wanted, force=force))
-    with building(app, [image.spec.name for image in decided.images]):
-        stored = stage.apply(
-            decided,
-            engine=app.engine,
-            builder=work.builder,
-            ledger=app.ledger,
-            inputs_now=lambda: Gathered(app, pull=False).inputs,
-            fail_fast=fail_fast,
-            emit=app.console.emit,
-            cancel=app.cancel,
-        )
-    told_after(app, "stagekit_built", build=stored, environ=os.environ)
+    stored = new_build(app, force=force, fail_fast=fail_fast, pull=pull, id=id)
     _show(app, stored, json=json)
     return stored
 
@@ -134,15 +104,6 @@ def _why_data(image: ImagePlan | None) -> dict[str, object]:
     }
 
 
-def needed_by(app: App, project: Project) -> Needed | None:
-    """Return the tasks that a project's images need; None where they need none."""
-    if not any(image.needs for image in project.images.values()):
-        return None
-    from stagekit.cli.needed import Needed
-
-    return Needed.of_project(app, project)
-
-
 def _needs_of(
     image: str, needed: Needed | None, foreseen: Mapping[str, Foreseen]
 ) -> dict[str, object]:
@@ -151,38 +112,17 @@ def _needs_of(
     return {"needs": needs} if needs else {}
 
 
-def _check_clean(work: Gathered) -> None:
-    from stagekit.pipeline.sources import check_clean
-
-    if work.project.require_clean:
-        check_clean(work.project, work.source, work.app.ci)
-
-
-def _current(work: Gathered) -> Stored[Build] | None:
-    """Return the newest build where it is what the source makes."""
-    from stagekit.pipeline.known import current_build
-
-    app = work.app
-    return current_build(
-        work.project,
-        work.inputs,
-        ledger=app.ledger,
-        engine=app.engine,
-        ci=app.ci,
-        source=lambda: work.source,
-    )
-
-
-def _plan(
-    work: Gathered, foreseen: Sequence[Foreseen], wanted: str, *, force: bool, json: bool
-) -> None:
+def _plan(work: Gathered, wanted: str, *, force: bool, json: bool) -> None:
     from stagekit.cli import build_plan
     from stagekit.errors import InputError
     from stagekit.pipeline.build import decide
 
     app = work.app
+    check_clean(work)
+    needed = needed_by(app, work.project)
+    foreseen = list(needed.foreseen().values()) if needed else []
     try:
-        current = None if force or wanted else _current(work)
+        current = None if force or wanted else current_build(work)
         decided = None if current else decide(work.facts(wanted, force=force))
     except InputError as error:
         if all(item.runs is False for item in foreseen):

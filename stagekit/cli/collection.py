@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from invoke.collection import Collection
@@ -34,7 +34,7 @@ from stagekit.cli import (
 from stagekit.cli import (
     plugins as plugin_tasks,
 )
-from stagekit.cli.app import App
+from stagekit.cli.app import App, remember
 from stagekit.cli.own import OwnTask
 from stagekit.cli.task import StageTask
 from stagekit.errors import StagekitError
@@ -60,6 +60,7 @@ _GROUPS = {
 def collection(
     *own_tasks: Task,  # type: ignore[type-arg]
     plugins: Iterable[object] = (),
+    override: Mapping[str, Task] | None = None,  # type: ignore[type-arg]
     root: Path | None = None,
 ) -> Collection:
     """Return the tasks of a repository: stagekit's, and its own next to them.
@@ -70,15 +71,29 @@ def collection(
     Args:
         own_tasks: plain Invoke tasks, those of `stagekit.task`, or shipped-style ones.
         plugins: modules or objects with functions under ``@stagekit.hookimpl``.
+        override: the name of a shipped task, such as ``build`` or ``run.stop``, → the task that
+            takes its place, whatever its own name is.
         root: the project's folder; by default that of the calling tasks.py.
 
     Raises:
-        ValueError: an own task has a shipped one's name; names both.
+        ValueError: an own task has the name of another, both are named; or there is nothing to
+            override by a name.
     """
     if root is None:
         root = Path(sys._getframe(1).f_globals["__file__"]).resolve().parent
     app = App(root, plugins)
-    app.namespace = namespace = Collection()
+    remember(app)
+    app.namespace = namespace = _shipped(app, override or {})
+    for own in (*own_tasks, *_added(plugins, app)):
+        for name in map(namespace.transform, (own.name, *own.aliases)):
+            if name in namespace.tasks or name in namespace.collections:
+                raise ValueError(_clash(name, own, namespace))
+        namespace.add_task(_bound(own, app))
+    return namespace
+
+
+def _shipped(app: App, override: Mapping[str, Task]) -> Collection:  # type: ignore[type-arg]
+    namespace = Collection()
     for task in _TOP:
         namespace.add_task(task.bound(app))
     for name, tasks in _GROUPS.items():
@@ -86,15 +101,31 @@ def collection(
         for task in tasks:
             group.add_task(task.bound(app))
         namespace.add_collection(group)
-    for own in (*own_tasks, *_added(plugins, app)):
-        for name in map(namespace.transform, (own.name, *own.aliases)):
-            if name in namespace.tasks or name in namespace.collections:
-                raise ValueError(
-                    f"task {name!r} of {own.__module__} has the name of one of stagekit's own, "
-                    "or of another: rename yours"
-                )
-        namespace.add_task(own.bound(app) if isinstance(own, StageTask | OwnTask) else own)
+    for name, own in override.items():
+        try:
+            shipped = namespace[name]
+        except (KeyError, ValueError) as error:
+            from stagekit.inputs.near import known_names
+
+            names = (name for task, all in namespace.task_names.items() for name in (task, *all))
+            hint = known_names(name, names)
+            raise ValueError(f"override: nothing that ships is called {name!r}; {hint}") from error
+        group = namespace.collections.get(name.partition(".")[0], namespace)
+        group.tasks[group.transform(shipped.name)] = _bound(own, app)
     return namespace
+
+
+def _bound(task: Task, app: App) -> Task:  # type: ignore[type-arg]
+    return task.bound(app) if isinstance(task, StageTask | OwnTask) else task
+
+
+def _clash(name: str, own: Task, namespace: Collection) -> str:  # type: ignore[type-arg]
+    other = namespace.tasks.get(name)
+    if other is None or other.__module__.startswith("stagekit."):
+        there = f"one of stagekit's own: rename yours, or put it there by override={{{name!r}: …}}"
+    else:
+        there = f"one of {other.__module__}: rename one of them"
+    return f"task {name!r} of {own.__module__} has the name of {there}"
 
 
 def _added(plugins: Iterable[object], app: App) -> Iterator[Task]:  # type: ignore[type-arg]

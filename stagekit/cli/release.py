@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from stagekit.cli import build as build_tasks
 from stagekit.cli.app import App
-from stagekit.cli.gathered import Gathered
+from stagekit.cli.new_release import chosen, gathered, new_release, promoted
 from stagekit.cli.task import ENV, JSON, PLAN, stage_task
-from stagekit.cli.told import releasing, told_after
 
 _UNNAMED = ("id", "created")
 """What only a release that is made has."""
 
 if TYPE_CHECKING:
     from stagekit.inputs.environment import Environment
-    from stagekit.inputs.fingerprint import ImageInputs
-    from stagekit.pipeline.release import Asked, Facts, Plan
+    from stagekit.pipeline.release import Asked, Plan
     from stagekit.records import Build, Release, Stored
 
 
@@ -67,7 +62,7 @@ def new(
     return _release(
         app,
         environment,
-        _chosen(app, build, may_build=environment.policy.auto_build and not plan),
+        chosen(app, build, may_build=environment.policy.auto_build and not plan),
         Asked(
             actor=app.actor,
             ci=app.ci,
@@ -115,72 +110,24 @@ def promote(
 
     The same build, by digest, and the same third-party images; the configuration is --to's.
     """
-    from stagekit.pipeline.promotion import promotion
-    from stagekit.pipeline.release import Asked
-
-    app.check_environment(from_, option="--from")
-    app.check_environment(to, option="--to")
-    promoted = promotion(app.ledger, from_, release or None, force=force, emit=app.console.emit)
+    build, asked = promoted(
+        app,
+        from_,
+        to,
+        release or None,
+        message=message or None,
+        confirmed=confirm or None,
+        force=force,
+    )
     return _release(
         app,
         app.environment(to, set or ()),
-        promoted.build,
-        Asked(
-            actor=app.actor,
-            ci=app.ci,
-            message=message or None,
-            confirmed=confirm or None,
-            promoted_from=promoted.release.name,
-            pins=promoted.release.pins,
-            forced=promoted.forced,
-        ),
+        build,
+        asked,
         force=force,
         plan=plan,
         json=json,
     )
-
-
-def _chosen(app: App, id: str, *, may_build: bool) -> Stored[Build]:
-    """Return the build to release; make it where there is none and the environment says so."""
-    from stagekit.errors import NoBuild
-    from stagekit.pipeline.choice import build_of_source, named_build
-
-    if id:
-        return named_build(app.ledger, id)
-    work = Gathered(app, pull=False)
-    try:
-        return build_of_source(
-            work.project,
-            app.ledger,
-            source=work.source,
-            inputs=lambda: _inputs_now(work),
-            emit=app.console.emit,
-        )
-    except NoBuild as error:
-        if not may_build:
-            raise
-        app.console.note(f"{error.what}: building (auto_build)")
-    built: Stored[Build] = build_tasks.new.body(app)
-    return built
-
-
-def _inputs_now(work: Gathered) -> dict[str, ImageInputs]:
-    """Return what images are made from now.
-
-    Raises:
-        NoBuild: tasks that they need would run: what is there was made from another source.
-    """
-    from stagekit.errors import NoBuild
-
-    needed = build_tasks.needed_by(work.app, work.project)
-    for item in needed.foreseen().values() if needed else ():
-        if item.runs and not item.each_time:
-            raise NoBuild(
-                f"no build of the source at hand: {item.task} would run ({item.reason})",
-                where="artifacts/builds/",
-                hint="inv build",
-            )
-    return work.inputs
 
 
 def _release(
@@ -193,64 +140,17 @@ def _release(
     plan: bool,
     json: bool,
 ) -> Stored[Release] | None:
-    from msgspec.structs import replace
-
-    from stagekit.pipeline import release as stage
-
     if plan:
-        facts = _gathered(app, environment, build, asked)
-        _show_plan(app, stage.decide(replace(facts, confirmed=environment.name)), json)
+        from msgspec.structs import replace
+
+        from stagekit.pipeline.release import decide
+
+        facts = gathered(app, environment, build, asked)
+        _show_plan(app, decide(replace(facts, confirmed=environment.name)), json)
         return None
-    with releasing(app, environment.name, build):
-        facts = _gathered(app, environment, build, asked)
-        if environment.policy.wants("confirm") and not asked.confirmed and not asked.ci:
-            question = f"type {environment.name} to release {build.record.id} to it: "
-            facts = replace(facts, confirmed=app.console.ask(question))
-        decided = stage.decide(facts)
-        made = force or not decided.unchanged
-        stored = _sealed(app, environment, decided) if made else _as_it_is(app, decided)
-    if made:
-        told_after(app, "stagekit_released", release=stored, environ=os.environ)
+    stored = new_release(app, environment, build, asked, force=force)
     _show(app, stored, json)
     return stored
-
-
-def _gathered(app: App, environment: Environment, build: Stored[Build], asked: Asked) -> Facts:
-    from stagekit.engine.compose import find_compose
-    from stagekit.pipeline import release as stage
-
-    return stage.gather(
-        app.project,
-        environment,
-        build,
-        asked,
-        ledger=app.ledger,
-        engine=app.engine,
-        compose=find_compose(os.environ, app.engine.environment()),
-        providers=app.secret_provider,
-        emit=app.console.emit,
-        cancel=app.cancel,
-    )
-
-
-def _sealed(app: App, environment: Environment, decided: Plan) -> Stored[Release]:
-    from stagekit.pipeline import release as stage
-
-    return stage.apply(
-        decided,
-        ids=lambda taken: app.plugins.release_ids(
-            environment.policy.id, ci=app.ci, now=datetime.now(UTC), taken=taken
-        ),
-        ledger=app.ledger,
-        emit=app.console.emit,
-    )
-
-
-def _as_it_is(app: App, decided: Plan) -> Stored[Release]:
-    assert decided.unchanged
-    app.console.note(f"nothing changed since {decided.unchanged}: no release is made (--force)")
-    env, _, id = decided.unchanged.partition("/")
-    return app.ledger.release(env, id)
 
 
 def _show_plan(app: App, plan: Plan, json: bool) -> None:

@@ -52,7 +52,7 @@ def new(
         _keep_to(app, plan_file, env, release, wait_lock, json)
         return
     app.check_environment(env)
-    id = _release_id(app, env, release)
+    id = release_id(app, env, release)
     if plan or plan_out:
         _plan(app, env, id, "run", plan_out, json)
     else:
@@ -87,7 +87,7 @@ def rollback(
     from stagekit.pipeline.history import rollback_target
 
     app.check_environment(env)
-    target = _release_id(app, env, to) or rollback_target(app.ledger, env, app.console.emit)
+    target = release_id(app, env, to) or rollback_target(app.ledger, env, app.console.emit)
     if plan or plan_out:
         _plan(app, env, target, "rollback", plan_out, json)
     else:
@@ -114,23 +114,10 @@ def scale(
     It is a run like any other, proven and recorded. The next run of the same release keeps the
     numbers; one of another release says that it does not.
     """
-    from stagekit.errors import InputError
-    from stagekit.pipeline.history import last_run
     from stagekit.pipeline.run import flow
 
     app.check_environment(env)
-    numbers = _numbers(set)
-    last = last_run(app.ledger, env, app.console.emit)
-    if last is None or last.record.outcome == "stopped":
-        raise InputError(f"nothing runs in {env}", hint=f"inv run --env {env}")
-    stored = flow.run(
-        env,
-        release_id=last.record.release.id,
-        reason="scale",
-        on=app.platform(wait=wait_lock),
-        scale={**last.record.scale, **numbers},
-    )
-    show_run(app, stored, json)
+    show_run(app, flow.scaled(env, _numbers(set), app.platform(wait=wait_lock)), json)
 
 
 @stage_task(
@@ -147,7 +134,7 @@ def stop(app: App, *, env: str = "", wait_lock: int = 0, json: bool = False) -> 
     show_run(app, flow.stop(env, app.platform(wait=wait_lock)), json)
 
 
-def _release_id(app: App, env: str, text: str) -> str | None:
+def release_id(app: App, env: str, text: str) -> str | None:
     """Return the id that ``--release`` or ``--to`` means: ``v1``, ``dev/v1``, ``latest``."""
     from stagekit.errors import InputError
     from stagekit.pipeline.history import parse_name

@@ -84,6 +84,30 @@ def plan(env: str, *, release_id: str | None, reason: RunReason, on: Platform) -
     return planned(decided, reason, on, on.engine.facts(), secrets)
 
 
+def scaled(env: str, numbers: Mapping[str, int], on: Platform) -> Stored[Run]:
+    """Run other numbers of containers of the release that runs.
+
+    Args:
+        env: the environment's name.
+        numbers: of containers, by service; services that are not named keep theirs.
+        on: what it is done with.
+
+    Raises:
+        InputError: nothing runs there, or there is no such service.
+        LedgerError, Busy, RunFailed, RolledBack: as `run`.
+    """
+    last = last_run(on.ledger, env, on.emit)
+    if last is None or last.record.outcome == "stopped":
+        raise InputError(f"nothing runs in {env}", hint=f"inv run --env {env}")
+    return run(
+        env,
+        release_id=last.record.release.id,
+        reason="scale",
+        on=on,
+        scale={**last.record.scale, **numbers},
+    )
+
+
 def stop(env: str, on: Platform) -> Stored[Run]:
     """Take down what runs in an environment, and record it. Volumes stay.
 
