@@ -57,8 +57,8 @@ def rollback(
 
     Args:
         env: the environment's name.
-        to: a release, or its name (``v1``, ``previous``); by default the last one before the current
-            that ran well.
+        to: a release, or its name (``v1``, ``previous``); by default the last one before the
+            current that ran well.
         wait_lock: seconds to wait for another run of the environment.
         root: the repository's folder.
 
