@@ -26,7 +26,8 @@ _BESIDE = "stagekit.beside"
 _TAIL = 20
 
 if TYPE_CHECKING:
-    from stagekit.engine.compose import Compose, Given
+    from stagekit.engine.compose import Compose
+    from stagekit.engine.projects import Given
 
 
 @hookimpl
@@ -42,7 +43,10 @@ class ComposeRunner:
     """Runs a release as the Compose project ``<project>-<env>``."""
 
     def __init__(self, compose: Compose, engine: Engine) -> None:
+        from stagekit.engine.projects import Projects
+
         self._compose = compose
+        self._projects = Projects(compose)
         self._engine = engine
 
     def up(
@@ -58,7 +62,7 @@ class ComposeRunner:
         cancel: Cancel,
     ) -> tuple[str, ...]:
         try:
-            result = self._compose.up(
+            result = self._projects.up(
                 document,
                 name=release.compose_project,
                 folder=folder,
@@ -88,7 +92,7 @@ class ComposeRunner:
         subject = " ".join(command.command)
         self._engine.remove_once(release.compose_project, _COMMAND)
         try:
-            result = self._compose.once(
+            result = self._projects.once(
                 document,
                 name=release.compose_project,
                 folder=folder,
@@ -118,7 +122,7 @@ class ComposeRunner:
         source: Path | None,
         cancel: Cancel,
     ) -> Mapping[str, str]:
-        return self._compose.definitions(
+        return self._projects.definitions(
             document,
             name=release.compose_project,
             folder=folder,
@@ -130,7 +134,7 @@ class ComposeRunner:
         return Observation(containers=self._engine.containers(project))
 
     def down(self, project: str, *, emit: Emit, cancel: Cancel) -> None:
-        result = self._compose.down(
+        result = self._projects.down(
             name=project,
             on_line=lambda line: emit(Progress("down", project, line.strip())),
             cancel=cancel,
@@ -141,7 +145,7 @@ class ComposeRunner:
     def restart(
         self, project: str, services: Sequence[str], *, emit: Emit, cancel: Cancel
     ) -> tuple[str, ...]:
-        result = self._compose.restart(
+        result = self._projects.restart(
             name=project,
             services=services,
             on_line=lambda line: emit(Progress("restart", project, line.strip())),
@@ -209,7 +213,7 @@ class ComposeRunner:
 
 
 def _given(secrets: Mapping[str, str], source: Path | None) -> Given:
-    from stagekit.engine.compose import Given
+    from stagekit.engine.projects import Given
 
     return Given(
         secrets={SECRET_PREFIX + name: value for name, value in secrets.items()},

@@ -7,19 +7,17 @@ can be made to loop and to take all memory, so every call is bounded (Go needs 2
 from __future__ import annotations
 
 import re
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
-from pathlib import Path, PurePath
+from pathlib import Path
 
 from stagekit import process
 from stagekit.cancel import Cancel
 from stagekit.engine import commands
 from stagekit.engine.documents import Document, as_files, judged, passable, refuse_unset
 from stagekit.engine.programs import find_program
-from stagekit.errors import EngineError, InputError, LimitExceeded, ReleaseFailed, RunFailed
+from stagekit.errors import EngineError, InputError, LimitExceeded, ReleaseFailed
 from stagekit.process import Result
-from stagekit.records import Part
 
 OLDEST = (2, 26)
 """The oldest version that is accepted."""
@@ -27,29 +25,15 @@ OLDEST = (2, 26)
 _READS_MODES = (2, 40)
 _QUOTED_MODE = re.compile(r"""\bmode['"]?\s*:\s*["']0?[0-7]+["']""")
 
-_CONFIG_LIMIT = 20.0
+CONFIG_LIMIT = 20.0
 """Seconds: a thousand services take one or two, on a busy machine some more."""
 
-_DOWN_LIMIT = 180.0
-_REPLACING = 120.0
 _MEMORY = 4 * 2**30
 _ANYWHERE = Path("/")
 """Where Compose runs: all its paths are given, and the folder of whoever called may be gone."""
 
 _OWN = {"COMPOSE_DISABLE_ENV_FILE": "1", "COMPOSE_MENU": "0", "COMPOSE_EXPERIMENTAL": "0"}
 _NOWHERE = {"PWD": ""}  # left out, Compose would set it to this machine's folder
-
-
-class Given(Part, frozen=True):
-    """What a sealed document leaves open, which reaches Compose by its environment alone.
-
-    Attributes:
-        secrets: values by the variable's name, masked in all that is printed.
-        variables: others, as they are.
-    """
-
-    secrets: Mapping[str, str] = {}
-    variables: Mapping[str, str] = {}
 
 
 class Compose:
@@ -71,7 +55,7 @@ class Compose:
         Raises:
             EngineError: too old, or no Compose.
         """
-        result = self._run(commands.compose_version(self.program), limit=20.0, cancel=Cancel())
+        result = self.run(commands.compose_version(self.program), limit=20.0, cancel=Cancel())
         version = result.stdout.strip().removeprefix("v")
         if not result.ok or not _at_least(version, OLDEST):
             raise EngineError(
@@ -122,9 +106,9 @@ class Compose:
                 self.program, name=name, folder=folder, files=files, profiles=profiles
             )
             try:
-                result = self._run(
+                result = self.run(
                     argv,
-                    limit=_CONFIG_LIMIT,
+                    limit=CONFIG_LIMIT,
                     cancel=cancel,
                     stdin=stdin,
                     # No HOME, no PATH, no DOCKER_HOST: `${HOME:-/x}` must not find this machine's.
@@ -140,160 +124,7 @@ class Compose:
         names = dict(zip(map(str, files), documents, strict=True))
         return judged(result, where, names, warn=warn, unset=unset)
 
-    def up(
-        self,
-        document: bytes,
-        *,
-        name: str,
-        folder: PurePath,
-        timeout: float,
-        scale: Mapping[str, int],
-        given: Given,
-        on_line: Callable[[str], None],
-        cancel: Cancel,
-    ) -> Result:
-        """Bring up a sealed document.
-
-        Args:
-            document: its bytes.
-            name: the Compose project's name.
-            folder: where its relative paths start from, on the engine's host.
-            timeout: seconds that may pass until what others depend on is healthy.
-            scale: numbers of containers other than the document's, by service.
-            given: what the document leaves open.
-            on_line: told each line that Compose prints.
-            cancel: stops it.
-
-        Raises:
-            LimitExceeded: it took longer.
-        """
-        return self._with(
-            document,
-            commands.compose_up(self.program, name=name, folder=folder, scale=scale),
-            # Stopping what is replaced may take its own grace on top.
-            limit=timeout + _REPLACING,
-            given=given,
-            on_line=on_line,
-            cancel=cancel,
-        )
-
-    def once(
-        self,
-        document: bytes,
-        *,
-        name: str,
-        folder: PurePath,
-        service: str,
-        command: Sequence[str],
-        dependencies: bool,
-        label: str,
-        limit: float,
-        given: Given,
-        on_line: Callable[[str], None],
-        cancel: Cancel,
-    ) -> Result:
-        """Run a command in a container of its own, removed after it.
-
-        Args:
-            document: a sealed one.
-            name: as in `up`, as the others are.
-            folder: see above.
-            service: whose container it is like.
-            command: its words.
-            dependencies: start what the service depends on first.
-            label: set on the container, ``key=value``.
-            limit: seconds it may take.
-            given: what the document leaves open.
-            on_line: told each line that it prints to stderr.
-            cancel: stops it.
-
-        Raises:
-            LimitExceeded: it took longer.
-        """
-        argv = commands.compose_run(
-            self.program,
-            name=name,
-            folder=folder,
-            service=service,
-            command=command,
-            dependencies=dependencies,
-            label=label,
-        )
-        return self._with(document, argv, limit=limit, given=given, on_line=on_line, cancel=cancel)
-
-    def definitions(
-        self, document: bytes, *, name: str, folder: PurePath, given: Given, cancel: Cancel
-    ) -> dict[str, str]:
-        """Return the digest of each service's definition, which Compose writes on its containers
-        and by which it tells whether another container has to take their place.
-
-        Args:
-            document: a sealed one.
-            name: as in `up`, as the others are.
-            folder: see above.
-            given: what the document leaves open.
-            cancel: stops it.
-
-        Raises:
-            RunFailed: Compose refuses the document.
-            LimitExceeded: it does not come to an end.
-        """
-        argv = commands.compose_definitions(self.program, name=name, folder=folder)
-        env = {**given.variables, **given.secrets, **self.environment}
-        result = self._run(argv, limit=_CONFIG_LIMIT, cancel=cancel, stdin=document, env=env)
-        if not result.ok:
-            said = process.hide("\n".join(result.tail()), tuple(given.secrets.values()))
-            raise RunFailed(
-                "Compose refuses the document", where=name, output=tuple(said.splitlines())
-            )
-        pairs = (line.split() for line in result.stdout.splitlines())
-        return {pair[0]: pair[1] for pair in pairs if len(pair) == 2}  # noqa: PLR2004
-
-    def down(self, *, name: str, on_line: Callable[[str], None], cancel: Cancel) -> Result:
-        """Remove a project's containers and networks; its volumes stay."""
-        with tempfile.TemporaryDirectory(prefix="stagekit-") as empty:
-            argv = commands.compose_down(self.program, name=name, folder=Path(empty))
-            return self._run(
-                argv, limit=_DOWN_LIMIT, cancel=cancel, on_line=on_line, cwd=Path(empty)
-            )
-
-    def restart(
-        self,
-        *,
-        name: str,
-        services: Sequence[str],
-        on_line: Callable[[str], None],
-        cancel: Cancel,
-    ) -> Result:
-        """Restart a project's containers as they are, all or those of ``services``."""
-        with tempfile.TemporaryDirectory(prefix="stagekit-") as empty:
-            folder = Path(empty)
-            argv = commands.compose_restart(
-                self.program, name=name, folder=folder, services=services
-            )
-            return self._run(argv, limit=_DOWN_LIMIT, cancel=cancel, on_line=on_line, cwd=folder)
-
-    def _with(
-        self,
-        document: bytes,
-        argv: Sequence[str],
-        *,
-        limit: float,
-        given: Given,
-        on_line: Callable[[str], None],
-        cancel: Cancel,
-    ) -> Result:
-        return self._run(
-            argv,
-            limit=limit,
-            cancel=cancel,
-            stdin=document,
-            env={**given.variables, **given.secrets, **self.environment},
-            on_line=on_line,
-            mask=tuple(given.secrets.values()),
-        )
-
-    def _run(
+    def run(
         self,
         argv: Sequence[str],
         *,
@@ -305,6 +136,21 @@ class Compose:
         mask: Sequence[str] = (),
         cwd: Path | None = None,
     ) -> Result:
+        """Run the program, bounded as all its calls are.
+
+        Args:
+            argv: the program and its arguments.
+            limit: seconds it may take.
+            cancel: stops it.
+            env: its environment; by default the one under which it reaches the engine.
+            stdin: what it reads.
+            on_line: told each line that it prints to stderr.
+            mask: what is hidden in all that is printed.
+            cwd: where it runs; by default where nothing of this machine's is.
+
+        Raises:
+            LimitExceeded: it took longer, or more memory than any document needs.
+        """
         return process.run(
             argv,
             env=self.environment if env is None else env,

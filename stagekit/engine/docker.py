@@ -10,20 +10,17 @@ from typing import Any, BinaryIO
 
 from stagekit.cancel import Cancel
 from stagekit.containers import CheckedBuild, Container, Volume
-from stagekit.engine import containers
+from stagekit.engine import containers, transfers
 from stagekit.engine.client import Client
 from stagekit.engine.container import COMPOSE_PROJECT
 from stagekit.engine.endpoint import Endpoint
 from stagekit.engine.reference import split_reference
-from stagekit.engine.refusals import first_line, raise_registry_error
 from stagekit.engine.streams import watched
-from stagekit.errors import EngineRefused, RegistryError
-from stagekit.events import Emit, Progress
+from stagekit.events import Emit
 from stagekit.images import ImageFacts, ImageSpec
 from stagekit.protocols import Lease
 from stagekit.records import EngineFacts, Holder, Standing
 
-_TRANSFER_SILENCE = 300.0
 _BUILD_SILENCE = 3_600.0
 
 _CONTAINERD = "io.containerd.snapshotter"
@@ -101,38 +98,13 @@ class DockerEngine:
             self._client.api.tag(image, repository, tag)
 
     def pull(self, reference: str, *, emit: Emit, cancel: Cancel) -> None:
-        repository, tag = split_reference(reference)
-        with self._client.asking(f"pull {reference}", failure=RegistryError):
-            api = self._client.api
-            stream = partial(api.pull, repository, tag=tag, stream=True, decode=True)
-            for entry in self._follow(stream, "pull", reference, emit, cancel):
-                raise_registry_error(entry, reference)
+        transfers.pull(self._client, reference, emit=emit, cancel=cancel)
 
     def push(self, reference: str, *, shared: bool = False, emit: Emit, cancel: Cancel) -> str:
-        repository, tag = split_reference(reference)
-        stated = layer = None
-        with self._client.asking(f"push {reference}", failure=RegistryError):
-            api = self._client.api
-            stream = partial(api.push, repository, tag=tag, stream=True, decode=True)
-            for entry in self._follow(stream, "push", reference, emit, cancel):
-                layer = entry.get("id", layer)
-                raise_registry_error(entry, f"{reference}, layer {layer}" if layer else reference)
-                stated = (entry.get("aux") or {}).get("Digest") or stated
-        if shared and stated:
-            return str(stated)
-        answered = self.registry_digest(reference)
-        if stated and stated != answered:
-            raise RegistryError(
-                f"took {stated}, and now answers {answered}: somebody else pushed the same tag",
-                where=reference,
-                hint="inv build again; a build's own tag must be pushed by that build alone",
-            )
-        return answered
+        return transfers.push(self._client, reference, shared=shared, emit=emit, cancel=cancel)
 
     def registry_digest(self, reference: str) -> str:
-        with self._client.asking(f"ask for the digest of {reference}", failure=RegistryError):
-            answer = self._client.api.inspect_distribution(reference)
-        return str(answer["Descriptor"]["digest"])
+        return transfers.registry_digest(self._client, reference)
 
     def build_context(
         self, context: BinaryIO, spec: ImageSpec, *, dockerfile: str, cancel: Cancel
@@ -193,11 +165,7 @@ class DockerEngine:
         remove_left(self._client, project, but=but)
 
     def load(self, archive: Path, *, cancel: Cancel) -> None:
-        with self._client.asking("load an image"), archive.open("rb") as packed:
-            stream = partial(self._client.api.load_image, packed)
-            for entry in watched(stream, silence=_TRANSFER_SILENCE, cancel=cancel):
-                if message := entry.get("error"):
-                    raise EngineRefused(f"cannot load an image: {first_line(message)}")
+        transfers.load(self._client, archive, cancel=cancel)
 
     def place(
         self, files: Mapping[str, bytes], *, executable: Collection[str], image: str
@@ -307,17 +275,3 @@ class DockerEngine:
             return shutil.disk_usage(info["DockerRootDir"]).free
         except OSError:  # the engine's folder is another user's, or in a namespace of its own
             return None
-
-    def _follow(
-        self,
-        stream: Callable[[], Iterable[dict[str, Any]]],
-        step: str,
-        subject: str,
-        emit: Emit,
-        cancel: Cancel,
-    ) -> Iterator[dict[str, Any]]:
-        for entry in watched(stream, silence=_TRANSFER_SILENCE, cancel=cancel):
-            if entry.get("id") and entry.get("status"):
-                text = f"{entry['id']}: {entry['status']} {entry.get('progress', '')}"
-                emit(Progress(step, subject, text.strip()))
-            yield entry

@@ -1,0 +1,80 @@
+"""Images on their way to and from an engine: pulled, pushed, loaded."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from stagekit.cancel import Cancel
+from stagekit.engine.client import Client
+from stagekit.engine.reference import split_reference
+from stagekit.engine.refusals import first_line, raise_registry_error
+from stagekit.engine.streams import watched
+from stagekit.errors import EngineRefused, RegistryError
+from stagekit.events import Emit, Progress
+
+_SILENCE = 300.0
+"""Seconds that may pass without a word of the engine."""
+
+
+def pull(client: Client, reference: str, *, emit: Emit, cancel: Cancel) -> None:
+    """Do what `stagekit.protocols.Engine.pull` says."""
+    repository, tag = split_reference(reference)
+    with client.asking(f"pull {reference}", failure=RegistryError):
+        stream = partial(client.api.pull, repository, tag=tag, stream=True, decode=True)
+        for entry in _followed(stream, "pull", reference, emit, cancel):
+            raise_registry_error(entry, reference)
+
+
+def push(client: Client, reference: str, *, shared: bool, emit: Emit, cancel: Cancel) -> str:
+    """Do what `stagekit.protocols.Engine.push` says."""
+    repository, tag = split_reference(reference)
+    stated = layer = None
+    with client.asking(f"push {reference}", failure=RegistryError):
+        stream = partial(client.api.push, repository, tag=tag, stream=True, decode=True)
+        for entry in _followed(stream, "push", reference, emit, cancel):
+            layer = entry.get("id", layer)
+            raise_registry_error(entry, f"{reference}, layer {layer}" if layer else reference)
+            stated = (entry.get("aux") or {}).get("Digest") or stated
+    if shared and stated:
+        return str(stated)
+    answered = registry_digest(client, reference)
+    if stated and stated != answered:
+        raise RegistryError(
+            f"took {stated}, and now answers {answered}: somebody else pushed the same tag",
+            where=reference,
+            hint="inv build again; a build's own tag must be pushed by that build alone",
+        )
+    return answered
+
+
+def registry_digest(client: Client, reference: str) -> str:
+    """Do what `stagekit.protocols.Engine.registry_digest` says."""
+    with client.asking(f"ask for the digest of {reference}", failure=RegistryError):
+        answer = client.api.inspect_distribution(reference)
+    return str(answer["Descriptor"]["digest"])
+
+
+def load(client: Client, archive: Path, *, cancel: Cancel) -> None:
+    """Do what `stagekit.protocols.Engine.load` says."""
+    with client.asking("load an image"), archive.open("rb") as packed:
+        stream = partial(client.api.load_image, packed)
+        for entry in watched(stream, silence=_SILENCE, cancel=cancel):
+            if message := entry.get("error"):
+                raise EngineRefused(f"cannot load an image: {first_line(message)}")
+
+
+def _followed(
+    stream: Callable[[], Iterable[dict[str, Any]]],
+    step: str,
+    subject: str,
+    emit: Emit,
+    cancel: Cancel,
+) -> Iterator[dict[str, Any]]:
+    for entry in watched(stream, silence=_SILENCE, cancel=cancel):
+        if entry.get("id") and entry.get("status"):
+            text = f"{entry['id']}: {entry['status']} {entry.get('progress', '')}"
+            emit(Progress(step, subject, text.strip()))
+        yield entry
