@@ -66,6 +66,11 @@ class StagekitError(Exception):
         self.hint = change(self.hint) if self.hint else None
         self.output = tuple(map(change, self.output))
 
+    @property
+    def in_a_line(self) -> str:
+        """What happened, where, and the last line that a program said of it."""
+        return f"{self}: {self.output[-1]}" if self.output else str(self)
+
     def __str__(self) -> str:
         return f"{self.where}: {self.what}" if self.where else self.what
 

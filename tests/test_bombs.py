@@ -57,7 +57,7 @@ def test_what_has_no_end_is_an_error(tmp_path: Path, name: str) -> None:
 
 def test_compose_itself_is_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is in an included file we do not count: the limit of time ends it."""
-    monkeypatch.setattr(module, "_CONFIG_LIMIT", 1.0)
+    monkeypatch.setattr(module, "CONFIG_LIMIT", 1.0)
     with pytest.raises(ReleaseFailed, match="does not come to an end") as caught:
         normalised(tmp_path, laughs(10), checked=False)
     assert caught.value.where == "compose.yaml"

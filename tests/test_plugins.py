@@ -164,6 +164,29 @@ def test_who_raises_is_named() -> None:
     assert own.where == "plugin raising"
 
 
+def test_of_what_is_done_everybody_hears() -> None:
+    """One that raises keeps no other from it, whichever is asked first; what all raised is told."""
+    heard: list[str] = []
+
+    class Listening:
+        @stagekit.hookimpl
+        def stagekit_after_step(self, step: str) -> None:
+            heard.append(step)
+
+    class Failing:
+        @stagekit.hookimpl
+        def stagekit_after_step(self, step: str) -> None:
+            raise ValueError(step)
+
+    plugins = with_own(Listening(), Failing(), Listening(), Failing())
+    failed = plugins.tell_all("stagekit_after_step", step="up", facts={})
+    assert heard == ["up", "up"]
+    assert [error.what.partition(" failed")[0] for error in failed] == [
+        "plugin failing-2",
+        "plugin failing",
+    ]
+
+
 def test_who_is_slow_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     """It cannot be stopped, so it is told."""
     monkeypatch.setattr("stagekit.plugins.manager._SLOW", 0.0)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from stagekit.builtin import age, ci, github, ids, runners, secrets, sops
 from stagekit.builtin.builders import Buildx, Classic
 from stagekit.builtin.notify import Notify
+from stagekit.builtin.sbom import Sbom
+from stagekit.builtin.sign import Sign
 from stagekit.inputs.project import Project
 
 
@@ -14,8 +16,16 @@ def shipped(project: Project | None = None, environ: Mapping[str, str] = {}) -> 
     """Return what stagekit registers before a repository's own plugins.
 
     Args:
-        project: whose settings say who is told of what; without one, nobody is.
+        project: whose settings say who is told of what, and what is signed; without one, nobody
+            is, and nothing.
         environ: the process's environment.
     """
-    told = (Notify(project.notify, project.name, environ),) if project else ()
-    return (Classic(), Buildx(), ci, ids, github, *told, runners, secrets, age, sops)
+    asked = _asked_for(project, environ) if project else ()
+    return (Classic(), Buildx(), ci, ids, github, *asked, runners, secrets, age, sops)
+
+
+def _asked_for(project: Project, environ: Mapping[str, str]) -> Iterator[object]:
+    yield Notify(project.notify, project.name, environ)
+    if project.sbom:
+        yield Sbom(project.sbom, project.artifacts)
+    yield Sign(project, environ)

@@ -26,6 +26,7 @@ from stagekit.cli import (
     run,
     secrets,
     services,
+    sign,
     status,
     unlock,
     up,
@@ -39,7 +40,10 @@ from stagekit.cli.own import OwnTask
 from stagekit.cli.task import StageTask
 from stagekit.errors import StagekitError
 
-_TOP = (init.init, up.up, doctor.doctor, plugin_tasks.plugins, why.why, completion.completion)
+_TOP = (
+    *(init.init, up.up, doctor.doctor, plugin_tasks.plugins),
+    *(why.why, sign.sign, completion.completion),
+)
 _GROUPS = {
     "build": (build.new, build.why, builds.list_, builds.show, builds.log),
     "release": (

@@ -55,7 +55,14 @@ def new_build(
             emit=app.console.emit,
             cancel=app.cancel,
         )
-    told_after(app, "stagekit_built", build=stored, environ=os.environ)
+    told_after(
+        app,
+        "stagekit_built",
+        build=stored,
+        engine=app.engine,
+        emit=app.console.emit,
+        environ=os.environ,
+    )
     return stored
 
 

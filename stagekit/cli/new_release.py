@@ -47,7 +47,9 @@ def new_release(
         made = force or not decided.unchanged
         stored = _sealed(app, environment, decided) if made else _as_it_is(app, decided)
     if made:
-        told_after(app, "stagekit_released", release=stored, environ=os.environ)
+        told_after(
+            app, "stagekit_released", release=stored, emit=app.console.emit, environ=os.environ
+        )
     return stored
 
 

@@ -17,11 +17,9 @@ if TYPE_CHECKING:
 def told_after(app: App, hook: str, **facts: Any) -> None:
     """Tell plugins of what is done and recorded. What one raises is told, and kept in
     ``artifacts/warnings.log``: the record that it is about is written."""
-    try:
-        app.plugins.tell(hook, **facts)
-    except Exception as error:
-        app.console.warn(str(error))
-        app.ledger.warn(str(error))
+    for error in app.plugins.tell_all(hook, **facts):
+        app.console.warn(error.in_a_line)
+        app.ledger.warn(error.in_a_line)
 
 
 @contextmanager

@@ -34,3 +34,33 @@ class NotifySettings(Part, frozen=True, forbid_unknown_fields=True):
     urls: tuple[str, ...] = ()
     on: tuple[Event, ...] = ("build failed", "run", "run failed")
     environments: tuple[str, ...] = ()
+
+
+class SbomSettings(Part, frozen=True, forbid_unknown_fields=True):
+    """``[tool.stagekit.sbom]``: a bill of materials of each image that is built.
+
+    Attributes:
+        format: ``cyclonedx`` or ``spdx``, as JSON.
+        timeout: seconds that it may take to look through an image.
+    """
+
+    format: Literal["cyclonedx", "spdx"] = "cyclonedx"
+    timeout: float = 300.0
+
+
+class SignSettings(Part, frozen=True, forbid_unknown_fields=True):
+    """``[tool.stagekit.sign]``: who signs images and releases, and by which key they are known.
+
+    Attributes:
+        key: what signs, as cosign has it: a file in the project, ``env://NAME``, or the address of
+            a key in a KMS. Without it nothing is signed here. Its password is in
+            ``COSIGN_PASSWORD``.
+        public_key: by which a run that verifies knows what was signed, in the same forms.
+        transparency_log: write to sigstore's public log what was signed, and ask that it is there.
+        timeout: seconds that one signature may take.
+    """
+
+    key: str = ""
+    public_key: str = ""
+    transparency_log: bool = False
+    timeout: float = 120.0

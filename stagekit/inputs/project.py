@@ -12,7 +12,12 @@ from typing import Any, Literal, TypeVar
 import msgspec
 
 from stagekit.errors import InputError
-from stagekit.inputs.extending import NotifySettings, PluginSettings
+from stagekit.inputs.extending import (
+    NotifySettings,
+    PluginSettings,
+    SbomSettings,
+    SignSettings,
+)
 from stagekit.inputs.images import ImageSettings, check_images
 from stagekit.inputs.names import ARTIFACTS, CACHE, ENVIRONMENTS, check_name
 from stagekit.inputs.within import within
@@ -65,6 +70,8 @@ class _Settings(Part, frozen=True, forbid_unknown_fields=True):
     jobs: int = 8
     plugins: tuple[str, ...] | PluginSettings = ()
     notify: NotifySettings = NotifySettings()
+    sbom: SbomSettings | None = None
+    sign: SignSettings = SignSettings()
     checks: dict[str, Any] = {}
     images: dict[str, dict[str, Any]] = {}
 
@@ -90,6 +97,8 @@ class Project(Part, frozen=True):
         checks: what built images must pass.
         plugins: those that the settings name, and those that are not asked.
         notify: who is told of what.
+        sbom: the bills of materials of images; None where none are wanted.
+        sign: who signs, and who is known.
     """
 
     root: Path
@@ -107,6 +116,8 @@ class Project(Part, frozen=True):
     checks: tuple[Check, ...] = ()
     plugins: PluginSettings = PluginSettings()
     notify: NotifySettings = NotifySettings()
+    sbom: SbomSettings | None = None
+    sign: SignSettings = SignSettings()
 
     @property
     def environments(self) -> Path:
@@ -164,6 +175,8 @@ def load_project(root: Path, environ: Mapping[str, str]) -> Project:
         jobs=settings.jobs,
         plugins=_plugins(settings.plugins),
         notify=settings.notify,
+        sbom=settings.sbom,
+        sign=settings.sign,
         checks=tuple(_check_of(key, value, images) for key, value in settings.checks.items()),
     )
     check_name(project.name, "a project", f"{_SETTINGS} [tool.stagekit] name")

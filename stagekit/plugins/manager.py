@@ -88,6 +88,17 @@ class Plugins:
             callers = self._manager.get_hookcallers(self._manager.get_plugin(name)) or []
             yield Listed(item, tuple(sorted(caller.name for caller in callers)))
 
+    def _each(self, hook: str) -> Iterator[tuple[str, pluggy.HookCaller]]:
+        """Yield the plugins that implement a hook, in the order of their registration, each with a
+        caller of it alone."""
+        caller: pluggy.HookCaller = getattr(self._manager.hook, hook)
+        for impl in caller.get_hookimpls():
+            others = [name for name in self._found if name != impl.plugin_name]
+            alone = self._manager.subset_hook_caller(
+                hook, [self._manager.get_plugin(name) for name in others]
+            )
+            yield impl.plugin_name, alone
+
     def _ask(self, hook: str, **facts: Any) -> Any:
         return self._call(getattr(self._manager.hook, hook), facts)
 
@@ -219,19 +230,14 @@ class Plugins:
         Raises:
             PluginFailed: one is no table.
         """
-        caller: pluggy.HookCaller = self._manager.hook.stagekit_variables
-        for impl in caller.get_hookimpls():
-            others = [name for name in self._found if name != impl.plugin_name]
-            alone = self._manager.subset_hook_caller(
-                "stagekit_variables", [self._manager.get_plugin(name) for name in others]
-            )
+        for name, alone in self._each("stagekit_variables"):
             for layer in self._call(alone, {"root": root, "env": env, "environ": environ}):
                 if not isinstance(layer, dict):
                     raise PluginFailed(
-                        f"plugin {impl.plugin_name}: stagekit_variables gives no dict",
+                        f"plugin {name}: stagekit_variables gives no dict",
                         hint="as [vars] would be read: {'web': {'port': 8080}}",
                     )
-                yield impl.plugin_name, layer
+                yield name, layer
 
     def template_parts(self, kind: Literal["filters", "tests", "globals"]) -> dict[str, Any]:
         """Return what plugins add to templates, by name; a later plugin's wins."""
@@ -247,6 +253,17 @@ class Plugins:
             PluginFailed: one raised something; names it.
         """
         self._ask(hook, **facts)
+
+    def tell_all(self, hook: str, **facts: Any) -> tuple[StagekitError, ...]:
+        """Tell plugins of what is done already: one that raises keeps no other from hearing of it.
+        Return what was raised."""
+        failed = []
+        for _, alone in reversed(list(self._each(hook))):
+            try:
+                self._call(alone, facts)
+            except StagekitError as error:
+                failed.append(error)
+        return tuple(failed)
 
     def gathered(self, hook: str, **facts: Any) -> list[Any]:
         """Return what plugins give, in one list."""

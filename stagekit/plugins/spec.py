@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import pluggy
 
 from stagekit.containers import Container
+from stagekit.events import Emit
 from stagekit.protocols import Builder, Engine, Finding, Runner, SecretProvider
 from stagekit.records import CI, Build, Release, Run, Source, Stored
 
@@ -52,8 +53,11 @@ class Hooks:
         ever had. One that is taken gets a suffix; its folder's name has no colons."""
 
     @hookspec
-    def stagekit_built(self, build: Stored[Build], environ: Mapping[str, str]) -> None:
-        """Hear of a build that went well, once its record is written."""
+    def stagekit_built(
+        self, build: Stored[Build], engine: Engine, emit: Emit, environ: Mapping[str, str]
+    ) -> None:
+        """Hear of a build that went well, once its record is written. ``engine`` is the one that
+        has its images; what is told to ``emit`` is shown as stagekit's own steps are."""
 
     @hookspec
     def stagekit_builder(self, engine: Engine, environ: Mapping[str, str]) -> Builder | None:
@@ -115,8 +119,10 @@ class Hooks:
         """Hear that a build is about to be released. What is raised stops the release."""
 
     @hookspec
-    def stagekit_released(self, release: Stored[Release], environ: Mapping[str, str]) -> None:
-        """Hear of a release, once it is sealed."""
+    def stagekit_released(
+        self, release: Stored[Release], emit: Emit, environ: Mapping[str, str]
+    ) -> None:
+        """Hear of a release, once it is sealed; ``emit`` as in ``stagekit_built``."""
 
     @hookspec
     def stagekit_release_failed(

@@ -64,6 +64,8 @@ class Deploy(Part, frozen=True):
             Unless it is said: on, but for an environment ``dev`` and for mounted sources.
         free_disk: MiB that must be free on the engine's disk, where that can be seen.
         lease: seconds after which the environment's lock of a process that died is free.
+        verify_signatures: a run asks for the signature of the release, and for those of the
+            project's own images in it, before it touches anything.
         release_command: run before anything is replaced.
         checks: pages that have to answer before it is well.
         hooks: commands by moment (``before_up``, ``after_run``, ``on_failure``), run beside
@@ -79,6 +81,7 @@ class Deploy(Part, frozen=True):
     rollback_on_failure: bool | None = None
     free_disk: int = 256
     lease: float = 60.0
+    verify_signatures: bool = False
     release_command: ReleaseCommand | None = None
     checks: tuple[HttpCheck, ...] = ()
     hooks: dict[str, tuple[str, ...]] = {}

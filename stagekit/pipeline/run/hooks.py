@@ -25,6 +25,10 @@ class Listeners(Protocol):
         """Tell them of something. Raises PluginFailed where one raises something."""
         ...
 
+    def tell_all(self, hook: str, **facts: Any) -> tuple[StagekitError, ...]:
+        """Tell them of what is done already; return what they raised."""
+        ...
+
     def gathered(self, hook: str, **facts: Any) -> list[Any]:
         """Return what they give, in one list."""
         ...
@@ -34,6 +38,9 @@ class Nobody:
     """No plugins."""
 
     def tell(self, hook: str, **facts: Any) -> None: ...
+
+    def tell_all(self, hook: str, **facts: Any) -> tuple[StagekitError, ...]:  # noqa: ARG002
+        return ()
 
     def gathered(self, hook: str, **facts: Any) -> list[Any]:  # noqa: ARG002  # asks nobody
         return []
@@ -94,13 +101,12 @@ class Hooks:
         except Cancelled:
             raise
         except StagekitError as error:
-            last = f": {error.output[-1]}" if error.output else ""
-            return f"the hook {moment} failed: {error.what}{last}"
+            where = f"{error.where}: " if error.where else ""
+            return f"the hook {moment} failed: {error.in_a_line.removeprefix(where)}"
         if moment in _STEPS_AFTER:
-            try:
-                self.plugins.tell("stagekit_after_step", step=_STEPS_AFTER[moment], facts=facts)
-            except StagekitError as error:
-                return str(error)
+            step = _STEPS_AFTER[moment]
+            failed = self.plugins.tell_all("stagekit_after_step", step=step, facts=facts)
+            return "; ".join(error.in_a_line for error in failed) or None
         return None
 
     def _run(self, moment: str, facts: Mapping[str, str], emit: Emit, cancel: Cancel) -> None:

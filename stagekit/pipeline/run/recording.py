@@ -142,11 +142,9 @@ class Running:
 
     def _tell(self, stored: Stored[Run]) -> Stored[Run]:
         """Tell plugins of what is recorded: it is too late for them to stop anything."""
-        try:
-            self._on.plugins.tell("stagekit_ran", run=stored)
-        except StagekitError as error:
-            self._on.emit(Warned(str(error)))
-            self._on.ledger.warn(str(error))
+        for error in self._on.plugins.tell_all("stagekit_ran", run=stored):
+            self._on.emit(Warned(error.in_a_line))
+            self._on.ledger.warn(error.in_a_line)
         return stored
 
     @property

@@ -1,0 +1,38 @@
+"""``inv sign``: what was built or released before, signed now."""
+
+from __future__ import annotations
+
+import os
+
+from stagekit.cli.app import App
+from stagekit.cli.task import stage_task
+
+
+@stage_task(
+    name="sign",
+    positional=["name"],
+    help={
+        "name": "a release, as ENV/ID, or a build's id",
+        "verify": "sign nothing: verify the signatures of a release, as a run does",
+    },
+    values={"name": "build"},
+)
+def sign(app: App, name: str, *, verify: bool = False) -> None:
+    """Sign a release or a build's images with the key of [tool.stagekit.sign].
+
+    `inv build` and `inv release` do that by themselves where a key is named; this is for what was
+    made before, or where another machine has the key.
+    """
+    from stagekit.builtin.sign import Sign
+    from stagekit.cli.releases import named
+
+    signer = Sign(app.project, os.environ)
+    if "/" not in name and not verify:
+        signer.sign_build(app.ledger.build(name), app.console.emit)
+        return
+    release = app.ledger.release(*named(app, name))
+    if verify:
+        signer.verify(release)
+        app.console.result(f"{release.record.name} is signed, and so are its images")
+    else:
+        signer.sign_release(release, app.console.emit)
