@@ -4,6 +4,7 @@ taken the whole way."""
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 import sysconfig
@@ -41,7 +42,9 @@ def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
     paths = [sysconfig.get_path("purelib"), str(Path(spec.__file__).parents[2])]
     [packages] = folder.glob("lib/python*/site-packages")
     (packages / "tests.pth").write_text("\n".join(paths) + "\n")
-    pip = [python, "-m", "pip", "install", "--quiet", "--no-deps", PLUGIN]
+    source = folder / "source"  # setuptools builds in the folder that it is given
+    shutil.copytree(PLUGIN, source, ignore=shutil.ignore_patterns("build", "*.egg-info"))
+    pip = [python, "-m", "pip", "install", "--quiet", "--no-deps", source]
     subprocess.run(pip, check=True, timeout=180)
     return python
 

@@ -1,1 +1,0 @@
-"""A plugin that implements every hook and writes down what it was told."""
