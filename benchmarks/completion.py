@@ -18,7 +18,7 @@ from pathlib import Path
 
 from benchmarks.timing import Command, compare
 from stagekit.ledger.files import FileLedger
-from tests.fakes import NOON, a_build, released
+from stagekit.testing.records import NOON, a_build, released
 
 _INV = (sys.executable, "-m", "invoke")
 _GOAL = 1.3

@@ -24,7 +24,7 @@ from threading import Thread
 from benchmarks.timing import Command, compare
 from stagekit.engine.programs import find_program
 from stagekit.ledger.files import FileLedger
-from tests.fakes import a_build
+from stagekit.testing.records import a_build
 
 _INV = (sys.executable, "-m", "invoke")
 _GOAL = 2.0

@@ -30,7 +30,8 @@ from stagekit.engine.docker import DockerEngine
 from stagekit.engine.embedded import Settings
 from stagekit.engine.machine import halt, prepare
 from stagekit.events import ignore
-from tests.repository import Repository, clean_environment
+from stagekit.testing.project import clean_environment
+from tests.repository import Repository
 
 # A slow machine is no failure; what is generated is small.
 settings.register_profile(

@@ -13,7 +13,8 @@ from stagekit.pipeline import build as stage
 from stagekit.pipeline.known import inputs_before, known_images
 from stagekit.pipeline.sources import read_all_inputs
 from stagekit.records import CI, Build, Source, Stored
-from tests.fakes import FakeBuilder, FakeEngine, Heard
+from stagekit.testing.engine import FakeEngine
+from stagekit.testing.fakes import FakeBuilder, Heard
 
 SOURCE = Source(commit="c" * 40, branch="main")
 GOCD = CI(name="gocd", pipeline="shop", counter="7")

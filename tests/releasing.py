@@ -12,7 +12,10 @@ from stagekit.inputs.environment import load_environment
 from stagekit.inputs.project import load_project
 from stagekit.ledger.files import FileLedger
 from stagekit.pipeline import release as stage
-from tests.fakes import FakeEngine, Heard, a_build, sha, shipped_plugins
+from stagekit.testing.engine import FakeEngine
+from stagekit.testing.fakes import Heard
+from stagekit.testing.records import a_build, sha
+from tests.fakes import shipped_plugins
 
 
 class KnowingEngine(FakeEngine):

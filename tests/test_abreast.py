@@ -13,7 +13,7 @@ from stagekit.cancel import Cancel
 from stagekit.errors import BuildFailed, Cancelled
 from stagekit.events import Emit, Noted
 from stagekit.pipeline.abreast import abreast
-from tests.fakes import Heard
+from stagekit.testing.fakes import Heard
 
 FAILED = BuildFailed("broken")
 

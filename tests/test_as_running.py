@@ -14,17 +14,9 @@ from stagekit.ledger.files import FileLedger
 from stagekit.pipeline.as_running import as_it_runs
 from stagekit.pipeline.compare import Difference, Side, compare
 from stagekit.pipeline.sides import running
-from tests.fakes import (
-    PIN,
-    FakeEngine,
-    FakeRunner,
-    Heard,
-    a_container,
-    a_release,
-    ran,
-    released,
-    sha,
-)
+from stagekit.testing.engine import FakeEngine
+from stagekit.testing.fakes import FakeRunner, Heard
+from stagekit.testing.records import PIN, a_container, a_release, ran, released, sha
 
 OTHER = f"registry.test/web@{sha('other')}"
 LABELS = {"stagekit.env": "prod", "cost": "5$$"}

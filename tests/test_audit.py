@@ -16,7 +16,8 @@ from stagekit.ledger.files import FileLedger
 from stagekit.pipeline.audit import Audit, audit, run_links
 from stagekit.pipeline.verify import verified
 from stagekit.records import Cancellation, Pin, Stored
-from tests.fakes import NOON, Heard, a_build, a_pruning, a_release, a_run, sha
+from stagekit.testing.fakes import Heard
+from stagekit.testing.records import NOON, a_build, a_pruning, a_release, a_run, sha
 
 
 @pytest.fixture

@@ -10,7 +10,9 @@ from stagekit.cancel import Cancel
 from stagekit.images import ImageFacts
 from stagekit.inputs import bases as module
 from stagekit.inputs.bases import BaseImages
-from tests.fakes import FakeEngine, Heard, sha
+from stagekit.testing.engine import FakeEngine
+from stagekit.testing.fakes import Heard
+from stagekit.testing.records import sha
 
 ONE, TWO = sha("one"), sha("two")
 

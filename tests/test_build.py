@@ -25,7 +25,9 @@ from stagekit.ledger.files import FileLedger
 from stagekit.pipeline import sources
 from stagekit.pipeline.making import reasons
 from stagekit.records import Source
-from tests.fakes import FakeBuilder, FakeEngine, Heard, sha
+from stagekit.testing.engine import FakeEngine
+from stagekit.testing.fakes import FakeBuilder, Heard
+from stagekit.testing.records import sha
 from tests.projects import GOCD, SOURCE, a_project, applied, decided, made_from, recorded
 
 LABEL = "org.opencontainers.image"

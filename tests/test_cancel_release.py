@@ -13,7 +13,9 @@ from stagekit.pipeline.history import rollback_target
 from stagekit.pipeline.run import attempt
 from stagekit.pipeline.run.recording import Running
 from stagekit.records import CI
-from tests.fakes import FakeRunner, Heard, platform, ran, released
+from stagekit.testing.fakes import FakeRunner, Heard
+from stagekit.testing.records import ran, released
+from tests.fakes import platform
 
 
 @pytest.fixture

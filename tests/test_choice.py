@@ -19,7 +19,8 @@ from stagekit.pipeline.choice import build_of_source, named_build
 from stagekit.pipeline.sources import specs_of
 from stagekit.records import Build as BuildRecord
 from stagekit.records import Failure, Source, Stored
-from tests.fakes import NOON, Heard, a_build
+from stagekit.testing.fakes import Heard
+from stagekit.testing.records import NOON, a_build
 from tests.test_source import commit, git
 
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from stagekit.envelope import plain
 from stagekit.pipeline.compare import Commits, Difference, Side, compare
 from stagekit.records import Deploy, Link, Pin
-from tests.fakes import COMPOSE_YAML, PIN, a_release, sha
+from stagekit.testing.records import COMPOSE_YAML, PIN, a_release, sha
 
 ORIGIN = "environments/prod/config.toml:2"
 

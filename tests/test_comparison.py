@@ -40,16 +40,10 @@ from stagekit.records import (
     ReleaseCommand,
     Stored,
 )
-from tests.fakes import (
-    NOON,
-    PIN,
-    FakeEngine,
-    FakeRunner,
-    Heard,
-    a_container,
-    a_release,
-    platform,
-)
+from stagekit.testing.engine import FakeEngine
+from stagekit.testing.fakes import FakeRunner, Heard
+from stagekit.testing.records import NOON, PIN, a_container, a_release
+from tests.fakes import platform
 
 PORTS = [{"target": 80, "published": "8080", "protocol": "tcp"}]
 DOCUMENT = {"name": "shop-dev", "services": {"web": {"image": PIN.pinned, "ports": PORTS}}}

@@ -13,8 +13,9 @@ import pytest
 import stagekit
 from stagekit.cli.task import USUAL, Kind
 from stagekit.ledger.files import FileLedger
-from tests.fakes import NOON, PIN, a_build, ran, released
-from tests.repository import Repository, clean_environment
+from stagekit.testing.project import clean_environment
+from stagekit.testing.records import NOON, PIN, a_build, ran, released
+from tests.repository import Repository
 from tests.shells import SHELLS, Shell, shell
 from tests.test_contract import HEAVY, LIST, loaded
 

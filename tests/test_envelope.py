@@ -56,7 +56,7 @@ from stagekit.records import (
     StepTaken,
     Versions,
 )
-from tests.fakes import a_build, a_release, a_run
+from stagekit.testing.records import a_build, a_release, a_run
 
 TEXT = st.text(max_size=8)
 MAYBE = st.none() | TEXT

@@ -12,7 +12,7 @@ from stagekit.inputs.environment import Environment, load_environment
 from stagekit.inputs.merge import Setting
 from stagekit.inputs.usage import Use
 from stagekit.pipeline.explain import Explained, explain, warn_of_unused
-from tests.fakes import Heard
+from stagekit.testing.fakes import Heard
 from tests.test_environment import family
 
 FOUND = [

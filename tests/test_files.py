@@ -17,7 +17,7 @@ from stagekit.inputs.document import parse
 from stagekit.inputs.files import Taken, executables, take_in
 from stagekit.inputs.forbidden import refuse_forbidden
 from stagekit.inputs.seal import seal
-from tests.fakes import PIN
+from stagekit.testing.records import PIN
 
 FILES = "environments/dev/files"
 

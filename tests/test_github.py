@@ -6,7 +6,7 @@ from pathlib import Path
 
 from stagekit.builtin.github import stagekit_built
 from stagekit.records import Stored
-from tests.fakes import a_build, sha
+from stagekit.testing.records import a_build, sha
 
 BUILD = Stored(record=a_build("b1"), digest=sha("record"))
 

@@ -10,7 +10,8 @@ from stagekit.errors import InputError
 from stagekit.events import Warned, ignore
 from stagekit.ledger.files import FileLedger
 from stagekit.pipeline.history import last_run, parse_name, readable_releases, rollback_target
-from tests.fakes import Heard, ran, released
+from stagekit.testing.fakes import Heard
+from stagekit.testing.records import ran, released
 
 
 @pytest.fixture

@@ -23,7 +23,8 @@ from stagekit.init.plan import Plan, apply, plan
 from stagekit.init.secrecy import is_secret
 from stagekit.inputs.environment import load_environment
 from stagekit.inputs.project import load_project
-from tests.repository import Repository, clean_environment
+from stagekit.testing.project import clean_environment
+from tests.repository import Repository
 
 SIMPLE = "services:\n  web:\n    image: nginx:1.27  # pinned later\n"
 

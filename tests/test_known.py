@@ -12,7 +12,8 @@ from stagekit.inputs.fingerprint import ImageInputs
 from stagekit.ledger.files import FileLedger
 from stagekit.pipeline.known import current_build, inputs_before, is_there, known_images
 from stagekit.records import CI, Build, BuiltImage, Source, Stored
-from tests.fakes import NOON, FakeEngine, a_build, sha
+from stagekit.testing.engine import FakeEngine
+from stagekit.testing.records import NOON, a_build, sha
 from tests.projects import GOCD, a_project, applied, decided, made_from
 
 CLEAN, DIRTY = Source(commit="c" * 40, branch="main"), Source(commit="c" * 40, dirty=True)

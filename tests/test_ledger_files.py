@@ -22,7 +22,7 @@ from stagekit import durable
 from stagekit.envelope import encode
 from stagekit.errors import InputError, LedgerError, StagekitError
 from stagekit.ledger.files import FileLedger
-from tests.fakes import NOON, RELEASE_FILES, a_build, a_release, a_run, ran, released
+from stagekit.testing.records import NOON, RELEASE_FILES, a_build, a_release, a_run, ran, released
 
 HOSTILE_NAMES = [
     *("", ".", "..", "../x", "a/b", "/etc", "a\n", ".hidden", "-x", "a b", "ä", "a\0", "a" * 129),
@@ -68,15 +68,6 @@ def begin_runs(root: Path, count: int) -> list[str]:
 # builds
 
 
-def test_a_build_is_read_as_it_was_written(ledger: FileLedger) -> None:
-    """What a stage appends is what the next one reads, digest included."""
-    slot = ledger.reserve_build(a_build("b1"))
-    stored = slot.finish(a_build("b1"))
-    assert ledger.build("b1") == stored
-    assert stored.record == a_build("b1")
-    assert ledger.builds() == ["b1"]
-
-
 def test_an_id_is_given_once(ledger: FileLedger) -> None:
     """A taken id gets a number, whether its build has ended, is under way, or was killed."""
     assert add_build(ledger, "b") == "b"
@@ -85,16 +76,6 @@ def test_an_id_is_given_once(ledger: FileLedger) -> None:
         assert add_build(ledger, "b") == "b-3"
     assert add_build(FileLedger(ledger.root), "b-2") == "b-2-2"
     assert set(ledger.builds()) == {"b", "b-3", "b-2-2"}
-
-
-def test_a_build_under_way_is_no_build_yet(ledger: FileLedger) -> None:
-    """What is only reserved has no record and cannot be released."""
-    with closing(ledger.reserve_build(a_build("b"))):
-        assert ledger.builds() == []
-        assert ledger.builds_under_way() == ["b"]
-        assert ledger.close_interrupted_builds() == []
-        with pytest.raises(InputError, match="no build 'b'"):
-            ledger.build("b")
 
 
 def test_a_build_whose_process_died_is_closed_by_the_next_command(ledger: FileLedger) -> None:
@@ -141,16 +122,6 @@ def test_what_a_build_was_made_from_is_kept_beside_it(ledger: FileLedger) -> Non
     assert ledger.build_log("b") == b""
 
 
-def test_a_build_that_may_be_elsewhere_is_looked_for(ledger: FileLedger) -> None:
-    """Not at hand is no error; at hand and damaged is one."""
-    assert ledger.find_build("b1") is None
-    add_build(ledger, "b1")
-    assert ledger.find_build("b1") == ledger.build("b1")
-    (ledger.root / "builds/b1.toml").write_bytes(b"")
-    with pytest.raises(LedgerError):
-        ledger.find_build("b1")
-
-
 def test_builds_of_many_processes_get_ids_of_their_own(tmp_path: Path) -> None:
     """Three machines' worth of jobs at once: no id twice, no record lost."""
     ids = side_by_side(reserve_builds, tmp_path, 12)
@@ -195,24 +166,6 @@ def test_builds_by_name_need_no_record(ledger: FileLedger) -> None:
 
 
 # releases
-
-
-def test_a_release_is_read_as_it_was_written(ledger: FileLedger) -> None:
-    """The record with its id, and every other file byte for byte."""
-    files = {**RELEASE_FILES, "files/ab/logo.png": b"\x89PNG"}
-    stored = ledger.add_release(a_release("prod"), files)
-    assert stored.record == a_release("prod", id="v1")
-    assert ledger.release("prod", "v1") == stored
-    assert ledger.release_files("prod", "v1") == files
-
-
-def test_releases_count_up_per_environment(ledger: FileLedger) -> None:
-    """v1, v2 … each environment for itself, newest first, by number and not by letter."""
-    for _ in range(11):
-        released(ledger)
-    released(ledger, "dev")
-    assert ledger.releases("prod") == [f"v{number}" for number in range(11, 0, -1)]
-    assert ledger.releases("dev") == ["v1"]
 
 
 def test_releases_of_many_processes_get_ids_of_their_own(tmp_path: Path) -> None:
@@ -419,20 +372,6 @@ def test_a_killed_run_frees_its_environment_and_gets_its_record(ledger: FileLedg
     assert not list((ledger.root / "runs/prod").glob("*.journal"))
 
 
-def test_a_run_closed_without_a_record_counts_as_interrupted(ledger: FileLedger) -> None:
-    """An error in stagekit itself leaves a trace too."""
-    begun = {
-        "project": "shop",
-        "reason": "rollback",
-        "actor": "ann",
-        "release": {"id": "v1", "digest": "sha256:1"},
-    }
-    ledger.begin_run("prod", begun).close()
-    assert ran(ledger, "v1").record.n == 2
-    assert ledger.run("prod", 1).record.outcome == "interrupted"
-    assert ledger.run("prod", 1).record.reason == "rollback"
-
-
 def test_a_run_killed_after_its_record_keeps_it(ledger: FileLedger) -> None:
     """Between the record and the end of its journal: the record stands, its number is taken."""
     stored = ran(ledger, "v1")
@@ -511,14 +450,6 @@ def test_no_name_leads_out_of_the_ledger(ledger: FileLedger, name: str) -> None:
     assert sorted(ledger.root.parent.rglob("*")) == before
 
 
-def test_an_empty_ledger_is_empty(ledger: FileLedger) -> None:
-    """Reading before anything was written is no error and makes no folder."""
-    assert ledger.builds() == []
-    assert ledger.releases("prod") == []
-    assert ledger.runs("prod") == []
-    assert not ledger.root.exists()
-
-
 def test_a_ledger_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
     """A file where artifacts/ should be: each write is one line with its path."""
     (tmp_path / "artifacts").write_text("a file")
@@ -546,3 +477,17 @@ def test_nothing_is_ever_edited(ledger: FileLedger) -> None:
     ran(ledger, "v1", "stopped")
     assert {path: path.read_bytes() for path in kept} == kept
     assert encode(a_build("b")) in kept.values()
+
+
+def test_a_damaged_build_that_is_looked_for_is_an_error(ledger: FileLedger) -> None:
+    """Not at hand is no error; at hand and damaged is one."""
+    add_build(ledger, "b1")
+    (ledger.root / "builds/b1.toml").write_bytes(b"")
+    with pytest.raises(LedgerError):
+        ledger.find_build("b1")
+
+
+def test_looking_makes_no_folder(ledger: FileLedger) -> None:
+    """Nothing was written: nothing is there."""
+    assert ledger.builds() == ledger.releases("prod") == []
+    assert not ledger.root.exists()

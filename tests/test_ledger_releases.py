@@ -17,7 +17,7 @@ import pytest
 from stagekit.errors import InputError, LedgerError
 from stagekit.ledger.files import FileLedger
 from stagekit.records import Cancellation, Release, Stored
-from tests.fakes import NOON, RELEASE_FILES, a_pruning, a_release, ran, released
+from stagekit.testing.records import NOON, RELEASE_FILES, a_pruning, a_release, ran, released
 
 TIMES = ("2026-04-06-12:00:00", "2026-04-06-12:00:00-2", "2026-04-06-12:00:01")
 
@@ -55,12 +55,6 @@ def test_what_no_id_could_be_is_passed_over(ledger: FileLedger, tmp_path: Path) 
     assert ledger.foreign("prod") == ["v1 (copy)", "v1 (copy).pruned.toml"]
     assert ledger.foreign() == ["prod (copy)"]
     assert released(ledger).record.id == "v2"
-
-
-def test_the_first_free_id_is_taken(ledger: FileLedger) -> None:
-    """Of those that are offered, in their order."""
-    assert [add(ledger, *TIMES).record.id for _ in TIMES] == list(TIMES)
-    assert ledger.releases("prod") == [*reversed(TIMES)]
 
 
 def test_who_offers_ids_is_told_all_that_were_ever_taken(ledger: FileLedger) -> None:
@@ -146,14 +140,6 @@ def test_another_way_of_numbering_goes_on_where_the_first_ended(ledger: FileLedg
     assert ledger.releases("prod") == ids[::-1]
 
 
-def test_environments_are_those_released_to(ledger: FileLedger) -> None:
-    """By name; none in an empty ledger."""
-    assert ledger.environments() == []
-    released(ledger)
-    released(ledger, "dev")
-    assert ledger.environments() == ["dev", "prod"]
-
-
 # cancelled
 
 
@@ -169,13 +155,6 @@ def test_a_cancellation_stands_beside_the_release(ledger: FileLedger) -> None:
     assert ledger.release_files("prod", "v1") == before
     assert ledger.releases("prod") == ["v1"]
     assert (ledger.root / "releases/prod/v1.cancelled.toml").is_file()
-
-
-def test_of_two_cancellations_the_first_stands(ledger: FileLedger) -> None:
-    """Nothing is edited; the second is told of it."""
-    stored = released(ledger)
-    first = ledger.cancel_release(cancellation(stored))
-    assert ledger.cancel_release(cancellation(stored, "another")) == first
 
 
 @pytest.mark.parametrize("damage", [b"", b"schema = 1\n", b"\0" * 100])
@@ -340,3 +319,9 @@ def test_fifty_processes_release_at_once(tmp_path: Path) -> None:
         made = {ledger.release(env, id).record.message for id in ledger.releases(env)}
         assert made == {f"by {number}" for number in range(50)}
         assert all(ledger.release_files(env, id) == RELEASE_FILES for id in ledger.releases(env))
+
+
+def test_ids_of_another_form_are_listed_by_when_they_were_given(ledger: FileLedger) -> None:
+    """Of those that are offered the first free one is taken, in their order."""
+    assert [add(ledger, *TIMES).record.id for _ in TIMES] == list(TIMES)
+    assert ledger.releases("prod") == [*reversed(TIMES)]

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from stagekit.alive import start_time
-from tests.repository import Repository, clean_environment
+from stagekit.testing.project import clean_environment
+from tests.repository import Repository
 
 HEAD = """\
 import subprocess

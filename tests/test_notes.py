@@ -6,7 +6,7 @@ from stagekit.inputs.source import Commit
 from stagekit.pipeline.compare import Side, compare
 from stagekit.pipeline.notes import markdown, notes_of
 from stagekit.records import Pin
-from tests.fakes import PIN, a_release, sha
+from stagekit.testing.records import PIN, a_release, sha
 from tests.test_compare import secrets, side, variables
 
 OTHER = Pin(asked="web:2", pinned=f"web@{sha('2')}", kind="digest")

@@ -17,7 +17,7 @@ from stagekit.errors import InputError, StagekitError
 from stagekit.inputs.extending import NotifySettings
 from stagekit.inputs.project import load_project
 from stagekit.records import CI, Failure, Run, Stored
-from tests.fakes import a_build, a_release, a_run, sha
+from stagekit.testing.records import a_build, a_release, a_run, sha
 
 FAILED = replace(
     a_run(7, outcome="failed"),

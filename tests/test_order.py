@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stagekit.ledger.order import newest_first
-from tests.fakes import sha
+from stagekit.testing.records import sha
 
 
 def ordered(ids: list[str]) -> tuple[list[str], int]:

@@ -16,7 +16,8 @@ import pytest
 from invoke.context import Context
 
 import stagekit
-from tests.repository import Repository, clean_environment
+from stagekit.testing.project import clean_environment
+from tests.repository import Repository
 
 TASKS = """\
 import os

@@ -9,7 +9,9 @@ from stagekit.images import ImageFacts
 from stagekit.inputs.settings import Policy
 from stagekit.pipeline.pins import by_text, check_pins, pin_images
 from stagekit.records import Pin
-from tests.fakes import FakeEngine, Heard, a_build, sha
+from stagekit.testing.engine import FakeEngine
+from stagekit.testing.fakes import Heard
+from stagekit.testing.records import a_build, sha
 
 BUILD = a_build("b1")
 OWN = BUILD.images["web"].pin

@@ -18,17 +18,10 @@ from stagekit.pipeline.run.planning import Scene, actions, refuse_changed
 from stagekit.pipeline.run.volumes import other_volumes
 from stagekit.pipeline.run.why import differences
 from stagekit.records import ContainerSeen, Planned, Stored
-from tests.fakes import (
-    PIN,
-    FakeEngine,
-    FakeRunner,
-    a_container,
-    a_run,
-    platform,
-    ran,
-    released,
-    sha,
-)
+from stagekit.testing.engine import FakeEngine
+from stagekit.testing.fakes import FakeRunner
+from stagekit.testing.records import PIN, a_container, a_run, ran, released, sha
+from tests.fakes import platform
 
 UP = a_container(definition="d1")
 SEEN = ContainerSeen(

@@ -16,7 +16,9 @@ from stagekit.plugins import found, spec
 from stagekit.plugins.manager import Plugins
 from stagekit.protocols import Builder, Engine, Runner, SecretProvider
 from stagekit.records import CI, Source
-from tests.fakes import FakeBuilder, FakeEngine, FakeRunner, shipped_plugins
+from stagekit.testing.engine import FakeEngine
+from stagekit.testing.fakes import FakeBuilder, FakeRunner
+from tests.fakes import shipped_plugins
 
 NOW = datetime(2026, 4, 6, 20, 32, 17, tzinfo=UTC)
 GOCD = {

@@ -10,7 +10,8 @@ import pytest
 
 from stagekit.containers import ANY_ADDRESS, Port
 from stagekit.pipeline.run.ports import conflicts
-from tests.fakes import FakeEngine, a_container
+from stagekit.testing.engine import FakeEngine
+from stagekit.testing.records import a_container
 
 ANY = ANY_ADDRESS
 

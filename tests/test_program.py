@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from stagekit.cli.program import project_folder
+from stagekit.testing.project import Outcome, clean_environment
 from stagekit.version import __version__
-from tests.repository import Outcome, Repository, clean_environment
+from tests.repository import Repository
 
 SETTINGS = '[tool.stagekit]\nname = "shop"\n'
 

@@ -11,7 +11,7 @@ from stagekit.events import ignore
 from stagekit.ledger.files import FileLedger
 from stagekit.pipeline.promotion import Promotion, promotion
 from stagekit.records import Cancellation, Link
-from tests.fakes import NOON, a_build, ran, released
+from stagekit.testing.records import NOON, a_build, ran, released
 
 
 @pytest.fixture

@@ -14,7 +14,9 @@ from stagekit.images import ImageFacts
 from stagekit.inputs.seal import replicas
 from stagekit.pipeline.run import proof
 from stagekit.records import Deploy, Pin
-from tests.fakes import PIN, FakeEngine, FakeRunner, a_container, a_release, sha
+from stagekit.testing.engine import FakeEngine
+from stagekit.testing.fakes import FakeRunner
+from stagekit.testing.records import PIN, a_container, a_release, sha
 
 DOCUMENT = {"services": {"web": {}}}
 RELEASE = a_release(id="v1", deploy=Deploy(timeout=0.5, settle=0.0))

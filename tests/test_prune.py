@@ -10,7 +10,8 @@ from stagekit.errors import InputError, LedgerError
 from stagekit.ledger.files import FileLedger
 from stagekit.pipeline import prune as stage
 from stagekit.records import Cancellation
-from tests.fakes import NOON, Heard, a_build, ran, released
+from stagekit.testing.fakes import Heard
+from stagekit.testing.records import NOON, a_build, ran, released
 
 IDS = ("v6", "v5", "v4", "v3", "v2", "v1")
 

@@ -11,7 +11,8 @@ from msgspec.structs import replace
 from stagekit.errors import InputError, LedgerError
 from stagekit.ledger.files import FileLedger
 from stagekit.pipeline import prune_builds as stage
-from tests.fakes import NOON, Heard, a_build, released
+from stagekit.testing.fakes import Heard
+from stagekit.testing.records import NOON, a_build, released
 
 IDS = ("b6", "b5", "b4", "b3", "b2", "b1")
 

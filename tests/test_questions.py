@@ -20,7 +20,8 @@ from stagekit.pipeline.run import questions
 from stagekit.pipeline.run.platform import Platform
 from stagekit.pipeline.run.questions import Place, Places, ask_command, ask_page, await_answers
 from stagekit.records import Compared
-from tests.fakes import FakeRunner, Heard, platform
+from stagekit.testing.fakes import FakeRunner, Heard
+from tests.fakes import platform
 
 Pages = dict[str, tuple[int, str, bytes]]
 HEADERS = ("content-type", "location")

@@ -21,8 +21,9 @@ from stagekit.pipeline import release as stage
 from stagekit.pipeline.compare import Side
 from stagekit.pipeline.verify import verified
 from stagekit.records import CI, Deploy, Pin, Source, Stored
+from stagekit.testing.fakes import Heard
+from stagekit.testing.records import PIN, a_build, released, sha
 from stagekit.version import __version__
-from tests.fakes import PIN, Heard, a_build, released, sha
 
 
 def an_environment(

@@ -13,7 +13,7 @@ from stagekit import digest
 from stagekit.inputs.document import to_yaml
 from stagekit.ledger.files import FileLedger
 from stagekit.records import Pin, Source
-from tests.fakes import NOON, a_build, a_release, a_run, sha
+from stagekit.testing.records import NOON, a_build, a_release, a_run, sha
 from tests.repository import Repository
 from tests.test_compare import secrets, variables
 

@@ -44,23 +44,21 @@ from stagekit.records import (
     Run,
     RunReason,
 )
-from tests.fakes import (
+from stagekit.testing.engine import FakeEngine
+from stagekit.testing.fakes import FakeRunner, FakeSecrets, Heard
+from stagekit.testing.records import (
     COMPOSE_YAML,
     ENGINE,
     NOON,
     PIN,
-    FakeEngine,
-    FakeRunner,
-    FakeSecrets,
-    Heard,
     a_container,
     a_release,
-    platform,
     ran,
     released,
     sha,
     stored_release,
 )
+from tests.fakes import platform
 
 BOB = Holder(actor="bob", host="ci", pid=7, command="inv run --env prod", since=NOON)
 UP = a_container()

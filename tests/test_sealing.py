@@ -25,7 +25,8 @@ from stagekit.inputs.secrets import (
 )
 from stagekit.ledger.files import FileLedger
 from stagekit.pipeline.sealing import Store, begin, next_recipients, releases_where, store_of
-from tests.fakes import Heard, a_release
+from stagekit.testing.fakes import Heard
+from stagekit.testing.records import a_release
 
 ANA, BOB = age.new_identity(), age.new_identity()
 RECIPIENTS = {"ana": str(ANA.to_public())}

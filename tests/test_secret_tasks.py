@@ -18,8 +18,10 @@ from stagekit.ledger.files import FileLedger
 from stagekit.pipeline import secrets as stage
 from stagekit.protocols import SecretProvider
 from stagekit.records import Deploy
-from tests.fakes import Heard, a_release
-from tests.repository import Outcome, Repository
+from stagekit.testing.fakes import Heard
+from stagekit.testing.project import Outcome
+from stagekit.testing.records import a_release
+from tests.repository import Repository
 
 SECRET = "hunter2-$hunter2"  # noqa: S105  # a test's own
 PROVIDERS: dict[str, SecretProvider] = {

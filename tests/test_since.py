@@ -8,7 +8,8 @@ from stagekit.events import Warned, ignore
 from stagekit.ledger.files import FileLedger
 from stagekit.pipeline.since import last_release, says_the_same
 from stagekit.records import Cancellation
-from tests.fakes import NOON, Heard, a_release, released
+from stagekit.testing.fakes import Heard
+from stagekit.testing.records import NOON, a_release, released
 
 
 def test_the_newest_is_the_one_before(tmp_path: Path) -> None:

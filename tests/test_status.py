@@ -14,18 +14,9 @@ from stagekit.ledger.files import FileLedger
 from stagekit.pipeline.cancel_release import cancel as cancel_release
 from stagekit.pipeline.run import status
 from stagekit.records import ContainerSeen, Link, Standing
-from tests.fakes import (
-    NOON,
-    PIN,
-    FakeEngine,
-    FakeRunner,
-    Heard,
-    a_build,
-    a_container,
-    ran,
-    released,
-    sha,
-)
+from stagekit.testing.engine import FakeEngine
+from stagekit.testing.fakes import FakeRunner, Heard
+from stagekit.testing.records import NOON, PIN, a_build, a_container, ran, released, sha
 
 UP = a_container(definition="d1", settings={"networks": "back"})
 ENDED = a_container(state="exited", exit_code=0, restart_policy="no")

@@ -21,9 +21,10 @@ from pathlib import Path
 
 import pytest
 
+from stagekit.testing.project import Outcome
 from tests.conftest import Machine
 from tests.engine.under_way import under_way, wait_until
-from tests.repository import Outcome, Repository
+from tests.repository import Repository
 
 pytestmark = pytest.mark.engine
 

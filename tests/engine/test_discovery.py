@@ -12,10 +12,11 @@ from pathlib import Path
 
 import pytest
 
+from stagekit.testing.project import Outcome
 from tests.conftest import Machine
 from tests.engine.bare import Bare
 from tests.engine.relay import relay
-from tests.repository import Outcome, Repository
+from tests.repository import Repository
 
 pytestmark = pytest.mark.engine
 

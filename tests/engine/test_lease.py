@@ -21,9 +21,9 @@ from stagekit.engine.endpoint import Endpoint
 from stagekit.errors import Busy, Cancelled, LeaseLost
 from stagekit.protocols import Lease
 from stagekit.records import Holder
+from stagekit.testing.fakes import Heard
 from tests.conftest import Machine
 from tests.engine.under_way import wait_until
-from tests.fakes import Heard
 from tests.repository import Repository
 
 pytestmark = pytest.mark.engine

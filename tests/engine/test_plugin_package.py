@@ -15,7 +15,8 @@ from typing import Any
 import pytest
 
 from stagekit.plugins import spec
-from tests.repository import Outcome, Repository
+from stagekit.testing.project import Outcome
+from tests.repository import Repository
 
 pytestmark = pytest.mark.engine
 

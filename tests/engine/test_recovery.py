@@ -10,8 +10,9 @@ import pytest
 import requests
 
 from stagekit.records import HOOK_MOMENTS
+from stagekit.testing.project import Outcome
 from tests.conftest import Machine
-from tests.repository import Outcome, Repository
+from tests.repository import Repository
 
 pytestmark = pytest.mark.engine
 

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from stagekit.testing.project import Outcome
 from tests.conftest import Machine
 from tests.engine.test_bad_input import refused
-from tests.repository import Outcome, Repository
+from tests.repository import Repository
 
 pytestmark = pytest.mark.engine
 

@@ -10,9 +10,10 @@ from hashlib import sha256
 
 import pytest
 
+from stagekit.testing.project import FILES
 from tests.conftest import Machine
 from tests.engine.under_way import under_way, wait_until
-from tests.repository import FILES, Repository
+from tests.repository import Repository
 
 pytestmark = pytest.mark.engine
 
