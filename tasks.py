@@ -1,4 +1,4 @@
-"""This repository's tasks: stagekit's own, `demo` made as those are, and `test` in plain Invoke.
+"""This repository's tasks: stagekit's own, `demo` made as those are; `test` and `docs` are plain.
 
 Your tasks.py starts with these two lines:
 
@@ -8,7 +8,7 @@ Your tasks.py starts with these two lines:
 
 import sys
 
-from invoke import Context, task
+from invoke import Context, Exit, task
 
 import stagekit
 from examples.demo import demo
@@ -29,4 +29,17 @@ def test(c: Context, install_engine: bool = False, pytest: str = "") -> None:
     c.run(f"{sys.executable} -m pytest -n 2 --dist loadfile {pytest}", in_stream=False)
 
 
-ns = stagekit.collection(demo, test)
+@task(auto_shortflags=False, help={"check": "write nothing: fail where a page is not up to date"})
+def docs(c: Context, check: bool = False) -> None:
+    """Write the reference in docs/reference/ from the code, and build the site into site/."""
+    from docs.generator import pages
+
+    if check and (stale := pages.stale()):
+        raise Exit(f"not what the code says: {', '.join(stale)}\n  next: inv docs", code=1)
+    if not check:
+        pages.write()
+    quiet = {"NO_MKDOCS_2_WARNING": "1"}  # of what the site's theme plans to do, and when
+    c.run(f"{sys.executable} -m mkdocs build --strict --quiet", in_stream=False, env=quiet)
+
+
+ns = stagekit.collection(demo, test, docs)

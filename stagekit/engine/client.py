@@ -22,6 +22,7 @@ from stagekit.engine.refusals import (
     registry_hint,
     timed_out,
 )
+from stagekit.engine.sdk import sdk
 from stagekit.errors import EngineError, EngineRefused, LimitExceeded, RegistryError, StagekitError
 
 _OK, _CREATED, _NO_CONTENT, _NOT_FOUND = 200, 201, 204, 404
@@ -108,9 +109,8 @@ class Client:
             if self.endpoint.socket:
                 self.glance(what, f"/volumes/{quote(name)}", method="DELETE")
                 return
-            from docker.errors import NotFound
 
-            with suppress(NotFound):
+            with suppress(sdk().errors.NotFound):
                 self.api.remove_volume(name)
 
     @contextmanager
@@ -152,11 +152,10 @@ class Client:
         return found
 
     def _inspected(self, reference: str) -> dict[str, Any] | None:
-        from docker.errors import ImageNotFound, NotFound
 
         try:
             found: dict[str, Any] = self.api.inspect_image(reference)
-        except (ImageNotFound, NotFound):
+        except sdk().errors.NotFound:  # an image that is not there is one, too
             return None
         return found
 
@@ -164,9 +163,10 @@ class Client:
         self, error: Exception, what: str, failure: type[EngineError]
     ) -> EngineError | None:
         import requests
-        from docker.errors import APIError, DockerException
 
-        if isinstance(error, APIError):
+        errors = sdk().errors
+
+        if isinstance(error, errors.APIError):
             text = first_line(error.explanation or error)
             if failure is RegistryError:
                 return RegistryError(
@@ -176,7 +176,7 @@ class Client:
                     transient=is_transient(text),
                 )
             return failure(f"cannot {what}: {text}", where=self.endpoint.url)
-        if not isinstance(error, requests.RequestException | DockerException | OSError):
+        if not isinstance(error, requests.RequestException | errors.DockerException | OSError):
             return None
         late = timed_out(error)
         kind = LimitExceeded if late else EngineError
@@ -188,8 +188,7 @@ class Client:
         )
 
     def _connect(self, limit: int) -> Any:
-        import docker
-
+        docker = sdk()  # before what imports parts of it
         from stagekit.engine.tls import tls_config
 
         url = self.endpoint.url

@@ -9,6 +9,7 @@ from typing import Any
 
 from stagekit.containers import COMPARISON
 from stagekit.engine.client import Client
+from stagekit.engine.sdk import sdk
 from stagekit.errors import EngineRefused
 
 _ROUNDS = 5
@@ -56,14 +57,12 @@ def _removals(client: Client, left: Callable[[str], bool]) -> Iterator[Removal]:
 
 def _refusal(client: Client, removal: Removal) -> EngineRefused | None:
     """Remove one of them; return what the engine has against it. What is gone is gone."""
-    from docker.errors import NotFound
-
     name, remove = removal
     try:
         with client.asking(f"remove {name}"):
             try:
                 remove()
-            except NotFound:
+            except sdk().errors.NotFound:
                 return None
     except EngineRefused as error:
         return error

@@ -8,6 +8,7 @@ from urllib.parse import quote
 from stagekit.containers import Container
 from stagekit.engine.client import Client
 from stagekit.engine.container import COMPOSE_PROJECT, describe
+from stagekit.engine.sdk import sdk
 
 _LIST = "list its containers"
 
@@ -52,12 +53,10 @@ def start(client: Client, image: str, name: str, *, port: str, published: str, f
 
 def remove(client: Client, name: str) -> bool:
     """Remove a container, not its named volumes; return whether there was one."""
-    from docker.errors import NotFound
-
     with client.asking(f"remove {name}"):
         try:
             client.api.remove_container(name, v=True, force=True)
-        except NotFound:
+        except sdk().errors.NotFound:
             return False
     return True
 
@@ -74,9 +73,8 @@ def _described(client: Client, id: str) -> Container | None:
     if client.endpoint.socket:
         found = client.glance(_LIST, f"/containers/{id}/json")
         return None if found is None else describe(found)
-    from docker.errors import NotFound
 
     try:
         return describe(client.api.inspect_container(id))
-    except NotFound:
+    except sdk().errors.NotFound:
         return None

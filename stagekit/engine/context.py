@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, cast
 from warnings import catch_warnings, simplefilter
 
+from stagekit.engine.sdk import sdk
 from stagekit.errors import InputError
 from stagekit.images import ImageSpec
 
@@ -102,7 +103,7 @@ class Ignoring:
         A pattern that would change nothing is not looked at, and so does not count for what is
         below: so does Docker (MatchesUsingParentResults of github.com/moby/patternmatcher).
         """
-        from docker.utils.fnmatch import fnmatchcase  # the pattern's own `match` folds case
+        fnmatchcase = sdk().utils.fnmatch.fnmatchcase  # the pattern's own `match` folds case
 
         if path not in self._matches:
             above, slash, _ = path.rpartition("/")
@@ -118,9 +119,8 @@ class Ignoring:
 
     @cached_property
     def _patterns(self) -> tuple[Pattern, ...]:
-        from docker.utils.build import Pattern
-
-        return tuple(item for item in map(Pattern, self._texts) if item.dirs)
+        read = sdk().utils.build.Pattern
+        return tuple(item for item in map(read, self._texts) if item.dirs)
 
 
 @contextmanager
@@ -130,7 +130,7 @@ def archive(spec: ImageSpec) -> Iterator[tuple[BinaryIO, str]]:
     Yields:
         The archive, and the name the Dockerfile has in it.
     """
-    from docker.utils.build import create_archive
+    create_archive = sdk().utils.build.create_archive
 
     files = [path for path, _ in Ignoring(ignore_patterns(spec)).walk(spec.context)]
     name, extra = os.path.relpath(spec.dockerfile, spec.context), []

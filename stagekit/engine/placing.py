@@ -14,6 +14,7 @@ from io import BytesIO
 from pathlib import PurePosixPath
 
 from stagekit.engine.client import Client
+from stagekit.engine.sdk import sdk
 from stagekit.errors import EngineError
 
 _LABEL = "stagekit.placing"
@@ -98,11 +99,9 @@ def _packed(files: Placed) -> bytes:
 
 def _placed(client: Client, container: str, name: str) -> Placed:
     """Return what is in a folder on the engine's host; nothing where there is none."""
-    from docker.errors import NotFound
-
     try:
         chunks, _ = client.api.get_archive(container, f"{_MOUNTED}/{name}")
-    except NotFound:
+    except sdk().errors.NotFound:
         return {}
     above = PurePosixPath(name).parent
     with tarfile.open(fileobj=BytesIO(b"".join(chunks))) as tar:

@@ -57,7 +57,30 @@ class Check(Part, frozen=True):
     timeout: float
 
 
-class _Settings(Part, frozen=True, forbid_unknown_fields=True):
+class ProjectSettings(Part, frozen=True, forbid_unknown_fields=True):
+    """``[tool.stagekit]``: what is built and released here.
+
+    Attributes:
+        name: prefix of what runs on an engine (``<name>-<env>``); by default the folder's name.
+        registry: where images are pushed, the one that releases pull from first; none keeps builds
+            on the engine that made them. Also ``STAGEKIT_REGISTRY``.
+        builder: ``auto``, ``buildx``, ``classic``, or a plugin's.
+        template: the Compose files that releases are rendered from, each merged over the one
+            before it; by default the one in ``templates/``.
+        id: how builds are named: ``auto``, ``timestamp``, ``commit``, ``counter``, or a plugin's.
+        latest: whether the tag ``latest`` moves with each build.
+        tags: further tags; ``{{ branch }}``, ``{{ commit }}`` and ``{{ build }}`` are filled in.
+        require_clean: refuse a dirty source: always, never, or only on a CI.
+        reproducible: make the same bytes of the same commit.
+        jobs: how many images are built, and pushed, at a time.
+        plugins: modules of plugins; or a table with those that are not asked, too.
+        notify: who is told of what.
+        sbom: bills of materials of images; without the table none are made.
+        sign: who signs, and who is known.
+        checks: what built images must pass.
+        images: what is built, by name.
+    """
+
     name: str | None = None
     registry: str | tuple[str, ...] | None = None
     builder: str = "auto"
@@ -77,28 +100,14 @@ class _Settings(Part, frozen=True, forbid_unknown_fields=True):
 
 
 class Project(Part, frozen=True):
-    """What is built and released here.
+    """What is built and released here, read and checked.
 
     Attributes:
         root: the folder of tasks.py; every relative path starts here.
-        name: prefix of what runs on an engine (``<name>-<env>``).
-        registries: where images are pushed, the one that releases pull from first; none keeps
-            builds on the engine that made them.
-        builder: ``auto`` or a builder's name.
-        templates: the Compose files that releases are rendered from, each merged over the one
-            before it.
-        images: the images to build, by name.
-        id: how builds are named: ``auto``, ``timestamp``, ``commit`` or ``counter``.
-        latest: whether the tag ``latest`` moves with each build.
-        tags: further tags; ``{{ branch }}``, ``{{ commit }}`` and ``{{ build }}`` are filled in.
-        require_clean: refuse a dirty source: always, never, or only on a CI.
-        reproducible: make the same bytes of the same commit.
-        jobs: how many images are built, and pushed, at a time.
-        checks: what built images must pass.
-        plugins: those that the settings name, and those that are not asked.
-        notify: who is told of what.
-        sbom: the bills of materials of images; None where none are wanted.
-        sign: who signs, and who is known.
+        registries: as ``registry`` has them.
+        templates: as ``template`` has them.
+
+    The others are as `ProjectSettings` has them.
     """
 
     root: Path
@@ -154,7 +163,8 @@ def load_project(root: Path, environ: Mapping[str, str]) -> Project:
         InputError: a setting is unknown or has the wrong type; says which.
     """
     document = _read_toml(root / _SETTINGS)
-    settings = _convert(_table(document, "tool").get("stagekit", {}), _Settings, "[tool.stagekit]")
+    given = _table(document, "tool").get("stagekit", {})
+    settings = _convert(given, ProjectSettings, "[tool.stagekit]")
     name = settings.name or str(_table(document, "project").get("name") or root.name)
     images = {
         key: _convert(value, ImageSettings, f"[tool.stagekit.images.{key}]")
