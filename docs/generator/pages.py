@@ -94,7 +94,7 @@ def project_settings() -> str:
                 for title, kind in (
                     ("`[tool.stagekit.images.NAME.secrets]`, by id", images.SecretSettings),
                     ("`[tool.stagekit.images.NAME.cache]`", images.CacheSettings),
-                    ("`[tool.stagekit.checks.IMAGE]`, by name", project.CheckSettings),
+                    ("`[tool.stagekit.checks.NAME]`", project.CheckSettings),
                     ("`[tool.stagekit.plugins]`", extending.PluginSettings),
                     ("`[tool.stagekit.notify]`", extending.NotifySettings),
                     ("`[tool.stagekit.sbom]`", extending.SbomSettings),

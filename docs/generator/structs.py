@@ -72,7 +72,8 @@ def name_of(hint: Any) -> str:
     if origin is tuple:
         return f"a list of {name_of(parts[0])}"
     if origin is dict:
-        return f"a table of {name_of(parts[1])}"
+        plain = parts[1] is Any or get_origin(parts[1]) is dict  # read by what is told of elsewhere
+        return "a table" if plain else f"a table of {name_of(parts[1])}"
     if isinstance(hint, type) and issubclass(hint, msgspec.Struct):
         return f"[{hint.__name__}](#{hint.__name__.lower()})"
     return _NAMES.get(hint, "any" if hint is Any else getattr(hint, "__name__", str(hint)))

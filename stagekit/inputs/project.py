@@ -61,7 +61,8 @@ class ProjectSettings(Part, frozen=True, forbid_unknown_fields=True):
     """``[tool.stagekit]``: what is built and released here.
 
     Attributes:
-        name: prefix of what runs on an engine (``<name>-<env>``); by default the folder's name.
+        name: prefix of what runs on an engine (``<name>-<env>``); by default that of
+            ``[project]``, else the folder's.
         registry: where images are pushed, the one that releases pull from first; none keeps builds
             on the engine that made them. Also ``STAGEKIT_REGISTRY``.
         builder: ``auto``, ``buildx``, ``classic``, or a plugin's.
@@ -77,7 +78,7 @@ class ProjectSettings(Part, frozen=True, forbid_unknown_fields=True):
         notify: who is told of what.
         sbom: bills of materials of images; without the table none are made.
         sign: who signs, and who is known.
-        checks: what built images must pass.
+        checks: what built images must pass, by name: a command, or a table.
         images: what is built, by name.
     """
 
