@@ -25,8 +25,8 @@ def test(c: Context, install_engine: bool = False, pytest: str = "") -> None:
     """Run the test suite against a real engine: one that answers, or a private one."""
     if install_engine:
         c.run(f"{sys.executable} -m tests.needs", in_stream=False)
-    # Two at a time: engine tests mostly wait. Each worker has an engine of its own.
-    c.run(f"{sys.executable} -m pytest -n 2 --dist loadfile {pytest}", in_stream=False)
+    # Three at a time: engine tests wait a lot. Each worker has an engine of its own.
+    c.run(f"{sys.executable} -m pytest -n 3 --dist loadfile {pytest}", in_stream=False)
 
 
 @task(auto_shortflags=False, help={"check": "write nothing: fail where a page is not up to date"})

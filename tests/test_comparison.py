@@ -279,7 +279,7 @@ def test_secrets_are_in_no_error_and_no_record(ledger: FileLedger) -> None:
     assert runner.secrets == {"KEY": "hunter2"}
     assert caught.value.output == ("it is ***",)
     assert b"hunter2" not in (ledger.root / "comparisons/1.toml").read_bytes()
-    with pytest.raises(KeyError):
+    with pytest.raises(InputError, match="KEY has no value"):
         run(ledger, on=on, runner=runner, ids=("v1", "v3"))
     assert runner.calls.count("up") == 2
 

@@ -124,6 +124,7 @@ DEPLOYS = part(
     rollback_on_failure=st.none() | st.booleans(),
     free_disk=NUMBERS,
     lease=SECONDS,
+    verify_signatures=st.booleans(),
     release_command=st.none() | part(ReleaseCommand, command=LINES, timeout=SECONDS),
     checks=st.lists(part(HttpCheck, status=NUMBERS, deadline=SECONDS), max_size=2).map(tuple),
     hooks=st.dictionaries(TEXT, LINES, max_size=2),
