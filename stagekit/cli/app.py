@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from stagekit.ledger.files import FileLedger
     from stagekit.pipeline.run.platform import Platform
     from stagekit.plugins.manager import Plugins
-    from stagekit.protocols import Runner, SecretProvider
+    from stagekit.protocols import Ledger, Runner, SecretProvider
     from stagekit.records import CI
 
 
@@ -85,13 +85,38 @@ class App:
         return load_project(self.root, os.environ)
 
     @cached_property
-    def ledger(self) -> FileLedger:
-        from stagekit.ledger.files import FileLedger
-
-        ledger = FileLedger(self.project.artifacts)
+    def ledger(self) -> Ledger:
+        """Where records are: what the project's settings name, by default its files."""
+        ledger = self.shared_ledger or self.file_ledger
         for id in ledger.close_interrupted_builds():
             self.console.warn(f"build {id} was interrupted: its process ended before it did")
         return ledger
+
+    @property
+    def file_ledger(self) -> FileLedger:
+        """The records that lie in ``artifacts/``."""
+        from stagekit.ledger.files import FileLedger
+
+        return FileLedger(self.project.artifacts)
+
+    @cached_property
+    def shared_ledger(self) -> Ledger | None:
+        """The ledger that the settings name; None where records are files.
+
+        Raises:
+            InputError: it is none.
+        """
+        url = self.project.ledger.url
+        if not url:
+            return None
+        return self.plugins.ledger(
+            url,
+            artifacts=self.project.artifacts,
+            actor=self.actor,
+            emit=self.console.emit,
+            environ=os.environ,
+            cancel=self.cancel,
+        )
 
     @cached_property
     def engine(self) -> DockerEngine:

@@ -77,9 +77,7 @@ class Builds:
             day, by = pruned.created.date().isoformat(), pruned.actor
             raise InputError(f"build {id} was pruned on {day} by {by}", where=str(path))
         if not path.is_file():
-            raise InputError(
-                f"no build {id!r}", where=str(path), hint="inv build.list shows those there are"
-            )
+            raise no_build(id, where=str(path))
         return same(read_record(Build, path), path, id=id)
 
     def find(self, id: str) -> Stored[Build] | None:
@@ -211,6 +209,11 @@ class BuildSlot:
         """Let go of the id. Without a record the build counts as interrupted."""
         self._journal.close()
         self._log.close()
+
+
+def no_build(id: str, *, where: str) -> InputError:
+    """Say that there is none of that id."""
+    return InputError(f"no build {id!r}", where=where, hint="inv build.list shows those there are")
 
 
 def interrupted_build(path: Path) -> Build | None:
