@@ -118,6 +118,11 @@ class App:
             cancel=self.cancel,
         )
 
+    def where_recorded(self, path: str) -> str:
+        """Say where a record is, given its path as the file ledger has it."""
+        url = self.project.ledger.url
+        return f"{path} in {url}" if url else f"artifacts/{path}"
+
     @cached_property
     def engine(self) -> DockerEngine:
         from stagekit.engine.discovery import find_engine

@@ -216,4 +216,4 @@ def show_run(app: App, stored: Stored[Run], json: bool) -> None:
     app.console.result(f"run {run.n}: {run.env}/{run.release.id} {run.outcome}")
     for container in run.containers:
         app.console.result(f"  {container.name}  {container.state}  {container.health or '-'}")
-    app.console.note(f"record: artifacts/runs/{run.env}/{run.n}.toml")
+    app.console.note("record: " + app.where_recorded(f"runs/{run.env}/{run.n}.toml"))

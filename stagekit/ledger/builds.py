@@ -57,9 +57,13 @@ class Builds:
 
     def ids(self) -> Sequence[str]:
         """Return those with a record, newest first."""
-        pruned = {path.stem for path in entries(self._folder) if path.suffix == _PRUNED}
+        pruned = set(self.pruned_ids())
         found = [path for path in records(self._folder) if path.stem not in pruned]
         return [path.stem for path in sorted(found, key=created_in, reverse=True)]
+
+    def pruned_ids(self) -> Sequence[str]:
+        """Return those that were put away, by name."""
+        return sorted(path.stem for path in entries(self._folder) if path.suffix == _PRUNED)
 
     def by_name(self) -> Sequence[str]:
         """Return the same, in the order that their ids have wherever those tell it: where somebody

@@ -86,6 +86,10 @@ class FileLedger:
     def prune_build(self, pruning: BuildPruning) -> Stored[BuildPruning]:
         return self._builds.prune(pruning)
 
+    def pruned_builds(self) -> Sequence[str]:
+        """Return the builds that were put away, by name."""
+        return self._builds.pruned_ids()
+
     # releases
 
     def add_release(

@@ -13,7 +13,7 @@ from stagekit.records import Part
 DEFAULT_BRANCH = "stagekit"
 
 _REMOTE = ("ssh", "http", "https", "git", "file")
-_SCP = re.compile(r"[^/:]+:(?!//).+")
+_SCP = re.compile(r"[^/:]+:(?!:|//).+")
 _BRANCH = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._/-]{0,199}")
 _LONGEST_KEY = 16
 
@@ -74,6 +74,8 @@ def _as_git_takes_it(url: str, root: Path, where: str) -> str:
                 hint="give them to git: an ssh key, or a credential helper",
             )
         return url
+    if "::" in url:
+        raise InputError(f"{url.partition('::')[0]}:: is no way to a ledger", where=where)
     if _SCP.fullmatch(url):
         return url
     return str((root / Path(url).expanduser()).resolve())

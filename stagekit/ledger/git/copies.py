@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 
 from stagekit import durable
@@ -48,26 +48,24 @@ class Copies:
                 durable.remove_folder(path, path.with_name(f".{path.name}-changed"))
         self._repository.bring([object, *_before(id, listed)])
         if series.kind.folder:
-            durable.write_folder(path, self.files(object))
+            durable.write_folder(path, self._repository.read_folders([object])[0])
         else:
             durable.write_file(path, self._repository.read([object])[0])
         return True
 
     def content(self, series: Series, id: str) -> Content | None:
         """Return what lies here of a record, None where nothing does."""
-        path = self.folder / series.path(id)
-        if not series.kind.folder:
-            return path.read_bytes() if path.is_file() else None
-        if not path.is_dir():
-            return None
-        found = (file for file in path.rglob("*") if file.is_file())
-        return {str(file.relative_to(path)): file.read_bytes() for file in found}
+        return content_at(self.folder / series.path(id))
 
-    def files(self, tree: str) -> Mapping[str, bytes]:
-        """Return the files of a release."""
-        objects = self._repository.folder_of(tree)
-        contents = self._repository.read(list(objects.values()))
-        return dict(zip(objects, contents, strict=True))
+
+def content_at(path: Path) -> Content | None:
+    """Return a file's bytes, or a folder's files; None where there is neither."""
+    if path.is_file():
+        return path.read_bytes()
+    if not path.is_dir():
+        return None
+    files = (file for file in path.rglob("*") if file.is_file())
+    return {str(file.relative_to(path)): file.read_bytes() for file in files}
 
 
 def _before(id: str, listed: Listed) -> Iterator[str]:

@@ -58,6 +58,10 @@ class Exchange:
                 self.send()
         return self._index
 
+    def look_back(self) -> None:
+        """Read what was seen last, and ask nobody."""
+        self._index = self.shared.known()
+
     def add(self, draft: Draft) -> None:
         """Add records to the shared history.
 

@@ -54,6 +54,6 @@ class Index:
     def _lines(self, series: Series) -> list[str]:
         if self.commit is None:
             return []
-        files = self._repository.folder_of(self.commit, f"{INDEX}/{series.name}")
+        files = self._repository.below(self.commit, f"{INDEX}/{series.name}")
         chunks = self._repository.read([files[path] for path in sorted(files)])
         return b"".join(chunks).decode().splitlines()

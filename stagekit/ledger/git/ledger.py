@@ -84,6 +84,9 @@ class GitLedger:
         pruned = self.exchange.index.series(PRUNED_BUILDS)
         return [id for id in reversed(self.exchange.ids(BUILDS)) if id not in pruned]
 
+    def builds_by_name(self) -> Sequence[str]:
+        return self.builds()
+
     def build(self, id: str) -> Stored[Build]:
         pruned = self.exchange.have(PRUNED_BUILDS, checked_name(id))
         if not pruned and not self.exchange.have(BUILDS, id):

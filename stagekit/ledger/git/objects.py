@@ -6,7 +6,7 @@ https://git-scm.com/book/en/v2/Git-Internals-Git-Objects
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Literal
 
 Content = bytes | Mapping[str, bytes]
@@ -15,6 +15,7 @@ Content = bytes | Mapping[str, bytes]
 Format = Literal["sha1", "sha256"]
 """By which digest a repository names its objects."""
 
+_FOLDER_MODE = b"40000"
 _FORMATS: Mapping[int, Format] = {40: "sha1", 64: "sha256"}
 
 
@@ -30,6 +31,17 @@ def name_of(content: Content, format: Format) -> str:
     return _folder(content, format).hex()
 
 
+def entries_of(tree: bytes, format: Format) -> Iterator[tuple[str, str, bool]]:
+    """Yield what a folder has, as git keeps it: name, object, and whether that is a folder."""
+    size, at = hashlib.new(format, usedforsecurity=False).digest_size, 0
+    while at < len(tree):
+        end = tree.index(b"\0", at)
+        mode, _, name = tree[at:end].partition(b" ")
+        object = tree[end + 1 : end + 1 + size].hex()
+        yield name.decode("utf-8", "surrogateescape"), object, mode == _FOLDER_MODE
+        at = end + 1 + size
+
+
 def _folder(files: Mapping[str, bytes], format: Format) -> bytes:
     below: dict[str, dict[str, bytes]] = {}
     entries: list[tuple[bytes, bytes]] = []
@@ -40,7 +52,7 @@ def _folder(files: Mapping[str, bytes], format: Format) -> bytes:
         else:
             entries.append((_path(name), b"100644 %s\0" % _path(name) + _blob(data, format)))
     for name, inside in below.items():  # a folder sorts as if a slash ended its name
-        line = b"40000 %s\0" % _path(name) + _folder(inside, format)
+        line = b"%s %s\0" % (_FOLDER_MODE, _path(name)) + _folder(inside, format)
         entries.append((_path(f"{name}/"), line))
     return _hashed("tree", b"".join(line for _, line in sorted(entries)), format)
 

@@ -15,6 +15,7 @@ from stagekit import durable
 from stagekit.cancel import Cancel
 from stagekit.errors import LedgerAway, LedgerError, LimitExceeded
 from stagekit.ledger.git.address import Address
+from stagekit.ledger.git.objects import entries_of, format_of
 from stagekit.ledger.git.program import REMOTE_LIMIT, Git
 from stagekit.process import Result
 
@@ -146,10 +147,10 @@ class Repository:
             for fields, path in zip(words[::2], words[1::2], strict=False)
         ]
 
-    def folder_of(self, tree: str, path: str = "") -> dict[str, str]:
-        """Return the files below a folder of a tree or commit, by path, with their objects."""
-        names = ("--", f"{path}/") if path else ()
-        listed = self._git.said("ls-tree", "-r", "-z", "--full-tree", tree, *names).stdout
+    def below(self, commit: str, path: str) -> dict[str, str]:
+        """Return the files below a folder of a commit, by path, with their objects."""
+        options = ("-r", "-z", "--full-tree")
+        listed = self._git.said("ls-tree", *options, commit, "--", f"{path}/").stdout
         lines = (line.partition("\t") for line in listed.split("\0") if line)
         return {name: fields.split()[2] for fields, _, name in lines}
 
@@ -159,12 +160,30 @@ class Repository:
         return [name.rpartition("/")[2] for name in listed.split("\0") if name]
 
     def read(self, objects: Sequence[str]) -> list[bytes]:
-        """Return the content of files, all of which are here."""
+        """Return the content of objects, all of which are here."""
         if not objects:
             return []
         asked = "".join(f"{name}\n" for name in objects).encode()
         data = self._git.said("cat-file", "--batch", stdin=asked, binary=True).data
         return list(_split(data, objects, str(self.folder)))
+
+    def read_folders(self, trees: Sequence[str]) -> list[dict[str, bytes]]:
+        """Return the files of folders by their paths in them; all of it is here. However many
+        folders, git is called once for each level."""
+        files: list[dict[str, str]] = [{} for _ in trees]
+        level = [(number, "", tree) for number, tree in enumerate(trees)]
+        while level:
+            read = self.read([tree for _, _, tree in level])
+            next_level = []
+            for (number, path, tree), data in zip(level, read, strict=True):
+                for name, object, is_folder in entries_of(data, format_of(tree)):
+                    if is_folder:
+                        next_level.append((number, f"{path}{name}/", object))
+                    else:
+                        files[number][f"{path}{name}"] = object
+            level = next_level
+        contents = iter(self.read([object for each in files for object in each.values()]))
+        return [{path: next(contents) for path in each} for each in files]
 
     def bring(self, objects: Sequence[str]) -> None:
         """Have objects here: what is missing is asked for.
@@ -210,7 +229,7 @@ class Repository:
 
     def _answered(self, done: Result) -> None:
         if not done.ok:
-            raise self._away(done.tail(5))
+            raise self._away(_telling(done))
         self._touch()
 
     def _away(self, said: Sequence[str]) -> LedgerAway:
@@ -240,12 +259,22 @@ class Repository:
     def _exchange_alone(self, *arguments: str) -> Result:
         done = self._exchange(*arguments)
         if not done.ok:
-            raise self._away(done.tail(5))
+            raise self._away(_telling(done))
         return done
 
 
 _QUIETLY = ("--quiet", "--no-tags", "--no-write-fetch-head", "--no-recurse-submodules")
 _SHA256_LENGTH = 64
+_ADVICE = (
+    *("Please make sure you have the correct", "and the repository exists."),
+    "fatal: Could not read from remote repository.",
+)
+
+
+def _telling(done: Result) -> tuple[str, ...]:
+    """Return what git said, without the advice that it gives to everybody."""
+    said = [line for line in done.tail(8) if line.strip() and not line.startswith(_ADVICE)]
+    return tuple(said) or done.tail(1)
 
 
 def _hides_objects(done: Result) -> bool:
