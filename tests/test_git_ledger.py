@@ -94,11 +94,17 @@ def test_a_commit_says_who_and_why(team: Team) -> None:
     ]
 
 
+def in_processes(work: Callable[[Path, int], str], folder: Path, count: int) -> list[str]:
+    """Do ``work`` in so many processes at once; return what each returns."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["tests.machines"])
+    with ProcessPoolExecutor(count, mp_context=context) as pool:
+        return list(pool.map(work, [folder] * count, range(count)))
+
+
 def test_many_machines_release_at_once(team: Team) -> None:
     """Twenty processes, each with a copy of its own: twenty ids, and every release is there."""
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(PROCESSES, mp_context=context) as pool:
-        ids = list(pool.map(release_elsewhere, [team.folder] * PROCESSES, range(PROCESSES)))
+    ids = in_processes(release_elsewhere, team.folder, PROCESSES)
     assert Counter(ids) == {f"v{number}": 1 for number in range(1, PROCESSES + 1)}
     ledger = team.ledger("auditor")
     assert set(ledger.releases("prod")) == set(ids)
@@ -108,9 +114,7 @@ def test_many_machines_release_at_once(team: Team) -> None:
 
 def test_processes_of_one_machine_share_its_copy(team: Team) -> None:
     """One after the other, and none is in another's way."""
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(4, mp_context=context) as pool:
-        ids = list(pool.map(release_here, [team.folder] * 8, range(8)))
+    ids = in_processes(release_here, team.folder, 8)
     assert sorted(ids) == [f"v{number}" for number in range(1, 9)]
 
 

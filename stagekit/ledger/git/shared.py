@@ -24,7 +24,7 @@ from stagekit.retry import patiently, pause
 _PATIENCE = 300.0
 """Seconds for which one entry is tried again while others get theirs in first."""
 
-_LONGEST_PAUSE = 2.0
+_SHORTEST_PAUSE, _LONGEST_PAUSE = 0.25, 4.0
 _ATTEMPTS = 3
 _NOTHING = "0"
 
@@ -96,7 +96,7 @@ class Shared:
 
     def _append(self, draft: Draft, unsure: set[str]) -> Index:
         until = monotonic() + _PATIENCE
-        longest = 0.05
+        longest = _SHORTEST_PAUSE
         while True:
             index, self._fresh = self._fresh or self._refresh(), None
             if index.commit and any(self._has(index.commit, commit) for commit in unsure):
