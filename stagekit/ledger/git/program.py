@@ -15,10 +15,11 @@ from stagekit.process import Result
 LOCAL_LIMIT = 600.0
 """Seconds for what needs no network; a ledger that is moved in has many records."""
 
-REMOTE_LIMIT = 120.0
-"""Seconds for one exchange with the remote."""
+REMOTE_LIMIT = 600.0
+"""Seconds for one exchange with the remote. One that says nothing for long is given up before."""
 
 _CONNECT_LIMIT = 10
+_SILENCE_LIMIT = 30
 _OF_ANOTHER_REPOSITORY = (
     *("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_COMMON_DIR"),
     *("GIT_ALTERNATE_OBJECT_DIRECTORIES", "GIT_NAMESPACE", "GIT_PREFIX", "GIT_QUARANTINE_PATH"),
@@ -28,6 +29,7 @@ _OF_ANOTHER_REPOSITORY = (
 
 _SETTINGS = (
     *("core.hooksPath=/dev/null", "gc.autoDetach=false", "protocol.version=2"),
+    *("http.lowSpeedLimit=1", f"http.lowSpeedTime={_SILENCE_LIMIT}"),
     *("transfer.fsckObjects=true", "push.gpgSign=false", "fetch.writeCommitGraph=false"),
 )
 
@@ -119,4 +121,10 @@ def _ssh(environ: Mapping[str, str]) -> str:
 
 
 def _never_asking() -> Sequence[str]:
-    return ("-o", "BatchMode=yes", "-o", f"ConnectTimeout={_CONNECT_LIMIT}")
+    settings = (
+        "BatchMode=yes",
+        f"ConnectTimeout={_CONNECT_LIMIT}",
+        f"ServerAliveInterval={_SILENCE_LIMIT // 3}",
+        "ServerAliveCountMax=3",
+    )
+    return [word for setting in settings for word in ("-o", setting)]
