@@ -3,8 +3,8 @@
     python -m benchmarks.ledger [next] [fresh] [list] [seen]
 
 Needs no engine. `next` is the ledger's part of a release on a machine that has a copy of it,
-`fresh` the same on one that has none, as a CI's job; `list` shows the newest twenty. `seen` prints how much
-of the repository such a machine has then.
+`fresh` the same on one that has none, as a CI's job; `list` shows the newest twenty. `seen`
+prints how much of the repository such a machine has then.
 """
 
 from __future__ import annotations

@@ -118,6 +118,17 @@ class App:
             cancel=self.cancel,
         )
 
+    def share(self, url: str) -> None:
+        """Keep records in the ledger ``url``, whatever the settings say; relative paths of it start
+        at the project's folder."""
+        from msgspec.structs import replace
+
+        from stagekit.inputs.extending import LedgerSettings
+
+        self.__dict__["project"] = replace(self.project, ledger=LedgerSettings(url=url))
+        for read_already in ("ledger", "shared_ledger"):
+            self.__dict__.pop(read_already, None)
+
     def where_recorded(self, path: str) -> str:
         """Say where a record is, given its path as the file ledger has it."""
         url = self.project.ledger.url
@@ -202,10 +213,19 @@ class App:
         return self.plugins.secret_provider(name, os.environ)
 
     def check_environment(self, env: str, *, option: str = "--env") -> None:
-        """Raise InputError unless ``env`` is one of the project's environments."""
-        from stagekit.inputs.environment import check_environment
+        """Raise InputError unless ``env`` is one of the project's environments; where there is no
+        source that has any, unless something was released to it."""
+        from stagekit.inputs.environment import (
+            check_environment,
+            check_released_to,
+            environment_names,
+        )
 
-        check_environment(self.project, env, option=option)
+        released_to = () if environment_names(self.project) else self.ledger.environments()
+        if released_to:
+            check_released_to(released_to, env, option=option)
+        else:
+            check_environment(self.project, env, option=option)
 
     def environment(self, env: str, options: Sequence[str] = ()) -> Environment:
         """Return an environment merged with the shell's ``STAGEKIT_VAR_*`` and with ``--set``."""
