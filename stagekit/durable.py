@@ -12,6 +12,7 @@ import os
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from time import monotonic, sleep
 
@@ -40,11 +41,15 @@ def writing(path: Path) -> Iterator[None]:
 
 
 @contextmanager
-def locked(folder: Path) -> Iterator[None]:
+def locked(folder: Path, limit: float = _LOCK_LIMIT) -> Iterator[None]:
     """Let one process at a time read and then change what is in ``folder``; others wait.
 
     The lock is the system's (flock), on the folder itself: it goes with the process, and leaves
     nothing behind.
+
+    Args:
+        folder: what is changed.
+        limit: seconds that such a change may take, with all that wait for it before this process.
 
     Raises:
         LedgerError: another process holds it for longer than such a change takes.
@@ -52,14 +57,14 @@ def locked(folder: Path) -> Iterator[None]:
     with writing(folder):
         descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        _wait_for_lock(descriptor, folder)
+        _wait_for_lock(descriptor, folder, limit)
         yield
     finally:
         os.close(descriptor)
 
 
-def _wait_for_lock(descriptor: int, folder: Path) -> None:
-    until = monotonic() + _LOCK_LIMIT
+def _wait_for_lock(descriptor: int, folder: Path, limit: float) -> None:
+    until = monotonic() + limit
     while True:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -166,6 +171,11 @@ def append_line(path: Path, text: str) -> None:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
+
+
+def append_dated(path: Path, text: str) -> None:
+    """Append one line with the time before it, as `append_line` does."""
+    append_line(path, f"{datetime.now(UTC).isoformat()} {text}")
 
 
 def write_new_file(path: Path, data: bytes) -> bool:

@@ -17,6 +17,7 @@
     │   ├── RegistryError    6   a registry refused, or does not answer
     │   └── LimitExceeded    6   a program took too long, said nothing, or printed too much
     ├── LedgerError          7   a record is damaged, edited, or cannot be written
+    │   └── LedgerAway       7   the shared ledger does not answer
     ├── Bug                 70   a fault of stagekit's own
     └── Cancelled          130   stopped by SIGINT or SIGTERM
 
@@ -43,6 +44,8 @@ class StagekitError(Exception):
     """
 
     exit_code = 1
+    transient = False
+    """Whether the same may go well a little later."""
 
     def __init__(
         self,
@@ -183,6 +186,10 @@ class LimitExceeded(EngineError):
 
 class LedgerError(StagekitError):
     exit_code = 7
+
+
+class LedgerAway(LedgerError):
+    transient = True
 
 
 class Bug(StagekitError):

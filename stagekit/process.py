@@ -26,11 +26,13 @@ _TELLING = 4
 
 
 class Result(Struct, frozen=True):
-    """How a program ended: its exit code (negative for a signal) and what it printed."""
+    """How a program ended: its exit code (negative for a signal) and what it printed. ``data`` is
+    its output as bytes, where that was asked for."""
 
     code: int
     stdout: str
     stderr: str
+    data: bytes = b""
 
     @property
     def ok(self) -> bool:
@@ -53,6 +55,7 @@ def run(
     memory: int | None = None,
     on_line: Callable[[str], None] | None = None,
     mask: Sequence[str] = (),
+    binary: bool = False,
 ) -> Result:
     """Run ``argv`` in a process group of its own and wait for its end.
 
@@ -66,6 +69,7 @@ def run(
         memory: bytes of address space the program may use (Linux). Go programs need 2 GiB.
         on_line: called with each line of stderr as it comes, masked.
         mask: secret values that are replaced by ``***`` in all that is returned or passed on.
+        binary: return the output as it is, in ``data``, and no text of it.
 
     Returns:
         The exit code and the output, decoded as UTF-8 with replacement characters.
@@ -88,7 +92,12 @@ def run(
             if stream is not None:
                 with suppress(OSError):
                     stream.close()
-    return Result(code=code, stdout=exchange.text("stdout"), stderr=exchange.text("stderr"))
+    return Result(
+        code=code,
+        stdout="" if binary else exchange.text("stdout"),
+        stderr=exchange.text("stderr"),
+        data=exchange.data if binary else b"",
+    )
 
 
 def hide(text: str, mask: Sequence[str]) -> str:
@@ -152,6 +161,10 @@ class _Exchange:
                     self._exchange_once(selector)
                 else:  # an empty selector would sleep through the child's end
                     self._await_end()
+
+    @property
+    def data(self) -> bytes:
+        return bytes(self._output["stdout"])
 
     def text(self, stream: str) -> str:
         return hide(self._output[stream].decode("utf-8", "replace"), self._mask)

@@ -15,6 +15,7 @@ PACKAGES = {
     "ip": "iproute2",
     "git": "git",
     "openssl": "openssl",
+    "sshd": "openssh-server",
 }
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from stagekit import retry
 from stagekit.cancel import Cancel
 from stagekit.engine.refusals import is_transient
 from stagekit.errors import Cancelled, EngineError, RegistryError, StagekitError
-from stagekit.pipeline import retry
-from stagekit.pipeline.retry import patiently
+from stagekit.retry import patiently
 
 BUSY = RegistryError("503 Service Unavailable", transient=True)
 DENIED = RegistryError("denied")
@@ -18,7 +18,7 @@ DENIED = RegistryError("denied")
 def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """The seconds that are waited, without waiting."""
     found: list[float] = []
-    monkeypatch.setattr(retry, "_pause", lambda seconds, _cancel: found.append(seconds))
+    monkeypatch.setattr(retry, "pause", lambda seconds, _cancel: found.append(seconds))
     return found
 
 

@@ -96,6 +96,7 @@ def project_settings() -> str:
                     ("`[tool.stagekit.images.NAME.cache]`", images.CacheSettings),
                     ("`[tool.stagekit.checks.NAME]`", project.CheckSettings),
                     ("`[tool.stagekit.plugins]`", extending.PluginSettings),
+                    ("`[tool.stagekit.ledger]`", extending.LedgerSettings),
                     ("`[tool.stagekit.notify]`", extending.NotifySettings),
                     ("`[tool.stagekit.sbom]`", extending.SbomSettings),
                     ("`[tool.stagekit.sign]`", extending.SignSettings),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from stagekit.builtin import age, ci, github, ids, runners, secrets, sops
+from stagekit.builtin import age, ci, github, ids, ledgers, runners, secrets, sops
 from stagekit.builtin.builders import Buildx, Classic
 from stagekit.builtin.notify import Notify
 from stagekit.builtin.sbom import Sbom
@@ -21,7 +21,7 @@ def shipped(project: Project | None = None, environ: Mapping[str, str] = {}) -> 
         environ: the process's environment.
     """
     asked = _asked_for(project, environ) if project else ()
-    return (Classic(), Buildx(), ci, ids, github, *asked, runners, secrets, age, sops)
+    return (Classic(), Buildx(), ci, ids, github, *asked, runners, secrets, age, sops, ledgers)
 
 
 def _asked_for(project: Project, environ: Mapping[str, str]) -> Iterator[object]:

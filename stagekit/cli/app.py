@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from stagekit.ledger.files import FileLedger
     from stagekit.pipeline.run.platform import Platform
     from stagekit.plugins.manager import Plugins
-    from stagekit.protocols import Runner, SecretProvider
+    from stagekit.protocols import Ledger, Runner, SecretProvider
     from stagekit.records import CI
 
 
@@ -85,13 +85,54 @@ class App:
         return load_project(self.root, os.environ)
 
     @cached_property
-    def ledger(self) -> FileLedger:
-        from stagekit.ledger.files import FileLedger
-
-        ledger = FileLedger(self.project.artifacts)
+    def ledger(self) -> Ledger:
+        """Where records are: what the project's settings name, by default its files."""
+        ledger = self.shared_ledger or self.file_ledger
         for id in ledger.close_interrupted_builds():
             self.console.warn(f"build {id} was interrupted: its process ended before it did")
         return ledger
+
+    @property
+    def file_ledger(self) -> FileLedger:
+        """The records that lie in ``artifacts/``."""
+        from stagekit.ledger.files import FileLedger
+
+        return FileLedger(self.project.artifacts)
+
+    @cached_property
+    def shared_ledger(self) -> Ledger | None:
+        """The ledger that the settings name; None where records are files.
+
+        Raises:
+            InputError: it is none.
+        """
+        url = self.project.ledger.url
+        if not url:
+            return None
+        return self.plugins.ledger(
+            url,
+            artifacts=self.project.artifacts,
+            actor=self.actor,
+            emit=self.console.emit,
+            environ=os.environ,
+            cancel=self.cancel,
+        )
+
+    def share(self, url: str) -> None:
+        """Keep records in the ledger ``url``, whatever the settings say; relative paths of it start
+        at the project's folder."""
+        from msgspec.structs import replace
+
+        from stagekit.inputs.extending import LedgerSettings
+
+        self.__dict__["project"] = replace(self.project, ledger=LedgerSettings(url=url))
+        for read_already in ("ledger", "shared_ledger"):
+            self.__dict__.pop(read_already, None)
+
+    def where_recorded(self, path: str) -> str:
+        """Say where a record is, given its path as the file ledger has it."""
+        url = self.project.ledger.url
+        return f"{path} in {url}" if url else f"artifacts/{path}"
 
     @cached_property
     def engine(self) -> DockerEngine:
@@ -172,10 +213,19 @@ class App:
         return self.plugins.secret_provider(name, os.environ)
 
     def check_environment(self, env: str, *, option: str = "--env") -> None:
-        """Raise InputError unless ``env`` is one of the project's environments."""
-        from stagekit.inputs.environment import check_environment
+        """Raise InputError unless ``env`` is one of the project's environments; where there is no
+        source that has any, unless something was released to it."""
+        from stagekit.inputs.environment import (
+            check_environment,
+            check_released_to,
+            environment_names,
+        )
 
-        check_environment(self.project, env, option=option)
+        released_to = () if environment_names(self.project) else self.ledger.environments()
+        if released_to:
+            check_released_to(released_to, env, option=option)
+        else:
+            check_environment(self.project, env, option=option)
 
     def environment(self, env: str, options: Sequence[str] = ()) -> Environment:
         """Return an environment merged with the shell's ``STAGEKIT_VAR_*`` and with ``--set``."""

@@ -21,6 +21,7 @@ from stagekit.cli import (
     history,
     init,
     keeping,
+    ledger,
     release,
     releases,
     run,
@@ -57,6 +58,7 @@ _GROUPS = {
         *(history.history, history.show, compare.compare, compare.comparisons),
     ),
     "secrets": (secrets.keygen, secrets.set_, secrets.edit, secrets.list_, secrets.rotate),
+    "ledger": (ledger.status, ledger.import_, ledger.export, ledger.verify),
     "engine": (engine.start, engine.stop, engine.status),
 }
 

@@ -107,7 +107,7 @@ def compare(
         paper = {} if asked.anything else {"difference": plain(found)}
         app.console.data({**plain(record), "differs": differs, **paper})
     else:
-        app.console.note(f"record: artifacts/comparisons/{record.n}.toml")
+        app.console.note("record: " + app.where_recorded(f"comparisons/{record.n}.toml"))
     if exit_code and differs:
         raise Exit(code=1)
 

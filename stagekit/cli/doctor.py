@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from stagekit.protocols import Finding
 
 
+_AWAY = "inv ledger.status; what was read before is at hand, and a run is possible"
+
+
 @stage_task(name="doctor", help={"json": JSON})
 def doctor(app: App, *, json: bool = False) -> None:
     """Show every part that stagekit works with: where, which version, what to type if missing.
@@ -34,6 +37,8 @@ def doctor(app: App, *, json: bool = False) -> None:
         found.append(Finding(name="project", found=True, needed=True, where=where))
         if project.images and any(part.name == "engine" and part.found for part in found):
             found.append(_builder(app))
+        if project.ledger.url:
+            found.append(_ledger(app))
     except StagekitError as error:
         found.append(
             Finding(name="project", found=False, needed=True, where=str(error), hint=error.hint)
@@ -88,6 +93,28 @@ def _builder(app: App) -> Finding:
         where=builder.name,
         hint="; ".join(lacking) or None,
     )
+
+
+def _ledger(app: App) -> Finding:
+    """Find whether the shared ledger answers."""
+    from stagekit.errors import StagekitError
+    from stagekit.ledger.git.ledger import GitLedger
+    from stagekit.ledger.git.state import state_of
+    from stagekit.protocols import Finding
+
+    url = app.project.ledger.url
+    try:
+        ledger = app.shared_ledger
+        assert ledger
+        if not isinstance(ledger, GitLedger):
+            ledger.environments()
+        elif problem := state_of(ledger).problem:
+            where = problem
+            return Finding(name="ledger", found=False, needed=True, where=where, hint=_AWAY)
+    except StagekitError as error:
+        where = error.in_a_line
+        return Finding(name="ledger", found=False, needed=True, where=where, hint=error.hint)
+    return Finding(name="ledger", found=True, needed=True, where=url)
 
 
 def _mark(found: bool, needed: bool) -> str:

@@ -194,5 +194,6 @@ def _show(app: App, stored: Stored[Release], json: bool) -> None:
     for service, pin in sorted(release.pins.items()):
         app.console.result(f"  {service}  {pin.pinned}")
     app.console.note(
-        f"next: inv run --env {release.env}   (sealed: artifacts/releases/{release.name}/)"
+        f"next: inv run --env {release.env}   "
+        f"(sealed: {app.where_recorded(f'releases/{release.name}/')})"
     )

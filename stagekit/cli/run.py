@@ -19,6 +19,7 @@ _PLAN_OUT = "write that plan to a file, for --plan-file"
     help={
         "env": ENV,
         "release": "a release's id; by default the newest that was not cancelled",
+        "from": "the shared ledger to take it from, where there is no source: git+ssh://…#branch",
         "plan": "say what would be done and why, and stop",
         "plan-out": _PLAN_OUT,
         "plan-file": "do what this file of --plan-out says, or refuse where that has changed",
@@ -34,6 +35,7 @@ def new(
     *,
     env: str = "",
     release: str = "",
+    from_: str = "",
     plan: bool = False,
     plan_out: str = "",
     plan_file: str = "",
@@ -46,8 +48,11 @@ def new(
     at, has to hold for the settle time, and must run the image that the release pins. Where it
     fails, the environment goes back to the release that ran well before, but for dev
     (rollback_on_failure in [stagekit] says otherwise): exit code 8, and 5 where it did not go back.
-    Another run of the environment: 9.
+    Another run of the environment: 9. A machine without the source takes the release from the
+    shared ledger by --from, or by STAGEKIT_LEDGER as every other task of run does.
     """
+    if from_:
+        app.share(from_)
     if plan_file:
         _keep_to(app, plan_file, env, release, wait_lock, json)
         return
@@ -216,4 +221,4 @@ def show_run(app: App, stored: Stored[Run], json: bool) -> None:
     app.console.result(f"run {run.n}: {run.env}/{run.release.id} {run.outcome}")
     for container in run.containers:
         app.console.result(f"  {container.name}  {container.state}  {container.health or '-'}")
-    app.console.note(f"record: artifacts/runs/{run.env}/{run.n}.toml")
+    app.console.note("record: " + app.where_recorded(f"runs/{run.env}/{run.n}.toml"))

@@ -20,6 +20,7 @@ from stagekit.inputs.names import ARTIFACTS, BASE, ENVIRONMENTS, environments_in
 if TYPE_CHECKING:
     from stagekit.inputs.secrets import SecretsFile
     from stagekit.ledger.files import FileLedger
+    from stagekit.ledger.git.ledger import GitLedger
 
 _LATEST = "latest"
 _MEANT = (_LATEST, "current", "previous")
@@ -54,11 +55,29 @@ class _Known:
         self._to = at.value("to") or self._env
 
     @cached_property
-    def ledger(self) -> FileLedger:
-        """The records as they lie there; `App.ledger` would close builds that were interrupted."""
+    def ledger(self) -> FileLedger | GitLedger:
+        """The records as they lie here; `App.ledger` would close builds that were interrupted, and
+        ask the remote of a shared ledger."""
+        with suppress(StagekitError):
+            if self._app.project.ledger.url:
+                return self._seen_last()
+        return self._files
+
+    @property
+    def _files(self) -> FileLedger:
         from stagekit.ledger.files import FileLedger
 
         return FileLedger(self._app.root / ARTIFACTS)
+
+    def _seen_last(self) -> FileLedger | GitLedger:
+        """Return the shared ledger as it was seen last; one of a plugin's has nothing here."""
+        from stagekit.ledger.git.ledger import GitLedger
+
+        ledger = self._app.shared_ledger
+        if not isinstance(ledger, GitLedger):
+            return self._files
+        ledger.exchange.look_back()
+        return ledger
 
     def environments(self) -> tuple[str, ...]:
         return environments_in(self._folder)

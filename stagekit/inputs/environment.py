@@ -106,6 +106,24 @@ def check_environment(project: Project, env: str, *, option: str = "--env") -> N
         raise InputError(f"no environment {env!r}", where="environments/", hint=there)
 
 
+def check_released_to(names: Sequence[str], env: str, *, option: str = "--env") -> None:
+    """Refuse an environment that nothing was released to, where there is no source to ask.
+
+    Args:
+        names: those that something was.
+        env: the name.
+        option: how it was given, for the error.
+
+    Raises:
+        InputError: names those there are.
+    """
+    there = f"there are: {', '.join(names)}"
+    if not env:
+        raise InputError("which environment?", where=option, hint=there)
+    if env not in names:
+        raise InputError(f"nothing was ever released to {env!r}", where=option, hint=there)
+
+
 def load_environment(
     project: Project,
     env: str,

@@ -21,6 +21,18 @@ class PluginSettings(Part, frozen=True, forbid_unknown_fields=True):
     disable: tuple[str, ...] = ()
 
 
+class LedgerSettings(Part, frozen=True, forbid_unknown_fields=True):
+    """``[tool.stagekit.ledger]``: where records are kept.
+
+    Attributes:
+        url: a branch of a git repository, ``git+ssh://git@host/team/ledger.git#branch`` or the path
+            of a bare one, or what a plugin knows; empty for files in ``artifacts/``.
+            ``STAGEKIT_LEDGER`` beats it.
+    """
+
+    url: str = ""
+
+
 class NotifySettings(Part, frozen=True, forbid_unknown_fields=True):
     """``[tool.stagekit.notify]``: who is told of what.
 

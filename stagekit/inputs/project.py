@@ -13,6 +13,7 @@ import msgspec
 
 from stagekit.errors import InputError
 from stagekit.inputs.extending import (
+    LedgerSettings,
     NotifySettings,
     PluginSettings,
     SbomSettings,
@@ -75,6 +76,7 @@ class ProjectSettings(Part, frozen=True, forbid_unknown_fields=True):
         reproducible: make the same bytes of the same commit.
         jobs: how many images are built, and pushed, at a time.
         plugins: modules of plugins; or a table with those that are not asked, too.
+        ledger: where records are kept.
         notify: who is told of what.
         sbom: bills of materials of images; without the table none are made.
         sign: who signs, and who is known.
@@ -93,6 +95,7 @@ class ProjectSettings(Part, frozen=True, forbid_unknown_fields=True):
     reproducible: bool = False
     jobs: int = 8
     plugins: tuple[str, ...] | PluginSettings = ()
+    ledger: LedgerSettings = LedgerSettings()
     notify: NotifySettings = NotifySettings()
     sbom: SbomSettings | None = None
     sign: SignSettings = SignSettings()
@@ -125,6 +128,7 @@ class Project(Part, frozen=True):
     jobs: int = 8
     checks: tuple[Check, ...] = ()
     plugins: PluginSettings = PluginSettings()
+    ledger: LedgerSettings = LedgerSettings()
     notify: NotifySettings = NotifySettings()
     sbom: SbomSettings | None = None
     sign: SignSettings = SignSettings()
@@ -158,7 +162,7 @@ def load_project(root: Path, environ: Mapping[str, str]) -> Project:
     Args:
         root: the folder of tasks.py.
         environ: ``STAGEKIT_REGISTRY`` there beats the file, for CI and for a trial; several are
-            separated by commas.
+            separated by commas. So does ``STAGEKIT_LEDGER``.
 
     Raises:
         InputError: a setting is unknown or has the wrong type; says which.
@@ -185,6 +189,7 @@ def load_project(root: Path, environ: Mapping[str, str]) -> Project:
         reproducible=settings.reproducible,
         jobs=settings.jobs,
         plugins=_plugins(settings.plugins),
+        ledger=_ledger(environ.get("STAGEKIT_LEDGER"), settings.ledger),
         notify=settings.notify,
         sbom=settings.sbom,
         sign=settings.sign,
@@ -199,6 +204,10 @@ def load_project(root: Path, environ: Mapping[str, str]) -> Project:
 
 def _plugins(setting: tuple[str, ...] | PluginSettings) -> PluginSettings:
     return setting if isinstance(setting, PluginSettings) else PluginSettings(load=setting)
+
+
+def _ledger(named: str | None, setting: LedgerSettings) -> LedgerSettings:
+    return setting if named is None else LedgerSettings(url=named.strip())
 
 
 def _registries(named: str | None, setting: str | tuple[str, ...] | None) -> tuple[str, ...]:

@@ -57,9 +57,13 @@ class Builds:
 
     def ids(self) -> Sequence[str]:
         """Return those with a record, newest first."""
-        pruned = {path.stem for path in entries(self._folder) if path.suffix == _PRUNED}
+        pruned = set(self.pruned_ids())
         found = [path for path in records(self._folder) if path.stem not in pruned]
         return [path.stem for path in sorted(found, key=created_in, reverse=True)]
+
+    def pruned_ids(self) -> Sequence[str]:
+        """Return those that were put away, by name."""
+        return sorted(path.stem for path in entries(self._folder) if path.suffix == _PRUNED)
 
     def by_name(self) -> Sequence[str]:
         """Return the same, in the order that their ids have wherever those tell it: where somebody
@@ -77,9 +81,7 @@ class Builds:
             day, by = pruned.created.date().isoformat(), pruned.actor
             raise InputError(f"build {id} was pruned on {day} by {by}", where=str(path))
         if not path.is_file():
-            raise InputError(
-                f"no build {id!r}", where=str(path), hint="inv build.list shows those there are"
-            )
+            raise no_build(id, where=str(path))
         return same(read_record(Build, path), path, id=id)
 
     def find(self, id: str) -> Stored[Build] | None:
@@ -211,6 +213,11 @@ class BuildSlot:
         """Let go of the id. Without a record the build counts as interrupted."""
         self._journal.close()
         self._log.close()
+
+
+def no_build(id: str, *, where: str) -> InputError:
+    """Say that there is none of that id."""
+    return InputError(f"no build {id!r}", where=where, hint="inv build.list shows those there are")
 
 
 def interrupted_build(path: Path) -> Build | None:

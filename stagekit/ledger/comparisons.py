@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import count
 from pathlib import Path
 
@@ -22,6 +22,14 @@ from stagekit.records import Comparison, Failure, Stored
 
 _JOURNAL = ".journal"
 
+Numbered = Callable[[int], int]
+"""Says by which number a record goes, given the next one that is free here."""
+
+
+def itself(n: int) -> int:
+    """Return the number that is free here."""
+    return n
+
 
 class Comparisons:
     """The comparisons below one folder."""
@@ -29,13 +37,14 @@ class Comparisons:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def begin(self, begun: Comparison) -> ComparisonSlot:
-        """Take the next number; ``begun``'s own does not count."""
+    def begin(self, begun: Comparison, numbered: Numbered) -> ComparisonSlot:
+        """Take the next number, or the higher one that ``numbered`` puts in its place; ``begun``'s
+        own does not count."""
         taken = (path for path in entries(self._folder) if path.suffix in (".toml", UNREADABLE))
-        for n in count(max((number(path.stem) for path in taken), default=0) + 1):
+        for n in count(numbered(max((number(path.stem) for path in taken), default=0) + 1)):
             record = self._record(n)
-            numbered = msgspec.structs.replace(begun, n=n)
-            journal = Journal.claim(record.with_suffix(_JOURNAL), msgspec.to_builtins(numbered))
+            first = msgspec.to_builtins(msgspec.structs.replace(begun, n=n))
+            journal = Journal.claim(record.with_suffix(_JOURNAL), first)
             if journal is None:
                 continue
             if not record.exists():  # another process may have finished it since we looked

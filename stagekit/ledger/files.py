@@ -11,13 +11,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 
 from stagekit import durable
 from stagekit.envelope import decode, encode
 from stagekit.ledger.builds import Builds, BuildSlot
-from stagekit.ledger.comparisons import Comparisons, ComparisonSlot
+from stagekit.ledger.comparisons import Comparisons, ComparisonSlot, Numbered, itself
 from stagekit.ledger.journal import Journal, interrupted_run, take_lock
 from stagekit.ledger.named import by_runs
 from stagekit.ledger.names import (
@@ -53,7 +52,7 @@ class FileLedger:
         self._comparisons = Comparisons(root / "comparisons")
 
     def warn(self, text: str) -> None:
-        durable.append_line(self.root / "warnings.log", f"{datetime.now(UTC).isoformat()} {text}")
+        durable.append_dated(self.root / "warnings.log", text)
 
     # builds
 
@@ -86,6 +85,10 @@ class FileLedger:
 
     def prune_build(self, pruning: BuildPruning) -> Stored[BuildPruning]:
         return self._builds.prune(pruning)
+
+    def pruned_builds(self) -> Sequence[str]:
+        """Return the builds that were put away, by name."""
+        return self._builds.pruned_ids()
 
     # releases
 
@@ -138,12 +141,16 @@ class FileLedger:
 
     # runs
 
-    def begin_run(self, env: str, begun: Mapping[str, object]) -> _RunUnderWay:
+    def begin_run(
+        self, env: str, begun: Mapping[str, object], *, numbered: Numbered = itself
+    ) -> _RunUnderWay:
+        """As `stagekit.protocols.Ledger` has it; ``numbered`` may put a higher number in the place
+        of the next one, while nobody else begins a run here."""
         folder = self.root / "runs" / checked_name(env)
         lock = take_lock(folder / "lock", holding=f"environment {env}")
         try:
             interrupted = self._finish_interrupted(env)
-            n = self._next_run(folder)
+            n = numbered(self._next_run(folder))
             journal = Journal.create(folder / f"{n}.journal", {**begun, "n": n, "env": env})
         except BaseException:
             os.close(lock)
@@ -164,8 +171,9 @@ class FileLedger:
 
     # comparisons
 
-    def begin_comparison(self, begun: Comparison) -> ComparisonSlot:
-        return self._comparisons.begin(begun)
+    def begin_comparison(self, begun: Comparison, *, numbered: Numbered = itself) -> ComparisonSlot:
+        """As `stagekit.protocols.Ledger` has it, and ``numbered`` as `begin_run`."""
+        return self._comparisons.begin(begun, numbered)
 
     def comparisons(self) -> Sequence[int]:
         return self._comparisons.numbers()

@@ -41,6 +41,7 @@ RELEASE_RECORD = "release.toml"
 _CANCELLED = ".cancelled.toml"
 _PRUNED = ".pruned.toml"
 _GOING = ".pruned-"
+_NAMED = 5
 _TIMED = re.compile(r"(\d{4}-\d\d-\d\d-\d\d)(\d\d)(\d\d)((?:[.-]\d+)?)")
 
 Mark = TypeVar("Mark", Release, Cancellation, Pruning)
@@ -123,12 +124,7 @@ class Releases:
         if pruned := self.pruned(env, id):
             raise _pruned_error(pruned.record)
         if not path.parent.is_dir():
-            there = ", ".join(self.ids(env)[:5])
-            raise InputError(
-                f"no release {env}/{id}",
-                where=str(path.parent),
-                hint=f"there are: {there}" if there else f"inv release --env {env} makes one",
-            )
+            raise no_release(env, id, self.ids(env), where=str(path.parent))
         if path.parent.is_symlink():
             raise LedgerError(
                 "a link to a folder, not a release: what it leads to can change",
@@ -192,6 +188,16 @@ class Releases:
     def _beside(self, env: str, id: str, suffix: str) -> Path:
         folder = self.folder(env, id)
         return folder.with_name(f"{folder.name}{suffix}")
+
+
+def no_release(env: str, id: str, there: Sequence[str], *, where: str) -> InputError:
+    """Say that there is none of that id, and which there are."""
+    newest = ", ".join(there[:_NAMED])
+    return InputError(
+        f"no release {env}/{id}",
+        where=where,
+        hint=f"there are: {newest}" if newest else f"inv release --env {env} makes one",
+    )
 
 
 def _find(kind: type[Mark], path: Path, env: str, id: str) -> Stored[Mark] | None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from stagekit.cancel import Cancel
 from stagekit.errors import BuildFailed, RegistryError
 from stagekit.events import Emit, Noted, step
-from stagekit.pipeline.retry import patiently
 from stagekit.protocols import Engine
+from stagekit.retry import patiently
 
 
 def push_as(

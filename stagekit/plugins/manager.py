@@ -16,7 +16,7 @@ import pluggy
 from stagekit.errors import InputError, PluginFailed, StagekitError
 from stagekit.plugins import spec
 from stagekit.plugins.found import Found
-from stagekit.protocols import Builder, Engine, Runner, SecretProvider
+from stagekit.protocols import Builder, Engine, Ledger, Runner, SecretProvider
 from stagekit.records import CI, Source
 
 _SLOW = 10.0
@@ -220,6 +220,25 @@ class Plugins:
                 hint="age, sops and env ship; another one needs the plugin that brings it",
             )
         return provider
+
+    def ledger(self, url: str, **facts: Any) -> Ledger:
+        """Return the ledger that a project's ``ledger.url`` setting names.
+
+        Args:
+            url: as it was set.
+            facts: what else ``stagekit_ledger`` takes.
+
+        Raises:
+            InputError: no plugin offers it.
+        """
+        ledger: Ledger | None = self._ask("stagekit_ledger", url=url, **facts)
+        if ledger is None:
+            raise InputError(
+                f"no ledger {url!r}",
+                where="pyproject.toml [tool.stagekit.ledger] url",
+                hint="git+ssh://git@host/team/ledger.git#branch, or load the plugin that brings it",
+            )
+        return ledger
 
     def variables(
         self, root: Path, env: str, environ: Mapping[str, str]

@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 import pluggy
 
+from stagekit.cancel import Cancel
 from stagekit.containers import Container
 from stagekit.events import Emit
-from stagekit.protocols import Builder, Engine, Finding, Runner, SecretProvider
+from stagekit.protocols import Builder, Engine, Finding, Ledger, Runner, SecretProvider
 from stagekit.records import CI, Build, Release, Run, Source, Stored
 
 if TYPE_CHECKING:
@@ -76,6 +77,20 @@ class Hooks:
     ) -> SecretProvider | None:
         """Offer the provider for an environment's ``secret_provider`` setting (``age``, ``sops``,
         ``env``)."""
+
+    @hookspec(firstresult=True)
+    def stagekit_ledger(
+        self,
+        url: str,
+        artifacts: Path,
+        actor: str,
+        emit: Emit,
+        environ: Mapping[str, str],
+        cancel: Cancel,
+    ) -> Ledger | None:
+        """Offer the ledger for the project's ``ledger.url`` setting: git's ships, and takes what no
+        plugin wants. ``artifacts`` is for what it keeps on this machine, ``actor`` is who writes,
+        ``cancel`` ends what takes long. Made anew by each command: read nothing before asked."""
 
     @hookspec
     def stagekit_tasks(self) -> Iterable[Task]:  # type: ignore[type-arg]  # as in cli/task.py

@@ -109,6 +109,7 @@ def test_every_hook_is_asked_on_the_whole_way(shop: Shop) -> None:
     assert shop.attempt("release", "--env", "prod", "--build", "none").code != 0
     shop.repository.write("templates/compose.yaml.j2", "services: {{")
     shop.attempt("release", "--env", "prod", "--build", shop.about("built")[0]["build"])
+    shop.attempt("release.list", "--env", "prod", STAGEKIT_LEDGER="nowhere.git")
 
     asked = {call["hook"] for call in shop.told()}
     every = {name.removeprefix("stagekit_") for name in vars(spec.Hooks) if "stagekit_" in name}

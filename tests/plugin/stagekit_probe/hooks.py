@@ -12,7 +12,7 @@ from typing import Any
 
 import stagekit
 from stagekit.containers import Container
-from stagekit.protocols import Builder, Engine, Finding, Runner, SecretProvider
+from stagekit.protocols import Builder, Engine, Finding, Ledger, Runner, SecretProvider
 from stagekit.records import CI, Build, Release, Run, Source, Stored
 
 stagekit_hooks = 1
@@ -59,6 +59,12 @@ def stagekit_runner(kind: str) -> Runner | None:
 @stagekit.hookimpl
 def stagekit_secret_provider(name: str) -> SecretProvider | None:
     _told("secret_provider", name=name)
+    return None
+
+
+@stagekit.hookimpl
+def stagekit_ledger(url: str) -> Ledger | None:
+    _told("ledger", url=url)
     return None
 
 

@@ -1,4 +1,4 @@
-"""Trying again what a registry may take a little later."""
+"""Trying again what may go well a little later."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from time import monotonic, sleep
 from typing import TypeVar
 
 from stagekit.cancel import Cancel
-from stagekit.errors import RegistryError
+from stagekit.errors import StagekitError
 
 Result = TypeVar("Result")
 
@@ -19,9 +19,13 @@ _POLL = 0.1
 
 
 def patiently(
-    attempt: Callable[[], Result], *, on_wait: Callable[[str], None], cancel: Cancel
+    attempt: Callable[[], Result],
+    *,
+    on_wait: Callable[[str], None],
+    cancel: Cancel,
+    attempts: int = _ATTEMPTS,
 ) -> Result:
-    """Do ``attempt``, up to five times while its RegistryErrors are transient.
+    """Do ``attempt``, up to five times while its errors are transient.
 
     Between two there is a wait that doubles, half of it by chance, so that many who failed together
     do not come back together
@@ -31,21 +35,23 @@ def patiently(
         attempt: what to do.
         on_wait: told why and how long is waited.
         cancel: ends a wait.
+        attempts: how many, instead of five.
     """
-    for number in range(1, _ATTEMPTS):
+    for number in range(1, attempts):
         try:
             return attempt()
-        except RegistryError as error:
+        except StagekitError as error:
             if not error.transient:
                 raise
             wait = min(_FIRST_WAIT * 2 ** (number - 1), _LONGEST_WAIT)
             wait *= random.uniform(0.5, 1.0)  # noqa: S311  # no secret depends on it
-            on_wait(f"{error.what}; again in {wait:.1f} s ({number + 1} of {_ATTEMPTS})")
-            _pause(wait, cancel)
+            on_wait(f"{error.what}; again in {wait:.1f} s ({number + 1} of {attempts})")
+            pause(wait, cancel)
     return attempt()
 
 
-def _pause(seconds: float, cancel: Cancel) -> None:
+def pause(seconds: float, cancel: Cancel) -> None:
+    """Wait, unless this is cancelled meanwhile."""
     until = monotonic() + seconds
     while (left := until - monotonic()) > 0:
         cancel.check()

@@ -1,0 +1,59 @@
+"""What a commit of a shared ledger says of which records there are."""
+
+from __future__ import annotations
+
+from stagekit.ledger.git.entry import Seal
+from stagekit.ledger.git.objects import Format, format_of
+from stagekit.ledger.git.repository import Repository
+from stagekit.ledger.git.series import INDEX, Kind, Listed, Series
+
+
+class Index:
+    """The index at one commit; of a ledger without an entry, an empty one. Read as it is needed.
+
+    Args:
+        repository: where it is.
+        commit: the newest entry, None where there is none.
+        seal: that entry's.
+    """
+
+    def __init__(self, repository: Repository, commit: str | None, seal: Seal | None) -> None:
+        self.commit = commit
+        self.seal = seal
+        self._repository = repository
+        self._listed: dict[Series, Listed] = {}
+        self._environments: dict[Kind, list[str]] = {}
+
+    @property
+    def format(self) -> Format:
+        """By which digest objects are named."""
+        return format_of(self.commit) if self.commit else "sha1"
+
+    def series(self, kind: Kind, env: str | None = None) -> Listed:
+        """Return one series as it stands."""
+        series = Series(kind=kind, env=env)
+        if series not in self._listed:
+            self._listed[series] = Listed(self._lines(series))
+        return self._listed[series]
+
+    def environments(self, kind: Kind) -> list[str]:
+        """Return the environments that have a series of a kind, by name."""
+        if self.commit is None:
+            return []
+        if kind not in self._environments:
+            below = f"{INDEX}/{kind.name}"
+            self._environments[kind] = sorted(self._repository.names_in(self.commit, below))
+        return self._environments[kind]
+
+    def at(self, commit: str, seal: Seal) -> Index:
+        """Return what this says, as the index of the commit that was made from it."""
+        moved = Index(self._repository, commit, seal)
+        moved._listed = self._listed
+        return moved
+
+    def _lines(self, series: Series) -> list[str]:
+        if self.commit is None:
+            return []
+        files = self._repository.below(self.commit, f"{INDEX}/{series.name}")
+        chunks = self._repository.read([files[path] for path in sorted(files)])
+        return b"".join(chunks).decode().splitlines()

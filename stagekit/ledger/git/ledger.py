@@ -1,0 +1,298 @@
+"""The ledger in git: records are appended to the shared history, and read from copies of it that
+lie here as a file ledger (the `stagekit.protocols.Ledger`).
+
+What is under way is a journal of this machine's, as the file ledger has it; its record goes to the
+shared history at its end. Where the remote is away then, it is owed, and the next command sends it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import count
+from pathlib import Path
+
+import msgspec
+
+from stagekit import durable
+from stagekit.envelope import decode, encode
+from stagekit.errors import InputError
+from stagekit.ledger.builds import no_build
+from stagekit.ledger.files import FileLedger
+from stagekit.ledger.git.commits import New
+from stagekit.ledger.git.exchange import Exchange, next_number
+from stagekit.ledger.git.index import Index
+from stagekit.ledger.git.owed import Debt
+from stagekit.ledger.git.series import (
+    BUILDS,
+    CANCELLED,
+    COMPARISONS,
+    INPUTS,
+    PRUNED,
+    PRUNED_BUILDS,
+    RELEASES,
+    RUNS,
+    Kind,
+    Listed,
+    Series,
+)
+from stagekit.ledger.git.shared import Proposal
+from stagekit.ledger.git.slots import GitBuildSlot, GitComparisonSlot, GitRunJournal
+from stagekit.ledger.names import checked_name
+from stagekit.ledger.releases import RELEASE_RECORD, counted, no_release
+from stagekit.protocols import Ids
+from stagekit.records import (
+    Build,
+    BuildPruning,
+    Cancellation,
+    Comparison,
+    Pruning,
+    Release,
+    Run,
+    Stored,
+)
+
+
+class GitLedger:
+    """Args:
+    exchange: with the shared history.
+    log: the file of what went wrong after its record was written.
+    """
+
+    def __init__(self, exchange: Exchange, log: Path) -> None:
+        self.exchange = exchange
+        self._files = FileLedger(exchange.copies.folder)
+        self._log = log
+
+    def warn(self, text: str) -> None:
+        durable.append_dated(self._log, text)
+
+    # builds
+
+    def reserve_build(self, begun: Build) -> GitBuildSlot:
+        def free(listed: Listed) -> str:
+            checked_name(begun.id)
+            tries = (begun.id if n == 1 else f"{begun.id}-{n}" for n in count(1))
+            return next(id for id in tries if id not in listed)
+
+        series = Series(kind=BUILDS)
+        debt = self.exchange.take(series, free, f"build {{id}} begins: {begun.actor}")
+        self.exchange.owed.add(Debt(series=Series(kind=INPUTS), id=debt.id))
+        slot = self._files.reserve_build(msgspec.structs.replace(begun, id=debt.id))
+        return GitBuildSlot(slot, self.exchange.settle)
+
+    def builds(self) -> Sequence[str]:
+        pruned = self.exchange.index.series(PRUNED_BUILDS)
+        return [id for id in reversed(self.exchange.ids(BUILDS)) if id not in pruned]
+
+    def builds_by_name(self) -> Sequence[str]:
+        return self.builds()
+
+    def build(self, id: str) -> Stored[Build]:
+        pruned = self.exchange.have(PRUNED_BUILDS, checked_name(id))
+        if not pruned and not self.exchange.have(BUILDS, id):
+            raise no_build(id, where=self._where)
+        return self._files.build(id)
+
+    def find_build(self, id: str) -> Stored[Build] | None:
+        pruned = self.exchange.index.series(PRUNED_BUILDS)
+        there = checked_name(id) not in pruned and self.exchange.have(BUILDS, id)
+        return self._files.build(id) if there else None
+
+    def build_log(self, id: str) -> bytes:
+        """Return what was printed by a build of this machine's: logs are not shared."""
+        return self._files.build_log(id)
+
+    def build_inputs(self, id: str) -> bytes:
+        there = self.exchange.have(INPUTS, checked_name(id))
+        return self._files.build_inputs(id) if there else b""
+
+    def builds_under_way(self) -> Sequence[str]:
+        return self._files.builds_under_way()
+
+    def close_interrupted_builds(self) -> Sequence[str]:
+        closed = self._files.close_interrupted_builds()
+        if closed:
+            self.exchange.settle(f"build {', '.join(closed)}: interrupted")
+        return closed
+
+    def prune_build(self, pruning: BuildPruning) -> Stored[BuildPruning]:
+        self._mark(PRUNED_BUILDS, pruning.id, encode(pruning), f"prune build {pruning.id}")
+        return self._files.prune_build(pruning)
+
+    # releases
+
+    def add_release(
+        self, release: Release, files: Mapping[str, bytes], *, ids: Ids = counted
+    ) -> Stored[Release]:
+        series = Series(kind=RELEASES, env=checked_name(release.env))
+        id, content = "", dict(files)
+
+        def draft(index: Index) -> Proposal:
+            nonlocal id, content
+            listed = index.series(RELEASES, release.env)
+            id = _first_free(ids, listed, release.env, self._where)
+            data = encode(msgspec.structs.replace(release, id=id))
+            content = {**files, RELEASE_RECORD: data}
+            why = f"release {release.env}/{id}" + (
+                f": {release.message}" if release.message else ""
+            )
+            return Proposal(why=why, records=(New(series=series, id=id, content=content),))
+
+        self.exchange.add(draft)
+        self.exchange.have(RELEASES, id, release.env)
+        return decode(Release, content[RELEASE_RECORD], where=self._where)
+
+    def environments(self) -> Sequence[str]:
+        return self.exchange.index.environments(RELEASES)
+
+    def gone_releases(self, env: str) -> Mapping[str, Sequence[str]]:  # noqa: ARG002  # of any
+        """Return none: what is in the history stays there."""
+        return {}
+
+    def foreign(self, env: str | None = None) -> Sequence[str]:  # noqa: ARG002  # of any
+        """Return none: what lies beside the copies here is not looked at."""
+        return ()
+
+    def releases(self, env: str) -> Sequence[str]:
+        pruned = self.exchange.index.series(PRUNED, checked_name(env))
+        recorded = self.exchange.index.series(RELEASES, env).recorded()
+        return [id for id in reversed(recorded) if id not in pruned]
+
+    def release(self, env: str, id: str) -> Stored[Release]:
+        id = self._as_listed(env, id)
+        pruned = self.exchange.have(PRUNED, id, env)
+        if not pruned and not self.exchange.have(RELEASES, id, env):
+            raise no_release(env, id, self.releases(env), where=self._where)
+        return self._files.release(env, id)
+
+    def release_folder(self, env: str, id: str) -> Path:
+        id = self._as_listed(env, id)
+        if id not in self.exchange.index.series(PRUNED, env):
+            self.exchange.have(RELEASES, id, env)
+        return self._files.release_folder(env, id)
+
+    def release_files(self, env: str, id: str) -> Mapping[str, bytes]:
+        self.release_folder(env, id)
+        return self._files.release_files(env, id)
+
+    def cancel_release(self, cancellation: Cancellation) -> Stored[Cancellation]:
+        env, id = checked_name(cancellation.env), cancellation.id
+        why = f"cancel {env}/{id}: {cancellation.reason}"
+        self._mark(CANCELLED, id, encode(cancellation), why, env)
+        return self._files.cancel_release(cancellation)
+
+    def cancelled(self, env: str, id: str) -> Stored[Cancellation] | None:
+        id = self._as_listed(env, id)
+        there = self.exchange.have(CANCELLED, id, env)
+        return self._files.cancelled(env, id) if there else None
+
+    def prune_release(self, pruning: Pruning) -> Stored[Pruning]:
+        env, id = checked_name(pruning.env), pruning.id
+        self._mark(PRUNED, id, encode(pruning), f"prune {env}/{id}", env)
+        return self._files.prune_release(pruning)
+
+    def pruned(self, env: str, id: str) -> Stored[Pruning] | None:
+        id = self._as_listed(env, id)
+        return self._files.pruned(env, id) if self.exchange.have(PRUNED, id, env) else None
+
+    def pruned_releases(self, env: str) -> Sequence[str]:
+        return [*reversed(self.exchange.index.series(PRUNED, checked_name(env)).recorded())]
+
+    def half_pruned(self, env: str) -> Sequence[str]:
+        return self._files.half_pruned(env)
+
+    # runs
+
+    def begin_run(self, env: str, begun: Mapping[str, object]) -> GitRunJournal:
+        series = Series(kind=RUNS, env=checked_name(env))
+
+        def numbered(here: int) -> int:
+            release = begun.get("release")
+            what = release.get("id") if isinstance(release, Mapping) else "a release"
+            why = f"run {env}/{{id}} of {what} begins"
+            taken = self.exchange.take_anyway(series, lambda s: str(next_number(s, here)), why)
+            return int(taken.id)
+
+        journal = self._files.begin_run(env, begun, numbered=numbered)
+        return GitRunJournal(journal, self.exchange.settle)
+
+    def runs(self, env: str) -> Sequence[int]:
+        return sorted(map(int, self.exchange.ids(RUNS, checked_name(env))), reverse=True)
+
+    def run(self, env: str, n: int) -> Stored[Run]:
+        if not self.exchange.have(RUNS, str(n), checked_name(env)):
+            raise InputError(
+                f"no run {env}/{n}",
+                where=self._where,
+                hint=f"inv run.history --env {env} lists those there are",
+            )
+        return self._files.run(env, n)
+
+    def unfinished_run(self, env: str) -> int | None:
+        """As `stagekit.protocols.Ledger` has it; of another machine's, one that began after all
+        that have a record."""
+        if here := self._files.unfinished_run(checked_name(env)):
+            return here
+        last = max(self.runs(env), default=0)
+        taken = self.exchange.index.series(RUNS, env).taken()
+        return max((n for n in map(int, taken) if n > last), default=None)
+
+    # comparisons
+
+    def begin_comparison(self, begun: Comparison) -> GitComparisonSlot:
+        series = Series(kind=COMPARISONS)
+
+        def numbered(here: int) -> int:
+            why = f"comparison {{id}} of {begun.old.name} and {begun.new.name} begins"
+            taken = self.exchange.take_anyway(series, lambda s: str(next_number(s, here)), why)
+            return int(taken.id)
+
+        slot = self._files.begin_comparison(begun, numbered=numbered)
+        return GitComparisonSlot(slot, self.exchange.settle)
+
+    def comparisons(self) -> Sequence[int]:
+        return sorted(map(int, self.exchange.ids(COMPARISONS)), reverse=True)
+
+    def comparison(self, n: int) -> Stored[Comparison]:
+        self.exchange.have(COMPARISONS, str(n))
+        return self._files.comparison(n)
+
+    def close_interrupted_comparisons(self) -> Sequence[int]:
+        closed = self._files.close_interrupted_comparisons()
+        if closed:
+            self.exchange.settle("comparisons that were interrupted")
+        return closed
+
+    @property
+    def _where(self) -> str:
+        return str(self.exchange.shared.address)
+
+    def _mark(self, kind: Kind, id: str, data: bytes, why: str, env: str | None = None) -> None:
+        """Add what is said of a record later, unless that was said before, and have it here."""
+        series = Series(kind=kind, env=env)
+
+        def draft(index: Index) -> Proposal:
+            said = id in index.series(kind, env)
+            records = () if said else (New(series=series, id=id, content=data),)
+            return Proposal(why=why, records=records)
+
+        self.exchange.add(draft)
+        self.exchange.have(kind, id, env)
+
+    def _as_listed(self, env: str, id: str) -> str:
+        """Return an id as it was given, where it is named as folders are: without its colons."""
+        listed = self.exchange.index.series(RELEASES, checked_name(env))
+        checked_name(id.replace(":", ""))
+        if id in listed or ":" in id:
+            return id
+        return next((one for one in listed.taken() if one.replace(":", "") == id), id)
+
+
+def _first_free(ids: Ids, listed: Listed, env: str, where: str) -> str:
+    folders = {id.replace(":", "") for id in listed.taken()}
+    for id in ids(listed.taken()):
+        if checked_name(id.replace(":", "")) not in folders:
+            return id
+    raise InputError(
+        f"no id is left for a release to {env}: those there could be are taken", where=where
+    )

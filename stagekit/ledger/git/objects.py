@@ -1,0 +1,73 @@
+"""Names of git objects, computed here: an entry names what it adds before git has it.
+
+https://git-scm.com/book/en/v2/Git-Internals-Git-Objects
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from typing import Literal
+
+Content = bytes | Mapping[str, bytes]
+"""What a record is: a file, or a folder of files by their relative paths."""
+
+Format = Literal["sha1", "sha256"]
+"""By which digest a repository names its objects."""
+
+_FOLDER_MODE = b"40000"
+_FORMATS: Mapping[int, Format] = {40: "sha1", 64: "sha256"}
+
+
+def format_of(name: str) -> Format:
+    """Return by which digest a repository names its objects, seen from any one's name."""
+    return _FORMATS[len(name)]
+
+
+def name_of(content: Content, format: Format) -> str:
+    """Return the name that git gives to a file, or to a folder of files."""
+    if isinstance(content, bytes):
+        return _hashed("blob", content, format).hex()
+    return _folder(content, format).hex()
+
+
+def entries_of(tree: bytes, format: Format) -> Iterator[tuple[str, str, bool]]:
+    """Yield what a folder has, as git keeps it: name, object, and whether that is a folder."""
+    size, at = hashlib.new(format, usedforsecurity=False).digest_size, 0
+    while at < len(tree):
+        end = tree.index(b"\0", at)
+        mode, _, name = tree[at:end].partition(b" ")
+        object = tree[end + 1 : end + 1 + size].hex()
+        yield name.decode("utf-8", "surrogateescape"), object, mode == _FOLDER_MODE
+        at = end + 1 + size
+
+
+def _folder(files: Mapping[str, bytes], format: Format) -> bytes:
+    below: dict[str, dict[str, bytes]] = {}
+    entries: list[tuple[bytes, bytes]] = []
+    for path, data in files.items():
+        name, slash, rest = path.partition("/")
+        if slash:
+            below.setdefault(name, {})[rest] = data
+        else:
+            entries.append((_path(name), b"100644 %s\0" % _path(name) + _blob(data, format)))
+    for name, inside in below.items():  # a folder sorts as if a slash ended its name
+        line = b"%s %s\0" % (_FOLDER_MODE, _path(name)) + _folder(inside, format)
+        entries.append((_path(f"{name}/"), line))
+    return _hashed("tree", b"".join(line for _, line in sorted(entries)), format)
+
+
+def _blob(data: bytes, format: Format) -> bytes:
+    return _hashed("blob", data, format)
+
+
+def _path(name: str) -> bytes:
+    return name.encode("utf-8", "surrogateescape")
+
+
+def _hashed(kind: str, data: bytes, format: Format) -> bytes:
+    # Git's own names for what it keeps; what stagekit relies on are the SHA-256 of its records.
+    hashed = hashlib.new(format, usedforsecurity=False)
+    hashed.update(f"{kind} {len(data)}\0".encode())
+    hashed.update(data)
+    return hashed.digest()

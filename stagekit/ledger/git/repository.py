@@ -1,0 +1,299 @@
+"""This machine's copy of a shared ledger: a bare repository that has what was needed so far.
+
+It starts with the newest commit alone. Later fetches bring the commits since, so that a history
+that was rewritten is seen; older records come by object, many at a time.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from stagekit import durable
+from stagekit.cancel import Cancel
+from stagekit.errors import LedgerAway, LedgerError, LimitExceeded
+from stagekit.ledger.git.address import Address
+from stagekit.ledger.git.objects import entries_of, format_of
+from stagekit.ledger.git.program import REMOTE_LIMIT, Git
+from stagekit.process import Result
+
+SEEN = "refs/stagekit/seen"
+"""The newest commit that was found to continue what was seen before."""
+
+_FETCHED = "refs/stagekit/fetched"
+ATTEMPT = "refs/stagekit/attempt"
+_TAKEN_MEANWHILE = (
+    *("cannot lock ref", "failed to update ref", "incorrect old value", "failed to lock"),
+    *("reference already exists", "fetch first", "non-fast-forward", "stale info"),
+)
+_MANY = 500
+"""Objects asked for at a time."""
+
+
+class Repository:
+    """Args:
+    folder: of the copy; made when it is needed.
+    address: of the ledger.
+    environ: the process's environment.
+    cancel: ends what takes long.
+    """
+
+    def __init__(
+        self, folder: Path, address: Address, environ: Mapping[str, str], cancel: Cancel
+    ) -> None:
+        self.folder = folder
+        self._address = address
+        self._git = Git(folder, environ, cancel)
+        self._contacted = folder / "stagekit-contacted"
+
+    @property
+    def contacted(self) -> datetime | None:
+        """When the remote was last heard of."""
+        try:
+            return datetime.fromtimestamp(self._contacted.stat().st_mtime, UTC)
+        except OSError:
+            return None
+
+    def seen(self) -> str | None:
+        """Return the newest commit that was accepted here, None where there was none yet."""
+        if not self._is_there():
+            return None
+        found = self._git.call("rev-parse", "--verify", "--quiet", SEEN)
+        return found.stdout.strip() or None
+
+    def accept(self, commit: str) -> None:
+        """Remember a commit as the newest."""
+        self._git.said("update-ref", SEEN, commit)
+
+    def fetch(self, *, since: str | None) -> str | None:
+        """Bring the newest commit here, and where there is one that was seen, all after that.
+
+        Returns:
+            The commit; None where the remote has no such branch.
+
+        Raises:
+            LedgerAway: the remote does not answer.
+        """
+        if not self._is_there():
+            self._make()
+        depth = () if since else ("--depth=1",)
+        refspec = f"+refs/heads/{self._address.branch}:{_FETCHED}"
+        done = self._exchange("fetch", *_QUIETLY, *depth, self._address.url, refspec)
+        if not done.ok and "couldn't find remote ref" in done.stderr:
+            self._touch()
+            return None
+        self._answered(done)
+        return self._git.said("rev-parse", "--verify", _FETCHED).stdout.strip()
+
+    def push(self, commit: str, *, over: str | None) -> bool:
+        """Put a commit in the place of ``over``, which must be the newest.
+
+        Returns:
+            False where another one is the newest by now.
+
+        Raises:
+            LedgerAway: the remote does not answer; whether it has the commit is not known.
+            LedgerError: it refuses.
+        """
+        ref = f"refs/heads/{self._address.branch}"
+        lease = f"--force-with-lease={ref}:{over or ''}"
+        options = ("--porcelain", "--quiet", "--no-verify", lease)
+        done = self._exchange("push", *options, self._address.url, f"{commit}:{ref}")
+        refusal = next((line for line in done.stdout.splitlines() if line.startswith("!")), None)
+        if refusal is None:
+            self._answered(done)
+            return True
+        self._touch()
+        if any(text in refusal + done.stderr for text in _TAKEN_MEANWHILE):
+            return False
+        raise LedgerError(
+            f"the ledger's repository refuses the push: {refusal.rpartition(chr(9))[2]}",
+            where=str(self._address),
+            hint="let this user push to that branch, or ask who runs the repository",
+            output=done.tail(8),
+        )
+
+    def write(self, stream: bytes) -> str:
+        """Make commits from the commands of git-fast-import, the last one marked ``:1``; return
+        that one's name. Commits are to be made at `ATTEMPT`."""
+        done = self._git.said("fast-import", "--quiet", "--done", "--force", stdin=stream)
+        return done.stdout.strip()
+
+    def continues(self, new: str, old: str) -> bool:
+        """Tell whether a commit comes after another one."""
+        return self._git.call("merge-base", "--is-ancestor", old, new).ok
+
+    def messages(
+        self, new: str, *, since: str | None = None, whole: bool = False
+    ) -> list[tuple[str, list[str], str]]:
+        """Return each commit after ``since`` up to ``new``, the oldest first: its name, those of
+        its parents, and its message. Without ``since``, the newest alone, or the ``whole``
+        history."""
+        alone = () if whole else ("--max-count=1",)
+        commits = (f"{since}..{new}",) if since else (*alone, new)
+        log = self._git.said("log", "-z", "--reverse", "--format=%H%n%P%n%B", *commits, "--")
+        found = (text.split("\n", 2) for text in log.stdout.split("\0") if text)
+        return [(commit, parents.split(), body) for commit, parents, body in found]
+
+    def changed(self, old: str, new: str, below: str) -> list[tuple[str, str, str]]:
+        """Return which files below a folder differ in two commits: the path, and the two objects;
+        one that is nowhere has a name of zeros."""
+        options = ("-r", "-z", "--raw", "--no-renames", "--no-abbrev")
+        words = self._git.said("diff-tree", *options, old, new, "--", below).stdout.split("\0")
+        return [
+            (path, *fields.split()[2:4])  # type: ignore[misc]  # of ":mode mode object object M"
+            for fields, path in zip(words[::2], words[1::2], strict=False)
+        ]
+
+    def below(self, commit: str, path: str) -> dict[str, str]:
+        """Return the files below a folder of a commit, by path, with their objects."""
+        options = ("-r", "-z", "--full-tree")
+        listed = self._git.said("ls-tree", *options, commit, "--", f"{path}/").stdout
+        lines = (line.partition("\t") for line in listed.split("\0") if line)
+        return {name: fields.split()[2] for fields, _, name in lines}
+
+    def names_in(self, commit: str, path: str) -> list[str]:
+        """Return the names of what is in a folder of a commit."""
+        listed = self._git.said("ls-tree", "--name-only", "-z", commit, "--", f"{path}/").stdout
+        return [name.rpartition("/")[2] for name in listed.split("\0") if name]
+
+    def read(self, objects: Sequence[str]) -> list[bytes]:
+        """Return the content of objects, all of which are here."""
+        if not objects:
+            return []
+        asked = "".join(f"{name}\n" for name in objects).encode()
+        data = self._git.said("cat-file", "--batch", stdin=asked, binary=True).data
+        return list(_split(data, objects, str(self.folder)))
+
+    def read_folders(self, trees: Sequence[str]) -> list[dict[str, bytes]]:
+        """Return the files of folders by their paths in them; all of it is here. However many
+        folders, git is called once for each level."""
+        files: list[dict[str, str]] = [{} for _ in trees]
+        level = [(number, "", tree) for number, tree in enumerate(trees)]
+        while level:
+            read = self.read([tree for _, _, tree in level])
+            next_level = []
+            for (number, path, tree), data in zip(level, read, strict=True):
+                for name, object, is_folder in entries_of(data, format_of(tree)):
+                    if is_folder:
+                        next_level.append((number, f"{path}{name}/", object))
+                    else:
+                        files[number][f"{path}{name}"] = object
+            level = next_level
+        contents = iter(self.read([object for each in files for object in each.values()]))
+        return [{path: next(contents) for path in each} for each in files]
+
+    def bring(self, objects: Sequence[str]) -> None:
+        """Have objects here: what is missing is asked for.
+
+        Raises:
+            LedgerAway: the remote does not answer.
+            LedgerError: it has not got them either.
+        """
+        missing = self._missing(objects)
+        for start in range(0, len(missing), _MANY):
+            self._bring(missing[start : start + _MANY])
+
+    def bring_history(self) -> None:
+        """Have every commit here, and all that is in them."""
+        if (self.folder / "shallow").exists():
+            ref = f"refs/heads/{self._address.branch}"
+            options = (*_QUIETLY, "--unshallow")
+            self._answered(self._exchange("fetch", *options, self._address.url, ref))
+
+    def _bring(self, objects: Sequence[str]) -> None:
+        done = self._exchange("fetch", *_QUIETLY, self._address.url, *objects)
+        if not done.ok and _hides_objects(done):
+            self.bring_history()
+        else:
+            self._answered(done)
+        if left := self._missing(objects):
+            raise LedgerError(
+                f"the ledger's repository has lost {len(left)} records that its index names",
+                where=str(self._address),
+                hint="push them again from a copy that has them, or restore the repository",
+            )
+
+    def _missing(self, objects: Iterable[str]) -> list[str]:
+        asked = "".join(f"{name}\n" for name in objects).encode()
+        said = self._git.said("cat-file", "--batch-check=%(objectname)", stdin=asked).stdout
+        return [line.split()[0] for line in said.splitlines() if line.endswith(" missing")]
+
+    def _exchange(self, *arguments: str) -> Result:
+        try:
+            return self._git.call(*arguments, limit=REMOTE_LIMIT)
+        except LimitExceeded as error:
+            raise self._away(error.output or (error.what,)) from error
+
+    def _answered(self, done: Result) -> None:
+        if not done.ok:
+            raise self._away(_telling(done))
+        self._touch()
+
+    def _away(self, said: Sequence[str]) -> LedgerAway:
+        return LedgerAway(
+            "the shared ledger does not answer",
+            where=str(self._address),
+            hint="inv ledger.status; what was read before is at hand without it",
+            output=tuple(said),
+        )
+
+    def _touch(self) -> None:
+        with durable.writing(self._contacted):
+            self._contacted.touch()
+            os.utime(self._contacted)
+
+    def _is_there(self) -> bool:
+        return (self.folder / "HEAD").is_file()
+
+    def _make(self) -> None:
+        with durable.writing(self.folder):
+            self.folder.mkdir(parents=True, exist_ok=True)
+        listed = self._exchange_alone("ls-remote", self._address.url, "HEAD", "refs/heads/*")
+        name = listed.stdout.split("\t", 1)[0].strip()
+        format = "sha256" if len(name) == _SHA256_LENGTH else "sha1"
+        self._git.said("init", "--quiet", "--bare", "--template=", f"--object-format={format}")
+
+    def _exchange_alone(self, *arguments: str) -> Result:
+        done = self._exchange(*arguments)
+        if not done.ok:
+            raise self._away(_telling(done))
+        return done
+
+
+_QUIETLY = ("--quiet", "--no-tags", "--no-write-fetch-head", "--no-recurse-submodules")
+_SHA256_LENGTH = 64
+_ADVICE = (
+    *("Please make sure you have the correct", "and the repository exists."),
+    "fatal: Could not read from remote repository.",
+)
+
+
+def _telling(done: Result) -> tuple[str, ...]:
+    """Return what git said, without the advice that it gives to everybody."""
+    said = [line for line in done.tail(8) if line.strip() and not line.startswith(_ADVICE)]
+    return tuple(said) or done.tail(1)
+
+
+def _hides_objects(done: Result) -> bool:
+    """Tell whether a server gives no object that no branch names: one before git 2.18, or one
+    that was told so."""
+    return any(text in done.stderr for text in ("not our ref", "unadvertised object"))
+
+
+def _split(data: bytes, objects: Sequence[str], where: str) -> Iterable[bytes]:
+    at = 0
+    for name in objects:
+        end = data.index(b"\n", at)
+        words = data[at:end].split()
+        if words[-1] == b"missing":
+            raise LedgerError(
+                f"object {name} is not in this machine's copy of the ledger",
+                where=where,
+                hint="remove that folder, and it is fetched anew",
+            )
+        size = int(words[2])
+        yield data[end + 1 : end + 1 + size]
+        at = end + 1 + size + 1

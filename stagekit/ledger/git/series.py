@@ -1,0 +1,129 @@
+"""What an index of records is made of: series of ids, each in the order in which they came."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from stagekit.errors import LedgerError
+from stagekit.records import Part
+
+INDEX = "index"
+RESERVED = "-"
+"""Stands for the object of an id that is taken and whose record is not written yet."""
+
+CHUNK = 100
+"""Lines of one file of the index, and files of one folder: adding a line rewrites no more."""
+
+SHOWN = 50
+"""How many of a series' newest records the branch has as files."""
+
+_LINE = re.compile(r"(\S+) (-|[0-9a-f]{40}|[0-9a-f]{64})")
+
+
+class Kind(Part, frozen=True):
+    """One kind of records: what its series is called, and where the files of a record lie."""
+
+    name: str
+    path: str
+    folder: bool = False
+
+
+BUILDS = Kind(name="builds", path="builds/{id}.toml")
+INPUTS = Kind(name="inputs", path="builds/{id}.inputs")
+PRUNED_BUILDS = Kind(name="pruned-builds", path="builds/{id}.pruned")
+RELEASES = Kind(name="releases", path="releases/{env}/{id}", folder=True)
+CANCELLED = Kind(name="cancelled", path="releases/{env}/{id}.cancelled.toml")
+PRUNED = Kind(name="pruned", path="releases/{env}/{id}.pruned.toml")
+RUNS = Kind(name="runs", path="runs/{env}/{id}.toml")
+COMPARISONS = Kind(name="comparisons", path="comparisons/{id}.toml")
+SIGNATURES = Kind(name="signatures", path="signatures/{env}/{id}.json")
+
+KINDS: Mapping[str, Kind] = {
+    kind.name: kind
+    for kind in (
+        *(BUILDS, INPUTS, PRUNED_BUILDS, RELEASES, CANCELLED),
+        *(PRUNED, RUNS, COMPARISONS, SIGNATURES),
+    )
+}
+
+
+class Series(Part, frozen=True):
+    """The records of one kind; where each environment has its own, those of ``env``."""
+
+    kind: Kind
+    env: str | None = None
+
+    @property
+    def name(self) -> str:
+        return f"{self.kind.name}/{self.env}" if self.env else self.kind.name
+
+    def path(self, id: str) -> str:
+        """Return where the file or the folder of a record lies."""
+        return self.kind.path.format(env=self.env, id=id.replace(":", ""))
+
+    def chunk(self, number: int) -> str:
+        """Return the path of one file of the index."""
+        high, low = divmod(number, CHUNK)
+        return f"{INDEX}/{self.name}/{high:04}/{low:02}"
+
+
+def series_named(name: str) -> Series:
+    """Return the series of that name.
+
+    Raises:
+        LedgerError: none is called that.
+    """
+    kind, _, env = name.partition("/")
+    if kind not in KINDS:
+        raise LedgerError(
+            f"there are records of an unknown kind, {kind!r}",
+            hint="pip install --upgrade stagekit: a newer one wrote them",
+        )
+    return Series(kind=KINDS[kind], env=env or None)
+
+
+class Listed:
+    """A series as it stands: its lines, and what they say.
+
+    Of an id that has a record nothing later is heard: a record is never replaced.
+    """
+
+    def __init__(self, lines: Iterable[str] = ()) -> None:
+        self.lines: list[str] = []
+        self._objects: dict[str, str] = {}
+        for line in lines:
+            self._take(line)
+
+    def __contains__(self, id: object) -> bool:
+        return id in self._objects
+
+    def object(self, id: str) -> str | None:
+        """Return the object of an id's record; None where there is none, or not yet."""
+        found = self._objects.get(id)
+        return None if found == RESERVED else found
+
+    def taken(self) -> list[str]:
+        """Return every id that was ever given, the oldest first."""
+        return list(self._objects)
+
+    def recorded(self) -> list[str]:
+        """Return the ids that have a record, the oldest first."""
+        return [id for id, object in self._objects.items() if object != RESERVED]
+
+    def add(self, id: str, object: str) -> None:
+        self._take(f"{id} {object}")
+
+    def chunks_from(self, line: int) -> Iterator[tuple[int, Sequence[str]]]:
+        """Yield the files of the index that a line, counted from 0, and all after it are in."""
+        for number in range(line // CHUNK, -(-len(self.lines) // CHUNK)):
+            yield number, self.lines[number * CHUNK : (number + 1) * CHUNK]
+
+    def _take(self, line: str) -> None:
+        found = _LINE.fullmatch(line)
+        if not found:
+            raise LedgerError(f"a line of the index is no such line: {line[:80]!r}")
+        id, object = found.groups()
+        self.lines.append(line)
+        if self._objects.get(id, RESERVED) == RESERVED:
+            self._objects[id] = object

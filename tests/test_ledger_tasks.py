@@ -1,0 +1,182 @@
+"""A shared ledger as it is used: set in pyproject.toml, over ssh, offline, from several clones."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from stagekit.ledger.files import FileLedger
+from stagekit.testing.project import TemporaryProject
+from stagekit.testing.records import a_build, ran, released
+from tests.machines import git
+from tests.repository import Repository
+from tests.sshd import Sshd, sshd
+
+
+@pytest.fixture
+def remote(tmp_path: Path) -> Path:
+    git("init", "--quiet", "--bare", tmp_path / "ledger.git")
+    return tmp_path / "ledger.git"
+
+
+@pytest.fixture
+def shared(repository: Repository, remote: Path) -> Repository:
+    """A repository whose records, three releases and two runs, were moved into a shared ledger."""
+    files = FileLedger(repository.root / "artifacts")
+    files.reserve_build(a_build("b1")).finish(a_build("b1"))
+    for _ in range(3):
+        released(files)
+    for id in ("v1", "v2"):
+        ran(files, id)
+    settings = repository.read("pyproject.toml")
+    settings += f'\n[tool.stagekit.ledger]\nurl = "{remote}#ledger"\n'
+    repository.write("pyproject.toml", settings)
+    moved = repository.inv("ledger.import", "--json").json
+    assert moved == {"builds": 1, "releases": 3, "runs": 2}
+    shutil.rmtree(repository.root / "artifacts")
+    return repository
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sshd]:
+    import socket
+
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    with sshd(tmp_path_factory.mktemp("sshd"), port) as server:
+        yield server
+
+
+def test_records_are_read_from_the_shared_ledger(shared: Repository) -> None:
+    """As if they lay in artifacts/: nothing else is typed."""
+    assert "v3" in shared.inv("release.list", "--env", "prod").stdout
+    assert shared.inv("run.show", "prod/2", "--json").json["release"]["id"] == "v2"
+    assert [run["n"] for run in shared.inv("run.history", "--env", "prod", "--json").json] == [2, 1]
+    assert shared.inv("release.cancel", "prod/v3", "--reason", "leaks").code == 0
+    assert "CANCELLED" in shared.inv("release.list", "--env", "prod").stdout
+
+
+def test_status_says_how_it_stands(shared: Repository, remote: Path) -> None:
+    """For people and for machines; away, it says so and exits with 7."""
+    said = shared.inv("ledger.status").stdout
+    assert f"{remote}#ledger" in said
+    assert "answers: yes" in said
+    state = shared.inv("ledger.status", "--json").json
+    assert (state["answers"], state["entries"], state["kept"]) == (True, 1, [])
+    remote.rename(remote.with_name("gone"))
+    away = shared.attempt("ledger.status", "--json")
+    assert (away.code, away.json["answers"], away.json["entries"]) == (7, False, 1)
+    assert "does not appear to be a git repository" in away.json["problem"]
+
+
+def test_offline_it_is_read_and_not_written(shared: Repository, remote: Path) -> None:
+    """What was seen is listed, with a note on stderr; what would be lost is refused."""
+    shared.inv("release.list", "--env", "prod")
+    remote.rename(remote.with_name("gone"))
+    listed = shared.inv("release.list", "--env", "prod", "--json")
+    assert [release["id"] for release in listed.json] == ["v3", "v2", "v1"]
+    assert "read as it was" in listed.stderr
+    refused = shared.attempt("release.cancel", "prod/v3", "--reason", "leaks")
+    assert refused.code == 7
+    assert "this was not recorded: type it again when the ledger answers" in refused.stderr
+
+
+def test_a_ledger_comes_back_as_files(shared: Repository) -> None:
+    """`ledger.export` and no setting: stagekit goes on from there."""
+    assert shared.inv("ledger.verify", "--json").json["entries"] == 1
+    moved = shared.inv("ledger.export", "--json").json
+    assert moved == {"builds": 1, "releases": 3, "runs": 2}
+    alone = {"STAGEKIT_LEDGER": ""}
+    assert "v3" in shared.inv("release.list", "--env", "prod", **alone).stdout
+    assert shared.inv("ledger.status", "--json", **alone).json == {
+        "url": None,
+        "folder": "artifacts",
+    }
+
+
+def test_without_a_shared_ledger_nothing_is_moved(repository: Repository) -> None:
+    """The error says what to set."""
+    refused = repository.attempt("ledger.import")
+    assert refused.code == 2
+    assert "STAGEKIT_LEDGER" in refused.stderr
+
+
+def test_the_doctor_looks_at_it(shared: Repository, remote: Path) -> None:
+    """A line of its own, and what to type where it does not answer."""
+    found = {part["name"]: part for part in shared.attempt("doctor", "--json").json}
+    assert found["ledger"]["found"]
+    remote.rename(remote.with_name("gone"))
+    found = {part["name"]: part for part in shared.attempt("doctor", "--json").json}
+    assert not found["ledger"]["found"]
+    assert "inv ledger.status" in found["ledger"]["hint"]
+
+
+def test_completion_asks_no_remote(shared: Repository, remote: Path) -> None:
+    """What was seen last is offered, also while the remote is away."""
+    shared.inv("release.list", "--env", "prod")
+    remote.rename(remote.with_name("gone"))
+    words = ("inv", "release.show", "prod/")
+    offered = shared.inv("completion", "zsh", "--candidates", "--", *words)
+    assert "prod/v2" in offered.stdout
+    assert offered.stderr == ""
+
+
+def test_over_ssh(shared: Repository, remote: Path, server: Sshd, tmp_path: Path) -> None:
+    """A server reached by a key: clones elsewhere read and write the same ledger."""
+    url = f"git+ssh://{server.host}{remote}#ledger"
+    other = TemporaryProject.create(tmp_path / "other", shared.environ)
+    environ = {"STAGEKIT_LEDGER": url, "GIT_SSH_COMMAND": server.ssh}
+    assert len(other.inv("release.list", "--env", "prod", "--json", **environ).json) == 3
+    other.inv("release.cancel", "prod/v3", "--reason", "leaks", **environ)
+    assert "CANCELLED" in shared.inv("release.list", "--env", "prod").stdout
+
+
+def test_ssh_never_asks(shared: Repository, remote: Path, server: Sshd) -> None:
+    """Without a key that is let in the answer is an error, not a prompt."""
+    url = f"git+ssh://{server.host}{remote}#ledger"
+    stranger = server.ssh.replace("/user ", "/host ")
+    refused = shared.attempt(
+        *("release.list", "--env", "prod"), STAGEKIT_LEDGER=url, GIT_SSH_COMMAND=stranger
+    )
+    assert refused.code == 7
+    assert "Permission denied (publickey)" in refused.stderr
+
+
+def test_inside_a_hook_of_git_it_is_the_ledgers_repository(shared: Repository) -> None:
+    """GIT_DIR and the like are those of whoever called us, and are passed over."""
+    git("init", "--quiet", shared.root)
+    environ = {"GIT_DIR": str(shared.root / ".git"), "GIT_INDEX_FILE": "nowhere/index"}
+    assert "v3" in shared.inv("release.list", "--env", "prod", **environ).stdout
+    assert git("-C", shared.root, "for-each-ref") == ""
+
+
+PLUGIN = """
+from pathlib import Path
+import stagekit
+from stagekit.ledger.files import FileLedger
+
+class Shelf:
+    @stagekit.hookimpl
+    def stagekit_ledger(self, url: str):
+        kind, _, path = url.partition("://")
+        return FileLedger(Path(path)) if kind == "shelf" else None
+
+ns = stagekit.collection(plugins=[Shelf()])
+"""
+
+
+def test_a_plugin_offers_another_ledger(repository: Repository, tmp_path: Path) -> None:
+    """By the address that it knows; git takes the others. Its records are not ours to move."""
+    released(FileLedger(tmp_path / "shelf"))
+    repository.write("tasks.py", PLUGIN)
+    environ = {"STAGEKIT_LEDGER": f"shelf://{tmp_path}/shelf"}
+    listed = repository.inv("release.list", "--env", "prod", "--json", **environ).json
+    assert [release["id"] for release in listed] == ["v1"]
+    refused = repository.attempt("ledger.status", **environ)
+    assert (refused.code, "is the ledger of a plugin" in refused.stderr) == (2, True)
+    git_takes_it = repository.attempt("ledger.status", STAGEKIT_LEDGER="nowhere.git")
+    assert git_takes_it.code == 7
