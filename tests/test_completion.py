@@ -103,7 +103,7 @@ def answer(repository: Repository, line: str, cwd: Path | None = None) -> list[s
         ("inv release --message ", ""),
         ("inv release --confirm ", ""),
         ("inv --list-format ", "flat nested json"),
-        ("inv --list ", "build release run secrets engine"),
+        ("inv --list ", "build release run secrets ledger engine"),
         ("inv -r ", "folder"),
         ("inv -r . run -e ", "dev prod"),
         ("inv -c nope run -e ", ""),

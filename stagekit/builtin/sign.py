@@ -12,7 +12,7 @@ digest of every other file of it. Anybody can check it without stagekit::
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from stagekit.builtin.cosign import INSTALL, Cosign, find_cosign
@@ -21,11 +21,10 @@ from stagekit.envelope import decode
 from stagekit.errors import InputError, LedgerError, StagekitError
 from stagekit.events import Emit, Warned, step
 from stagekit.inputs.project import Project
-from stagekit.ledger.files import FileLedger
 from stagekit.ledger.releases import RELEASE_RECORD
 from stagekit.plugins.spec import hookimpl
 from stagekit.process import Result
-from stagekit.protocols import Finding
+from stagekit.protocols import Finding, Ledger
 from stagekit.records import Build, Release, Stored
 
 _SETTINGS = "pyproject.toml [tool.stagekit.sign]"
@@ -40,12 +39,15 @@ class Sign:
     Args:
         project: whose settings name the keys.
         environ: the process's environment.
+        ledger: gives the project's records.
     """
 
-    def __init__(self, project: Project, environ: Mapping[str, str]) -> None:
+    def __init__(
+        self, project: Project, environ: Mapping[str, str], ledger: Callable[[], Ledger]
+    ) -> None:
         self._project = project
         self._settings = project.sign
-        self._ledger = FileLedger(project.artifacts)
+        self._records = ledger
         self._environ = environ
 
     @hookimpl
@@ -149,7 +151,7 @@ class Sign:
 
     def signature(self, release: Release) -> Path:
         """Return the file of a release's signature."""
-        folder = self._ledger.release_folder(release.env, release.id)
+        folder = self._records().release_folder(release.env, release.id)
         return self._project.artifacts / "signatures" / release.env / f"{folder.name}.json"
 
     def _verify_release(self, cosign: Cosign, key: str, release: Stored[Release]) -> None:
@@ -165,7 +167,7 @@ class Sign:
 
     def _sealed(self, release: Stored[Release], folder: Path) -> Path:
         """Copy a release's record, as it was verified, to where nobody changes it meanwhile."""
-        kept = self._ledger.release_folder(release.record.env, release.record.id)
+        kept = self._records().release_folder(release.record.env, release.record.id)
         data = (kept / RELEASE_RECORD).read_bytes()
         if decode(Release, data, where=str(kept / RELEASE_RECORD)).digest != release.digest:
             raise LedgerError(f"{release.record.name} was changed just now", where=str(kept))
@@ -174,7 +176,7 @@ class Sign:
         return copy
 
     def _own_pins(self, release: Release) -> list[str]:
-        build = self._ledger.find_build(release.build.id)
+        build = self._records().find_build(release.build.id)
         if build is None or build.digest != release.build.digest:
             raise InputError(
                 f"the record of build {release.build.id} is not at hand: which of the images are "

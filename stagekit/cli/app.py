@@ -71,7 +71,7 @@ class App:
         from stagekit.plugins.manager import Plugins
         from stagekit.version import __version__
 
-        all = found.shipping(shipped(self.project, os.environ), __version__)
+        all = found.shipping(shipped(self.project, os.environ, lambda: self.ledger), __version__)
         if not os.environ.get(_NO_PLUGINS):
             all += found.installed(found.TASKS_GROUP) + found.installed()
             all += found.configured(self.project.plugins.load, self.root)

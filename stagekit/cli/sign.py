@@ -26,7 +26,7 @@ def sign(app: App, name: str, *, verify: bool = False) -> None:
     from stagekit.builtin.sign import Sign
     from stagekit.cli.releases import named
 
-    signer = Sign(app.project, os.environ)
+    signer = Sign(app.project, os.environ, lambda: app.ledger)
     if "/" not in name and not verify:
         signer.sign_build(app.ledger.build(name), app.console.emit)
         return
