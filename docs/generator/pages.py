@@ -134,7 +134,7 @@ def record_fields() -> str:
 
     kinds: tuple[type[msgspec.Struct], ...] = (
         *(records.Build, records.Release, records.Run, records.Cancellation, records.Pruning),
-        *(records.BuildPruning, records.Comparison, records.Planned),
+        *(records.BuildPruning, records.Comparison, records.Planned, records.Bundle),
     )
     structs: dict[type[msgspec.Struct], None] = {}
     for kind in kinds:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from stagekit.errors import InputError
+from stagekit.ledger.releases import counted
 from stagekit.plugins.spec import hookimpl
 from stagekit.records import CI, Source
 
@@ -66,5 +67,4 @@ def _by_commit(ci: CI | None, source: Source) -> str:
 
 
 def _next(taken: Sequence[str]) -> str:
-    numbers = (id.removeprefix("v") for id in taken if id.startswith("v"))
-    return f"v{max((int(n) for n in numbers if n.isascii() and n.isdigit()), default=0) + 1}"
+    return next(counted(taken))

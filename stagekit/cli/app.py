@@ -190,11 +190,13 @@ class App:
         """
         import sys
 
+        from stagekit.ledger.bundles import Bundles
+        from stagekit.pipeline.run.bundled import knowing
         from stagekit.pipeline.run.platform import Platform
 
         return Platform(
             ledger=self.ledger,
-            engine=self.engine,
+            engine=knowing(self.engine, Bundles(self.file_ledger).images()),
             runner=self.runner,
             providers=self.secret_provider,
             actor=self.actor,

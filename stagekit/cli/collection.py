@@ -13,6 +13,7 @@ from invoke.tasks import Task
 from stagekit.cli import (
     build,
     builds,
+    bundle,
     compare,
     completion,
     doctor,
@@ -50,7 +51,7 @@ _GROUPS = {
     "release": (
         *(release.new, release.promote, explain.explain),
         *(releases.list_, releases.show, releases.diff, releases.notes),
-        *(keeping.verify, keeping.cancel, keeping.prune),
+        *(keeping.verify, keeping.cancel, keeping.prune, bundle.export),
     ),
     "run": (
         *(run.new, status.status, run.rollback, run.scale, run.stop, unlock.unlock),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from stagekit.cli.app import App
+from stagekit.cli.bundle import taken_up
 from stagekit.cli.task import ENV, JSON, WAIT_LOCK, stage_task
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ _PLAN_OUT = "write that plan to a file, for --plan-file"
         "env": ENV,
         "release": "a release's id; by default the newest that was not cancelled",
         "from": "the shared ledger to take it from, where there is no source: git+ssh://…#branch",
+        "bundle": "a file of release.export: run the release in it",
         "plan": "say what would be done and why, and stop",
         "plan-out": _PLAN_OUT,
         "plan-file": "do what this file of --plan-out says, or refuse where that has changed",
@@ -28,7 +30,7 @@ _PLAN_OUT = "write that plan to a file, for --plan-file"
     },
     short={"env": "e"},
     numbers=["wait_lock"],
-    values={"plan-out": "file", "plan-file": "file"},
+    values={"plan-out": "file", "plan-file": "file", "bundle": "file"},
 )
 def new(
     app: App,
@@ -36,6 +38,7 @@ def new(
     env: str = "",
     release: str = "",
     from_: str = "",
+    bundle: str = "",
     plan: bool = False,
     plan_out: str = "",
     plan_file: str = "",
@@ -49,10 +52,13 @@ def new(
     fails, the environment goes back to the release that ran well before, but for dev
     (rollback_on_failure in [stagekit] says otherwise): exit code 8, and 5 where it did not go back.
     Another run of the environment: 9. A machine without the source takes the release from the
-    shared ledger by --from, or by STAGEKIT_LEDGER as every other task of run does.
+    shared ledger by --from, or by STAGEKIT_LEDGER as every other task of run does; one without a
+    network from a file, by --bundle.
     """
     if from_:
         app.share(from_)
+    if bundle:
+        env, release = taken_up(app, bundle, env, release)
     if plan_file:
         _keep_to(app, plan_file, env, release, wait_lock, json)
         return

@@ -167,6 +167,9 @@ class DockerEngine:
     def load(self, archive: Path, *, cancel: Cancel) -> None:
         transfers.load(self._client, archive, cancel=cancel)
 
+    def save(self, image: str, archive: Path, *, cancel: Cancel) -> None:
+        transfers.save(self._client, image, archive, cancel=cancel)
+
     def place(
         self, files: Mapping[str, bytes], *, executable: Collection[str], image: str
     ) -> PurePosixPath:

@@ -66,6 +66,14 @@ def load(client: Client, archive: Path, *, cancel: Cancel) -> None:
                 raise EngineRefused(f"cannot load an image: {first_line(message)}")
 
 
+def save(client: Client, image: str, archive: Path, *, cancel: Cancel) -> None:
+    """Do what `stagekit.protocols.Engine.save` says."""
+    with client.asking("save an image"), archive.open("wb") as packed:
+        stream = partial(client.api.get_image, image)
+        for chunk in watched(stream, silence=_SILENCE, cancel=cancel):
+            packed.write(chunk)
+
+
 def _followed(
     stream: Callable[[], Iterable[dict[str, Any]]],
     step: str,

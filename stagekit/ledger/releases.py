@@ -50,7 +50,7 @@ Mark = TypeVar("Mark", Release, Cancellation, Pruning)
 def counted(taken: Sequence[str]) -> Iterator[str]:
     """Yield the ids v1, v2, … after the highest that was ever taken."""
     numbers = (id[1:] for id in taken if id.startswith("v"))
-    highest = max((int(text) for text in numbers if text.isascii() and text.isdigit()), default=0)
+    highest = max(map(int, filter(str.isdecimal, numbers)), default=0)
     return (f"v{number}" for number in count(highest + 1))
 
 

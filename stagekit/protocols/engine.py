@@ -45,6 +45,10 @@ class Engine(Protocol):
         """Take up the images of an archive (``docker load``), under the names it gives them."""
         ...
 
+    def save(self, image: str, archive: Path, *, cancel: Cancel) -> None:
+        """Write an image, by its id, to an archive that `load` takes up under the same id."""
+        ...
+
     def check(
         self,
         image: str,

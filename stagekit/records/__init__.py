@@ -8,6 +8,7 @@ from stagekit.records.build import (
     BuiltImage,
     CheckPassed,
 )
+from stagekit.records.bundle import Bundle
 from stagekit.records.comparison import (
     Compared,
     ComparedRelease,
@@ -43,6 +44,7 @@ __all__ = [
     "BuildStatus",
     "BuilderFacts",
     "BuiltImage",
+    "Bundle",
     "Cancellation",
     "CheckPassed",
     "Compared",

@@ -5,15 +5,18 @@ from __future__ import annotations
 from typing import Generic, TypeVar
 
 from stagekit.records.build import Build, BuildPruning
+from stagekit.records.bundle import Bundle
 from stagekit.records.comparison import Comparison
 from stagekit.records.parts import Link, Part
 from stagekit.records.planned import Planned
 from stagekit.records.release import Cancellation, Pruning, Release
 from stagekit.records.run import Run
 
-AnyRecord = Build | Release | Run | Cancellation | Pruning | BuildPruning | Comparison | Planned
+AnyRecord = (
+    Build | Release | Run | Cancellation | Pruning | BuildPruning | Comparison | Planned | Bundle
+)
 Record = TypeVar(
-    "Record", Build, Release, Run, Cancellation, Pruning, BuildPruning, Comparison, Planned
+    "Record", Build, Release, Run, Cancellation, Pruning, BuildPruning, Comparison, Planned, Bundle
 )
 
 

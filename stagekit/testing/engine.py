@@ -65,6 +65,10 @@ class FakeEngine:
     def load(self, archive: Path, *, cancel: Cancel) -> None:
         self.calls.append(("load", archive.name))
 
+    def save(self, image: str, archive: Path, *, cancel: Cancel) -> None:
+        self.calls.append(("save", image))
+        archive.write_bytes(image.encode())
+
     def tag(self, image: str, reference: str) -> None:
         self.calls.append(("tag", reference))
         self.images[reference] = self.images.get(image, ImageFacts(id=image, size=7))

@@ -85,12 +85,12 @@ def _changes(index: Index, records: Sequence[New]) -> Iterator[bytes]:
     touched: dict[Series, tuple[Listed, int, set[str]]] = {}
     for new in records:
         listed = index.series(new.series.kind, new.series.env)
-        touched.setdefault(new.series, (listed, len(listed.lines), _shown(listed)))
+        touched.setdefault(new.series, (listed, len(listed.lines), listed.shown()))
         listed.add(new.id, _object(index, new))
     for series, (listed, first, before) in touched.items():
         for number, lines in listed.chunks_from(first):
             yield _file(series.chunk(number), "".join(f"{line}\n" for line in lines).encode())
-        for gone in sorted(before - _shown(listed)):
+        for gone in sorted(before - listed.shown()):
             yield _gone(series.path(gone))
     for new in records:
         path = new.series.path(new.id)
@@ -100,10 +100,6 @@ def _changes(index: Index, records: Sequence[New]) -> Iterator[bytes]:
             yield from (_file(f"{path}/{name}", data) for name, data in new.content.items())
         if new.series.kind == PRUNED:
             yield _gone(Series(kind=RELEASES, env=new.series.env).path(new.id))
-
-
-def _shown(listed: Listed) -> set[str]:
-    return set(listed.recorded()[-SHOWN:])
 
 
 def _file(path: str, data: bytes) -> bytes:

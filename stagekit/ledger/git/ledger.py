@@ -81,7 +81,7 @@ class GitLedger:
         return GitBuildSlot(slot, self.exchange.settle)
 
     def builds(self) -> Sequence[str]:
-        pruned = self.exchange.index.series(PRUNED_BUILDS)
+        pruned = set(self.exchange.index.series(PRUNED_BUILDS).taken())
         return [id for id in reversed(self.exchange.ids(BUILDS)) if id not in pruned]
 
     def builds_by_name(self) -> Sequence[str]:
@@ -154,7 +154,7 @@ class GitLedger:
         return ()
 
     def releases(self, env: str) -> Sequence[str]:
-        pruned = self.exchange.index.series(PRUNED, checked_name(env))
+        pruned = set(self.exchange.index.series(PRUNED, checked_name(env)).taken())
         recorded = self.exchange.index.series(RELEASES, env).recorded()
         return [id for id in reversed(recorded) if id not in pruned]
 
@@ -289,9 +289,11 @@ class GitLedger:
 
 
 def _first_free(ids: Ids, listed: Listed, env: str, where: str) -> str:
-    folders = {id.replace(":", "") for id in listed.taken()}
-    for id in ids(listed.taken()):
-        if checked_name(id.replace(":", "")) not in folders:
+    taken = listed.taken()
+    folders = {id.replace(":", "") for id in taken if ":" in id}
+    for id in ids(taken):
+        folder = checked_name(id.replace(":", ""))
+        if id not in listed and folder not in listed and folder not in folders:
             return id
     raise InputError(
         f"no id is left for a release to {env}: those there could be are taken", where=where

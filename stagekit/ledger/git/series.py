@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from stagekit.errors import LedgerError
@@ -18,7 +17,8 @@ CHUNK = 100
 SHOWN = 50
 """How many of a series' newest records the branch has as files."""
 
-_LINE = re.compile(r"(\S+) (-|[0-9a-f]{40}|[0-9a-f]{64})")
+_FIELDS = 2
+_LENGTHS = (40, 64, len(RESERVED))
 
 
 class Kind(Part, frozen=True):
@@ -90,10 +90,13 @@ class Listed:
     """
 
     def __init__(self, lines: Iterable[str] = ()) -> None:
-        self.lines: list[str] = []
+        self.lines = list(lines)
         self._objects: dict[str, str] = {}
-        for line in lines:
-            self._take(line)
+        self._recorded: list[str] = []
+        for line, fields in zip(self.lines, map(str.split, self.lines), strict=True):
+            if len(fields) != _FIELDS or len(fields[1]) not in _LENGTHS:
+                raise LedgerError(f"a line of the index is no such line: {line[:80]!r}")
+            self._take(*fields)
 
     def __contains__(self, id: object) -> bool:
         return id in self._objects
@@ -108,22 +111,24 @@ class Listed:
         return list(self._objects)
 
     def recorded(self) -> list[str]:
-        """Return the ids that have a record, the oldest first."""
+        """Return the ids that have a record, the one that was given first first."""
         return [id for id, object in self._objects.items() if object != RESERVED]
 
+    def shown(self) -> set[str]:
+        """Return the ids whose records the branch has as files."""
+        return set(self._recorded[-SHOWN:])
+
     def add(self, id: str, object: str) -> None:
-        self._take(f"{id} {object}")
+        self.lines.append(f"{id} {object}")
+        self._take(id, object)
 
     def chunks_from(self, line: int) -> Iterator[tuple[int, Sequence[str]]]:
         """Yield the files of the index that a line, counted from 0, and all after it are in."""
         for number in range(line // CHUNK, -(-len(self.lines) // CHUNK)):
             yield number, self.lines[number * CHUNK : (number + 1) * CHUNK]
 
-    def _take(self, line: str) -> None:
-        found = _LINE.fullmatch(line)
-        if not found:
-            raise LedgerError(f"a line of the index is no such line: {line[:80]!r}")
-        id, object = found.groups()
-        self.lines.append(line)
+    def _take(self, id: str, object: str) -> None:
         if self._objects.get(id, RESERVED) == RESERVED:
             self._objects[id] = object
+            if object != RESERVED:
+                self._recorded.append(id)

@@ -14,6 +14,7 @@ from stagekit.pipeline.abreast import abreast
 from stagekit.pipeline.cancel_release import refuse_cancelled
 from stagekit.pipeline.history import newest_release
 from stagekit.pipeline.run import checks, preflight, proof
+from stagekit.pipeline.run.bundled import as_named_here
 from stagekit.pipeline.run.hooks import Hooks
 from stagekit.pipeline.run.plan import Plan, decide, release_folder
 from stagekit.pipeline.run.planning import planned, refuse_changed
@@ -41,7 +42,7 @@ def verify(env: str, release_id: str | None, on: Platform, running: Running) -> 
         release = checked.release.record
         refuse_cancelled(on.ledger, env, release.id)
         under_way.outcome = f"{release.name} is as it was sealed"
-    return checked
+    return as_named_here(checked, on.engine)
 
 
 def newest(env: str, on: Platform) -> str | None:

@@ -1,0 +1,208 @@
+"""Packed releases, taken up among the files of a ledger.
+
+A bundle is a tar of regular files: ``bundle.toml``, the release as it was sealed in ``release/``,
+the record of its build in ``build.toml``, and ``images/<id>.tar`` where images were packed.
+
+bundles/<env>/<id>.toml     what was taken up: whose images are known by which ids
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import tarfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from io import BytesIO
+from pathlib import Path
+
+from stagekit import durable
+from stagekit.envelope import decode, encode
+from stagekit.errors import InputError, LedgerError
+from stagekit.ledger.files import FileLedger
+from stagekit.ledger.names import checked_name, names_in, read_record
+from stagekit.ledger.releases import RELEASE_RECORD
+from stagekit.records import Build, Bundle, Part, Release, Stored
+
+_RECORD, _BUILD, _RELEASE = "bundle.toml", "build.toml", "release/"
+_IMAGE = re.compile(r"images/([0-9a-f]{64})\.tar")
+_FILE_LIMIT = 64 * 2**20
+
+
+class Packed(Part, frozen=True):
+    """What a bundle holds besides images: its record, the release's files with their record among
+    them, and the build's record as it was written."""
+
+    bundle: Stored[Bundle]
+    files: dict[str, bytes]
+    build: bytes | None = None
+
+    @property
+    def release(self) -> Stored[Release]:
+        return decode(Release, self.files[RELEASE_RECORD], where=f"{_RELEASE}{RELEASE_RECORD}")
+
+
+def write_bundle(
+    path: Path, bundle: Bundle, files: Mapping[str, bytes], build: bytes, images: Mapping[str, Path]
+) -> Stored[Bundle]:
+    """Write a bundle, whole or not at all; the same parts make the same bytes.
+
+    Args:
+        path: where to.
+        bundle: its record.
+        files: the release's, its record among them.
+        build: the record of the build it was made from.
+        images: archives, by the ids of what is in them.
+    """
+    record = encode(bundle)
+    parts = {
+        _RECORD: record,
+        _BUILD: build,
+        **{f"{_RELEASE}{name}": data for name, data in sorted(files.items())},
+    }
+    temporary = durable.temporary_name(path)
+    with durable.writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with tarfile.open(temporary, "w", format=tarfile.PAX_FORMAT) as tar:
+                for name, data in parts.items():
+                    member = tarfile.TarInfo(name)
+                    member.size = len(data)
+                    tar.addfile(member, BytesIO(data))
+                for id, archive in sorted(images.items()):
+                    member = tarfile.TarInfo(f"images/{_hex(id)}.tar")
+                    member.size = archive.stat().st_size
+                    with archive.open("rb") as packed:
+                        tar.addfile(member, packed)
+            temporary.rename(path)
+            durable.sync_folder(path.parent)
+        finally:
+            temporary.unlink(missing_ok=True)
+    return decode(Bundle, record, where=str(path))
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[tuple[Packed, tarfile.TarFile]]:
+    """Read a bundle; its images can be unpacked while this is open.
+
+    Raises:
+        InputError: it is none.
+        LedgerError: it, or the release in it, is not what was packed.
+    """
+    try:
+        with tarfile.open(path, "r:") as tar:
+            yield _read(tar, path), tar
+    except FileNotFoundError as error:
+        raise InputError("there is no such file", where=str(path)) from error
+    except (OSError, tarfile.TarError) as error:
+        raise InputError(
+            f"not a bundle that can be read: {error}",
+            where=str(path),
+            hint="inv release.export ENV/ID --out FILE makes one; copy it again",
+        ) from error
+
+
+def unpack_image(tar: tarfile.TarFile, id: str, folder: Path) -> Path:
+    """Write the archive of one image to a folder.
+
+    Raises:
+        LedgerError: the bundle does not have it.
+    """
+    try:
+        packed = tar.extractfile(f"images/{_hex(id)}.tar")
+    except KeyError:
+        packed = None
+    if packed is None:
+        raise LedgerError(f"image {id} is not in the bundle", where=str(tar.name))
+    target = folder / f"{_hex(id)}.tar"
+    with durable.writing(target), target.open("wb") as file:
+        shutil.copyfileobj(packed, file)
+    return target
+
+
+class Bundles:
+    """What was taken up among the files of a ledger.
+
+    Args:
+        ledger: where.
+    """
+
+    def __init__(self, ledger: FileLedger) -> None:
+        self._ledger = ledger
+        self._root = ledger.root / "bundles"
+
+    def take_up(self, packed: Packed) -> None:
+        """Put a release and its build's record among the others.
+
+        Raises:
+            InputError: another one has its id here.
+        """
+        env, id = packed.bundle.record.env, packed.bundle.record.id
+        folder = self._ledger.release_folder(env, id)
+        if not durable.write_folder(folder, packed.files):
+            there = self._ledger.release(env, id)
+            if there.digest != packed.bundle.record.release.digest:
+                raise InputError(
+                    f"there is another release {env}/{id} here",
+                    where=str(folder),
+                    hint="unpack it in an empty folder",
+                )
+        if packed.build is not None:
+            build = packed.release.record.build
+            path = self._ledger.root / "builds" / f"{checked_name(build.id)}.toml"
+            if not durable.write_new_file(path, packed.build):
+                self._ledger.build(build.id)
+        durable.write_file(self._root / env / f"{folder.name}.toml", encode(packed.bundle.record))
+
+    def images(self) -> dict[str, str]:
+        """Return which image each pin means, of all that was taken up."""
+        found: dict[str, str] = {}
+        for env in names_in(self._root)[0]:
+            for name in sorted(names_in(self._root / env)[1]):
+                if name.endswith(".toml"):
+                    found |= read_record(Bundle, self._root / env / name).record.images
+        return found
+
+
+def _read(tar: tarfile.TarFile, path: Path) -> Packed:
+    parts = {member.name: member for member in tar if _is_wanted(member, path)}
+    bundle = decode(Bundle, _data(tar, parts, _RECORD, path), where=f"{path}: {_RECORD}")
+    names = [name for name in parts if name.startswith(_RELEASE)]
+    files = {name.removeprefix(_RELEASE): _data(tar, parts, name, path) for name in names}
+    build = _data(tar, parts, _BUILD, path) if _BUILD in parts else None
+    if RELEASE_RECORD not in files:
+        raise LedgerError("there is no release in it", where=str(path))
+    packed = Packed(bundle=bundle, files=files, build=build)
+    release = packed.release
+    if release.digest != bundle.record.release.digest or release.record.env != bundle.record.env:
+        raise LedgerError("the release in it is another one than it says", where=str(path))
+    if build is not None:
+        made = decode(Build, build, where=f"{path}: {_BUILD}")
+        if made.link != release.record.build:
+            raise LedgerError("the build in it is another one than the release's", where=str(path))
+    return packed
+
+
+def _is_wanted(member: tarfile.TarInfo, path: Path) -> bool:
+    """Refuse what no bundle has: a link, a folder, a path that leads elsewhere."""
+    words = member.name.split("/")
+    known = member.name in (_RECORD, _BUILD) or member.name.startswith(_RELEASE)
+    if not member.isreg() or ".." in words or "" in words or "." in words:
+        raise LedgerError(f"{member.name!r} has no place in a bundle", where=str(path))
+    if not known and not _IMAGE.fullmatch(member.name):
+        raise LedgerError(f"{member.name!r} has no place in a bundle", where=str(path))
+    return known
+
+
+def _data(
+    tar: tarfile.TarFile, parts: Mapping[str, tarfile.TarInfo], name: str, path: Path
+) -> bytes:
+    if name not in parts or parts[name].size > _FILE_LIMIT:
+        raise LedgerError(f"{name} is not in it, or far too large", where=str(path))
+    file = tar.extractfile(parts[name])
+    assert file
+    return file.read()
+
+
+def _hex(id: str) -> str:
+    return id.removeprefix("sha256:")
