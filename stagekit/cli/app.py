@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from stagekit.ledger.files import FileLedger
     from stagekit.pipeline.run.platform import Platform
     from stagekit.plugins.manager import Plugins
-    from stagekit.protocols import Ledger, Runner, SecretProvider
+    from stagekit.protocols import Engine, Ledger, Runner, SecretProvider
     from stagekit.records import CI
 
 
@@ -140,6 +140,14 @@ class App:
 
         return find_engine(os.environ)
 
+    @property
+    def engine_of_runs(self) -> Engine:
+        """The engine, which knows what the pins of images mean that came in bundles."""
+        from stagekit.ledger.bundles import Bundles
+        from stagekit.pipeline.run.bundled import knowing
+
+        return knowing(self.engine, Bundles(self.file_ledger).images())
+
     @cached_property
     def ci(self) -> CI | None:
         return self.plugins.ci(os.environ)
@@ -190,13 +198,11 @@ class App:
         """
         import sys
 
-        from stagekit.ledger.bundles import Bundles
-        from stagekit.pipeline.run.bundled import knowing
         from stagekit.pipeline.run.platform import Platform
 
         return Platform(
             ledger=self.ledger,
-            engine=knowing(self.engine, Bundles(self.file_ledger).images()),
+            engine=self.engine_of_runs,
             runner=self.runner,
             providers=self.secret_provider,
             actor=self.actor,

@@ -37,7 +37,7 @@ def export(app: App, name: str, *, out: str = "", images: bool = False, json: bo
         env,
         id,
         path,
-        engine=app.engine if images else None,
+        engine=app.engine_of_runs if images else None,
         actor=app.actor,
         emit=app.console.emit,
         cancel=app.cancel,

@@ -174,7 +174,7 @@ def _side(app: App, name: str) -> Side:
     env, id = named(app, name)
     if name == f"{env}/{RUNNING}":
         return sides.running(
-            app.ledger, env, engine=app.engine, runner=app.runner, emit=app.console.emit
+            app.ledger, env, engine=app.engine_of_runs, runner=app.runner, emit=app.console.emit
         )
     return sides.released(app.ledger, env, id)
 

@@ -68,7 +68,9 @@ def _reports(app: App, env: str, emit: Emit) -> list[EnvironmentStatus]:
     for name in [env] if env else environment_names(app.project):
         if n := app.ledger.unfinished_run(name):
             emit(Warned(f"run {n} of {name} is under way, or was interrupted"))
-        report = status_of(name, ledger=app.ledger, engine=app.engine, runner=app.runner, emit=emit)
+        report = status_of(
+            name, ledger=app.ledger, engine=app.engine_of_runs, runner=app.runner, emit=emit
+        )
         if report:
             reports.append(report)
         else:

@@ -73,7 +73,7 @@ def _runs(app: App, release: Release) -> bool:
     status = status_of(
         release.env,
         ledger=app.ledger,
-        engine=app.engine,
+        engine=app.engine_of_runs,
         runner=app.runner,
         emit=app.console.emit,
     )

@@ -49,7 +49,7 @@ Mark = TypeVar("Mark", Release, Cancellation, Pruning)
 
 def counted(taken: Sequence[str]) -> Iterator[str]:
     """Yield the ids v1, v2, … after the highest that was ever taken."""
-    numbers = (id[1:] for id in taken if id.startswith("v"))
+    numbers = [id[1:] for id in taken if id[:1] == "v"]
     highest = max(map(int, filter(str.isdecimal, numbers)), default=0)
     return (f"v{number}" for number in count(highest + 1))
 

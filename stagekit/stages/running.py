@@ -132,5 +132,9 @@ def status(*, env: str, root: Path | None = None) -> EnvironmentStatus | None:
     with within(root) as app:
         app.check_environment(env)
         return status_of(
-            env, ledger=app.ledger, engine=app.engine, runner=app.runner, emit=app.console.emit
+            env,
+            ledger=app.ledger,
+            engine=app.engine_of_runs,
+            runner=app.runner,
+            emit=app.console.emit,
         )

@@ -17,8 +17,7 @@ CHUNK = 100
 SHOWN = 50
 """How many of a series' newest records the branch has as files."""
 
-_FIELDS = 2
-_LENGTHS = (40, 64, len(RESERVED))
+_LENGTHS = {40, 64, len(RESERVED)}
 
 
 class Kind(Part, frozen=True):
@@ -93,10 +92,15 @@ class Listed:
         self.lines = list(lines)
         self._objects: dict[str, str] = {}
         self._recorded: list[str] = []
-        for line, fields in zip(self.lines, map(str.split, self.lines), strict=True):
-            if len(fields) != _FIELDS or len(fields[1]) not in _LENGTHS:
-                raise LedgerError(f"a line of the index is no such line: {line[:80]!r}")
-            self._take(*fields)
+        fields = " ".join(self.lines).split()  # there may be very many: all in one go
+        ids, objects = fields[::2], fields[1::2]
+        if len(ids) != len(self.lines) or not {*map(len, objects)} <= _LENGTHS:
+            raise LedgerError("a file of the index has lines of another form than its own")
+        if len(set(ids)) == len(ids) and RESERVED not in set(objects):
+            self._objects, self._recorded = dict(zip(ids, objects, strict=True)), ids
+        else:
+            for id, object in zip(ids, objects, strict=True):
+                self._take(id, object)
 
     def __contains__(self, id: object) -> bool:
         return id in self._objects
