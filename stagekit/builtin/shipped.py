@@ -24,17 +24,16 @@ def shipped(
         project: whose settings say who is told of what, and what is signed; without one, nobody
             is, and nothing.
         environ: the process's environment.
-        ledger: gives the project's records, for what signs and verifies them.
+        ledger: returns the project's, once it is needed.
     """
-    asked = _asked_for(project, environ, ledger) if project else ()
+    asked = _asked_for(project, environ, ledger) if project and ledger else ()
     return (Classic(), Buildx(), ci, ids, github, *asked, runners, secrets, age, sops, ledgers)
 
 
 def _asked_for(
-    project: Project, environ: Mapping[str, str], ledger: Callable[[], Ledger] | None
+    project: Project, environ: Mapping[str, str], ledger: Callable[[], Ledger]
 ) -> Iterator[object]:
     yield Notify(project.notify, project.name, environ)
     if project.sbom:
         yield Sbom(project.sbom, project.artifacts)
-    if ledger:
-        yield Sign(project, environ, ledger)
+    yield Sign(project, environ, ledger)

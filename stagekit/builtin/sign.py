@@ -1,7 +1,7 @@
 r"""Signatures: images and releases are signed by cosign, and a run verifies them where its
 environment asks for it.
 
-An image's signature is in its registry. A release's is a file of its own,
+An image's signature is in its registry. A release's is in the ledger, as a file
 ``artifacts/signatures/<env>/<id>.json``, over the bytes of its ``release.toml``, which names the
 digest of every other file of it. Anybody can check it without stagekit::
 
@@ -16,7 +16,6 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from stagekit.builtin.cosign import INSTALL, Cosign, find_cosign
-from stagekit.durable import write_file
 from stagekit.envelope import decode
 from stagekit.errors import InputError, LedgerError, StagekitError
 from stagekit.events import Emit, Warned, step
@@ -39,7 +38,7 @@ class Sign:
     Args:
         project: whose settings name the keys.
         environ: the process's environment.
-        ledger: gives the project's records.
+        ledger: returns the one that has releases and their signatures.
     """
 
     def __init__(
@@ -47,7 +46,7 @@ class Sign:
     ) -> None:
         self._project = project
         self._settings = project.sign
-        self._records = ledger
+        self._find_ledger = ledger
         self._environ = environ
 
     @hookimpl
@@ -122,7 +121,8 @@ class Sign:
             sealed, bundle = self._sealed(release, Path(folder)), Path(folder) / "bundle"
             signed = cosign.sign_file(key, sealed, bundle)
             _hold(signed, f"cannot sign {release.record.name}", where=f"key {key}")
-            write_file(self.signature(release.record), bundle.read_bytes())
+            env, id = release.record.env, release.record.id
+            self._ledger.keep_signature(env, id, bundle.read_bytes())
 
     def verify(self, release: Stored[Release]) -> None:
         """Verify a release's signature, and those of the project's own images in it.
@@ -149,25 +149,27 @@ class Sign:
                 hint=f"sign the build that made it: inv sign {release.record.build.id}",
             )
 
-    def signature(self, release: Release) -> Path:
-        """Return the file of a release's signature."""
-        folder = self._records().release_folder(release.env, release.id)
-        return self._project.artifacts / "signatures" / release.env / f"{folder.name}.json"
+    @property
+    def _ledger(self) -> Ledger:
+        return self._find_ledger()
 
     def _verify_release(self, cosign: Cosign, key: str, release: Stored[Release]) -> None:
-        name, bundle = release.record.name, self.signature(release.record)
-        where = str(bundle.relative_to(self._project.root))
+        env, id, name = release.record.env, release.record.id, release.record.name
+        signature = self._ledger.signature(env, id)
+        url = self._project.ledger.url
+        where = url or f"artifacts/signatures/{env}/{id.replace(':', '')}.json"
         hint = f"inv sign {name}, by whoever may"
-        if not bundle.is_file():
+        if signature is None:
             raise InputError(f"{name} is not signed", where=where, hint=hint)
         with tempfile.TemporaryDirectory() as folder:
-            sealed = self._sealed(release, Path(folder))
+            sealed, bundle = self._sealed(release, Path(folder)), Path(folder) / "bundle"
+            bundle.write_bytes(signature)
             verified = cosign.verify_file(key, sealed, bundle)
             _hold(verified, f"{name} is not signed by {key}", where=where, hint=hint)
 
     def _sealed(self, release: Stored[Release], folder: Path) -> Path:
         """Copy a release's record, as it was verified, to where nobody changes it meanwhile."""
-        kept = self._records().release_folder(release.record.env, release.record.id)
+        kept = self._ledger.release_folder(release.record.env, release.record.id)
         data = (kept / RELEASE_RECORD).read_bytes()
         if decode(Release, data, where=str(kept / RELEASE_RECORD)).digest != release.digest:
             raise LedgerError(f"{release.record.name} was changed just now", where=str(kept))
@@ -176,7 +178,7 @@ class Sign:
         return copy
 
     def _own_pins(self, release: Release) -> list[str]:
-        build = self._records().find_build(release.build.id)
+        build = self._ledger.find_build(release.build.id)
         if build is None or build.digest != release.build.digest:
             raise InputError(
                 f"the record of build {release.build.id} is not at hand: which of the images are "

@@ -1,7 +1,8 @@
 """Packed releases, taken up among the files of a ledger.
 
 A bundle is a tar of regular files: ``bundle.toml``, the release as it was sealed in ``release/``,
-the record of its build in ``build.toml``, and ``images/<id>.tar`` where images were packed.
+the record of its build in ``build.toml``, its signature in ``signature.json`` where it has one, and
+``images/<id>.tar`` where images were packed.
 
 bundles/<env>/<id>.toml     what was taken up: whose images are known by which ids
 """
@@ -24,18 +25,19 @@ from stagekit.ledger.names import checked_name, names_in, read_record
 from stagekit.ledger.releases import RELEASE_RECORD
 from stagekit.records import Build, Bundle, Part, Release, Stored
 
-_RECORD, _BUILD, _RELEASE = "bundle.toml", "build.toml", "release/"
+_RECORD, _BUILD, _SIGNATURE = "bundle.toml", "build.toml", "signature.json"
+_RELEASE = "release/"
 _IMAGE = re.compile(r"images/([0-9a-f]{64})\.tar")
 _FILE_LIMIT = 64 * 2**20
 
 
 class Packed(Part, frozen=True):
-    """What a bundle holds besides images: its record, the release's files with their record among
-    them, and the build's record as it was written."""
+    """What a bundle holds besides images: the release's files with their record among them, its
+    build's record as it was written, and its signature."""
 
-    bundle: Stored[Bundle]
     files: dict[str, bytes]
-    build: bytes | None = None
+    build: bytes
+    signature: bytes | None = None
 
     @property
     def release(self) -> Stored[Release]:
@@ -43,22 +45,22 @@ class Packed(Part, frozen=True):
 
 
 def write_bundle(
-    path: Path, bundle: Bundle, files: Mapping[str, bytes], build: bytes, images: Mapping[str, Path]
+    path: Path, bundle: Bundle, packed: Packed, images: Mapping[str, Path]
 ) -> Stored[Bundle]:
     """Write a bundle, whole or not at all; the same parts make the same bytes.
 
     Args:
         path: where to.
         bundle: its record.
-        files: the release's, its record among them.
-        build: the record of the build it was made from.
+        packed: what is in it besides.
         images: archives, by the ids of what is in them.
     """
     record = encode(bundle)
     parts = {
         _RECORD: record,
-        _BUILD: build,
-        **{f"{_RELEASE}{name}": data for name, data in sorted(files.items())},
+        _BUILD: packed.build,
+        **({_SIGNATURE: packed.signature} if packed.signature else {}),
+        **{f"{_RELEASE}{name}": data for name, data in sorted(packed.files.items())},
     }
     temporary = durable.temporary_name(path)
     with durable.writing(path):
@@ -72,8 +74,8 @@ def write_bundle(
                 for id, archive in sorted(images.items()):
                     member = tarfile.TarInfo(f"images/{_hex(id)}.tar")
                     member.size = archive.stat().st_size
-                    with archive.open("rb") as packed:
-                        tar.addfile(member, packed)
+                    with archive.open("rb") as file:
+                        tar.addfile(member, file)
             temporary.rename(path)
             durable.sync_folder(path.parent)
         finally:
@@ -82,8 +84,8 @@ def write_bundle(
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[tuple[Packed, tarfile.TarFile]]:
-    """Read a bundle; its images can be unpacked while this is open.
+def opened(path: Path) -> Iterator[tuple[Bundle, Packed, tarfile.TarFile]]:
+    """Read a bundle: its record, and what is in it; its images can be unpacked while this is open.
 
     Raises:
         InputError: it is none.
@@ -91,7 +93,7 @@ def opened(path: Path) -> Iterator[tuple[Packed, tarfile.TarFile]]:
     """
     try:
         with tarfile.open(path, "r:") as tar:
-            yield _read(tar, path), tar
+            yield (*_read(tar, path), tar)
     except FileNotFoundError as error:
         raise InputError("there is no such file", where=str(path)) from error
     except (OSError, tarfile.TarError) as error:
@@ -131,28 +133,29 @@ class Bundles:
         self._ledger = ledger
         self._root = ledger.root / "bundles"
 
-    def take_up(self, packed: Packed) -> None:
+    def take_up(self, bundle: Bundle, packed: Packed) -> None:
         """Put a release and its build's record among the others.
 
         Raises:
             InputError: another one has its id here.
         """
-        env, id = packed.bundle.record.env, packed.bundle.record.id
+        env, id = bundle.env, bundle.id
         folder = self._ledger.release_folder(env, id)
         if not durable.write_folder(folder, packed.files):
             there = self._ledger.release(env, id)
-            if there.digest != packed.bundle.record.release.digest:
+            if there.digest != bundle.release.digest:
                 raise InputError(
                     f"there is another release {env}/{id} here",
                     where=str(folder),
                     hint="unpack it in an empty folder",
                 )
-        if packed.build is not None:
-            build = packed.release.record.build
-            path = self._ledger.root / "builds" / f"{checked_name(build.id)}.toml"
-            if not durable.write_new_file(path, packed.build):
-                self._ledger.build(build.id)
-        durable.write_file(self._root / env / f"{folder.name}.toml", encode(packed.bundle.record))
+        build = packed.release.record.build
+        durable.write_new_file(
+            self._ledger.root / "builds" / f"{checked_name(build.id)}.toml", packed.build
+        )
+        if packed.signature:
+            self._ledger.keep_signature(env, id, packed.signature)
+        durable.write_file(self._root / env / f"{folder.name}.toml", encode(bundle))
 
     def images(self) -> dict[str, str]:
         """Return which image each pin means, of all that was taken up."""
@@ -164,29 +167,30 @@ class Bundles:
         return found
 
 
-def _read(tar: tarfile.TarFile, path: Path) -> Packed:
+def _read(tar: tarfile.TarFile, path: Path) -> tuple[Bundle, Packed]:
     parts = {member.name: member for member in tar if _is_wanted(member, path)}
-    bundle = decode(Bundle, _data(tar, parts, _RECORD, path), where=f"{path}: {_RECORD}")
+    bundle = decode(Bundle, _data(tar, parts, _RECORD, path), where=f"{path}: {_RECORD}").record
     names = [name for name in parts if name.startswith(_RELEASE)]
-    files = {name.removeprefix(_RELEASE): _data(tar, parts, name, path) for name in names}
-    build = _data(tar, parts, _BUILD, path) if _BUILD in parts else None
-    if RELEASE_RECORD not in files:
+    packed = Packed(
+        files={name.removeprefix(_RELEASE): _data(tar, parts, name, path) for name in names},
+        build=_data(tar, parts, _BUILD, path),
+        signature=_data(tar, parts, _SIGNATURE, path) if _SIGNATURE in parts else None,
+    )
+    if RELEASE_RECORD not in packed.files:
         raise LedgerError("there is no release in it", where=str(path))
-    packed = Packed(bundle=bundle, files=files, build=build)
     release = packed.release
-    if release.digest != bundle.record.release.digest or release.record.env != bundle.record.env:
+    if release.link != bundle.release or release.record.env != bundle.env:
         raise LedgerError("the release in it is another one than it says", where=str(path))
-    if build is not None:
-        made = decode(Build, build, where=f"{path}: {_BUILD}")
-        if made.link != release.record.build:
-            raise LedgerError("the build in it is another one than the release's", where=str(path))
-    return packed
+    build = decode(Build, packed.build, where=f"{path}: {_BUILD}")
+    if build.link != release.record.build:
+        raise LedgerError("the build in it is another one than the release's", where=str(path))
+    return bundle, packed
 
 
 def _is_wanted(member: tarfile.TarInfo, path: Path) -> bool:
     """Refuse what no bundle has: a link, a folder, a path that leads elsewhere."""
     words = member.name.split("/")
-    known = member.name in (_RECORD, _BUILD) or member.name.startswith(_RELEASE)
+    known = member.name in (_RECORD, _BUILD, _SIGNATURE) or member.name.startswith(_RELEASE)
     if not member.isreg() or ".." in words or "" in words or "." in words:
         raise LedgerError(f"{member.name!r} has no place in a bundle", where=str(path))
     if not known and not _IMAGE.fullmatch(member.name):

@@ -4,6 +4,7 @@ builds/<id>.toml                        + what `stagekit.ledger.builds` keeps be
 releases/<env>/<id>/release.toml …      + what `stagekit.ledger.releases` keeps beside it
 runs/<env>/<n>.toml                     + <n>.journal while it runs; <n>.unreadable is one that
                                         was of no use, and kept all the same
+signatures/<env>/<id>.json              of a release, where somebody signs
 comparisons/<n>.toml                    + what `stagekit.ledger.comparisons` keeps beside it
 """
 
@@ -23,6 +24,7 @@ from stagekit.ledger.names import (
     UNREADABLE,
     checked_name,
     entries,
+    file_bytes,
     number,
     read_record,
     records,
@@ -138,6 +140,17 @@ class FileLedger:
 
     def half_pruned(self, env: str) -> Sequence[str]:
         return self._releases.half_pruned(env)
+
+    def keep_signature(self, env: str, id: str, data: bytes) -> None:
+        durable.write_file(self._signature(env, id), data)
+
+    def signature(self, env: str, id: str) -> bytes | None:
+        path = self._signature(env, id)
+        return file_bytes(path) if path.is_file() else None
+
+    def _signature(self, env: str, id: str) -> Path:
+        folder = self._releases.folder(env, id)
+        return self.root / "signatures" / env / f"{folder.name}.json"
 
     # runs
 

@@ -10,7 +10,7 @@ from stagekit.cancel import Cancel
 from stagekit.envelope import encode
 from stagekit.errors import InputError, RunFailed
 from stagekit.events import Emit, step
-from stagekit.ledger.bundles import Bundles, opened, unpack_image, write_bundle
+from stagekit.ledger.bundles import Bundles, Packed, opened, unpack_image, write_bundle
 from stagekit.ledger.files import FileLedger
 from stagekit.ledger.releases import RELEASE_RECORD
 from stagekit.pipeline.cancel_release import refuse_cancelled
@@ -54,7 +54,6 @@ def pack(
     release = checked.release.record
     refuse_cancelled(ledger, env, release.id)
     record = (ledger.release_folder(env, release.id) / RELEASE_RECORD).read_bytes()
-    build = encode(ledger.build(release.build.id).record)
     with tempfile.TemporaryDirectory(dir=path.absolute().parent, prefix=".tmp-") as folder:
         pins = sorted({pin.pinned for pin in release.pins.values()}) if engine else []
         images = {pin: _image_of(pin, engine, emit, cancel) for pin in pins if engine}
@@ -71,8 +70,12 @@ def pack(
             actor=actor,
             images=images,
         )
-        files = {**checked.files, RELEASE_RECORD: record}
-        return write_bundle(path, bundle, files, build, archives)
+        packed = Packed(
+            files={**checked.files, RELEASE_RECORD: record},
+            build=encode(ledger.build(release.build.id).record),
+            signature=ledger.signature(env, release.id),
+        )
+        return write_bundle(path, bundle, packed, archives)
 
 
 def take_up(
@@ -92,12 +95,12 @@ def take_up(
         LedgerError: it is not what was packed.
         RunFailed: an image is another one on this engine than where it was packed.
     """
-    with opened(path) as (packed, tar), tempfile.TemporaryDirectory() as folder:
+    with opened(path) as (bundle, packed, tar), tempfile.TemporaryDirectory() as folder:
         release = packed.release
         files = {name: data for name, data in packed.files.items() if name != RELEASE_RECORD}
         if problems := file_problems(release.record, files):
             raise InputError(f"not what was packed: {problems[0]}", where=str(path))
-        for image in sorted(set(packed.bundle.record.images.values())):
+        for image in sorted(set(bundle.images.values())):
             if engine.image(image) is None:
                 with step(emit, "load", image):
                     archive = unpack_image(tar, image, Path(folder))
@@ -112,7 +115,7 @@ def take_up(
                     "Storage Driver), or give this one a registry that it reaches",
                 )
             engine.tag(image, f"{_KEPT_AS}:{image.removeprefix('sha256:')[:12]}")
-        Bundles(ledger).take_up(packed)
+        Bundles(ledger).take_up(bundle, packed)
         return release
 
 

@@ -199,6 +199,14 @@ class Ledger(Protocol):
         """Return the pruned releases of which files are left, because a process was killed."""
         ...
 
+    def keep_signature(self, env: str, id: str, data: bytes) -> None:
+        """Keep a release's signature; a later one takes the place of an earlier one."""
+        ...
+
+    def signature(self, env: str, id: str) -> bytes | None:
+        """Return a release's signature, None where it has none."""
+        ...
+
     def warn(self, text: str) -> None:
         """Keep what went wrong after its record was written, with the time."""
         ...

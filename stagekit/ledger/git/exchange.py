@@ -43,6 +43,11 @@ class Exchange:
         self._away = False
 
     @property
+    def where(self) -> str:
+        """The address of the shared history, for errors."""
+        return str(self.shared.address)
+
+    @property
     def index(self) -> Index:
         """The newest index; where the remote is away, the one that was seen last.
 
@@ -74,6 +79,21 @@ class Exchange:
             error.hint = "this was not recorded: type it again when the ledger answers"
             raise
         self._away = False
+
+    def mark(self, series: Series, id: str, data: bytes, why: str) -> None:
+        """Add what is said of a record later, unless that was said before, and have it here.
+
+        Raises:
+            LedgerAway: the remote does not answer.
+        """
+
+        def draft(index: Index) -> Proposal:
+            said = id in index.series(series.kind, series.env)
+            records = () if said else (New(series=series, id=id, content=data),)
+            return Proposal(why=why, records=records)
+
+        self.add(draft)
+        self.have(series.kind, id, series.env)
 
     def take(self, series: Series, choose: Callable[[Listed], str], why: str) -> Debt:
         """Take an id, for a record that follows.

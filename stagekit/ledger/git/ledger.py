@@ -14,31 +14,25 @@ from pathlib import Path
 import msgspec
 
 from stagekit import durable
-from stagekit.envelope import decode, encode
+from stagekit.envelope import encode
 from stagekit.errors import InputError
 from stagekit.ledger.builds import no_build
 from stagekit.ledger.files import FileLedger
-from stagekit.ledger.git.commits import New
 from stagekit.ledger.git.exchange import Exchange, next_number
-from stagekit.ledger.git.index import Index
 from stagekit.ledger.git.owed import Debt
+from stagekit.ledger.git.releases import GitReleases
 from stagekit.ledger.git.series import (
     BUILDS,
-    CANCELLED,
     COMPARISONS,
     INPUTS,
-    PRUNED,
     PRUNED_BUILDS,
-    RELEASES,
     RUNS,
-    Kind,
     Listed,
     Series,
 )
-from stagekit.ledger.git.shared import Proposal
 from stagekit.ledger.git.slots import GitBuildSlot, GitComparisonSlot, GitRunJournal
 from stagekit.ledger.names import checked_name
-from stagekit.ledger.releases import RELEASE_RECORD, counted, no_release
+from stagekit.ledger.releases import counted
 from stagekit.protocols import Ids
 from stagekit.records import (
     Build,
@@ -61,6 +55,7 @@ class GitLedger:
     def __init__(self, exchange: Exchange, log: Path) -> None:
         self.exchange = exchange
         self._files = FileLedger(exchange.copies.folder)
+        self._releases = GitReleases(exchange, self._files)
         self._log = log
 
     def warn(self, text: str) -> None:
@@ -116,7 +111,9 @@ class GitLedger:
         return closed
 
     def prune_build(self, pruning: BuildPruning) -> Stored[BuildPruning]:
-        self._mark(PRUNED_BUILDS, pruning.id, encode(pruning), f"prune build {pruning.id}")
+        self.exchange.mark(
+            Series(kind=PRUNED_BUILDS), pruning.id, encode(pruning), f"prune build {pruning.id}"
+        )
         return self._files.prune_build(pruning)
 
     # releases
@@ -124,26 +121,10 @@ class GitLedger:
     def add_release(
         self, release: Release, files: Mapping[str, bytes], *, ids: Ids = counted
     ) -> Stored[Release]:
-        series = Series(kind=RELEASES, env=checked_name(release.env))
-        id, content = "", dict(files)
-
-        def draft(index: Index) -> Proposal:
-            nonlocal id, content
-            listed = index.series(RELEASES, release.env)
-            id = _first_free(ids, listed, release.env, self._where)
-            data = encode(msgspec.structs.replace(release, id=id))
-            content = {**files, RELEASE_RECORD: data}
-            why = f"release {release.env}/{id}" + (
-                f": {release.message}" if release.message else ""
-            )
-            return Proposal(why=why, records=(New(series=series, id=id, content=content),))
-
-        self.exchange.add(draft)
-        self.exchange.have(RELEASES, id, release.env)
-        return decode(Release, content[RELEASE_RECORD], where=self._where)
+        return self._releases.add(release, files, ids)
 
     def environments(self) -> Sequence[str]:
-        return self.exchange.index.environments(RELEASES)
+        return self._releases.environments()
 
     def gone_releases(self, env: str) -> Mapping[str, Sequence[str]]:  # noqa: ARG002  # of any
         """Return none: what is in the history stays there."""
@@ -154,52 +135,40 @@ class GitLedger:
         return ()
 
     def releases(self, env: str) -> Sequence[str]:
-        pruned = set(self.exchange.index.series(PRUNED, checked_name(env)).taken())
-        recorded = self.exchange.index.series(RELEASES, env).recorded()
-        return [id for id in reversed(recorded) if id not in pruned]
+        return self._releases.ids(env)
 
     def release(self, env: str, id: str) -> Stored[Release]:
-        id = self._as_listed(env, id)
-        pruned = self.exchange.have(PRUNED, id, env)
-        if not pruned and not self.exchange.have(RELEASES, id, env):
-            raise no_release(env, id, self.releases(env), where=self._where)
-        return self._files.release(env, id)
+        return self._releases.read(env, id)
 
     def release_folder(self, env: str, id: str) -> Path:
-        id = self._as_listed(env, id)
-        if id not in self.exchange.index.series(PRUNED, env):
-            self.exchange.have(RELEASES, id, env)
-        return self._files.release_folder(env, id)
+        return self._releases.folder(env, id)
 
     def release_files(self, env: str, id: str) -> Mapping[str, bytes]:
-        self.release_folder(env, id)
-        return self._files.release_files(env, id)
+        return self._releases.files(env, id)
 
     def cancel_release(self, cancellation: Cancellation) -> Stored[Cancellation]:
-        env, id = checked_name(cancellation.env), cancellation.id
-        why = f"cancel {env}/{id}: {cancellation.reason}"
-        self._mark(CANCELLED, id, encode(cancellation), why, env)
-        return self._files.cancel_release(cancellation)
+        return self._releases.cancel(cancellation)
 
     def cancelled(self, env: str, id: str) -> Stored[Cancellation] | None:
-        id = self._as_listed(env, id)
-        there = self.exchange.have(CANCELLED, id, env)
-        return self._files.cancelled(env, id) if there else None
+        return self._releases.cancelled(env, id)
 
     def prune_release(self, pruning: Pruning) -> Stored[Pruning]:
-        env, id = checked_name(pruning.env), pruning.id
-        self._mark(PRUNED, id, encode(pruning), f"prune {env}/{id}", env)
-        return self._files.prune_release(pruning)
+        return self._releases.prune(pruning)
 
     def pruned(self, env: str, id: str) -> Stored[Pruning] | None:
-        id = self._as_listed(env, id)
-        return self._files.pruned(env, id) if self.exchange.have(PRUNED, id, env) else None
+        return self._releases.pruned(env, id)
 
     def pruned_releases(self, env: str) -> Sequence[str]:
-        return [*reversed(self.exchange.index.series(PRUNED, checked_name(env)).recorded())]
+        return self._releases.pruned_ids(env)
 
     def half_pruned(self, env: str) -> Sequence[str]:
-        return self._files.half_pruned(env)
+        return self._releases.half_pruned(env)
+
+    def keep_signature(self, env: str, id: str, data: bytes) -> None:
+        self._releases.keep_signature(env, id, data)
+
+    def signature(self, env: str, id: str) -> bytes | None:
+        return self._releases.signature(env, id)
 
     # runs
 
@@ -265,36 +234,4 @@ class GitLedger:
 
     @property
     def _where(self) -> str:
-        return str(self.exchange.shared.address)
-
-    def _mark(self, kind: Kind, id: str, data: bytes, why: str, env: str | None = None) -> None:
-        """Add what is said of a record later, unless that was said before, and have it here."""
-        series = Series(kind=kind, env=env)
-
-        def draft(index: Index) -> Proposal:
-            said = id in index.series(kind, env)
-            records = () if said else (New(series=series, id=id, content=data),)
-            return Proposal(why=why, records=records)
-
-        self.exchange.add(draft)
-        self.exchange.have(kind, id, env)
-
-    def _as_listed(self, env: str, id: str) -> str:
-        """Return an id as it was given, where it is named as folders are: without its colons."""
-        listed = self.exchange.index.series(RELEASES, checked_name(env))
-        checked_name(id.replace(":", ""))
-        if id in listed or ":" in id:
-            return id
-        return next((one for one in listed.taken() if one.replace(":", "") == id), id)
-
-
-def _first_free(ids: Ids, listed: Listed, env: str, where: str) -> str:
-    taken = listed.taken()
-    folders = {id.replace(":", "") for id in taken if ":" in id}
-    for id in ids(taken):
-        folder = checked_name(id.replace(":", ""))
-        if id not in listed and folder not in listed and folder not in folders:
-            return id
-    raise InputError(
-        f"no id is left for a release to {env}: those there could be are taken", where=where
-    )
+        return self.exchange.where

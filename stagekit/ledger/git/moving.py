@@ -28,6 +28,7 @@ from stagekit.ledger.git.series import (
     SIGNATURES,
     Kind,
     Series,
+    signed_by,
 )
 from stagekit.ledger.git.shared import Proposal
 from stagekit.ledger.order import newest_first
@@ -186,12 +187,14 @@ def _contents(
     away = _PUT_AWAY.get(series.kind)
     gone = index.series(away, series.env) if away else ()
     ids = [id for id in listed.recorded() if id not in gone]
+    if series.kind == SIGNATURES:
+        ids = list({signed_by(id): id for id in ids}.values())
     for start in range(0, len(ids), _BATCH):
         batch = ids[start : start + _BATCH]
         objects = [object for id in batch if (object := listed.object(id))]
         repository.bring(objects)
         read = repository.read_folders if series.kind.folder else repository.read
-        yield from zip(batch, read(objects), strict=True)
+        yield from zip(map(signed_by, batch), read(objects), strict=True)
 
 
 def _write(path: Path, series: Series, content: Content) -> bool:

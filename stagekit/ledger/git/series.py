@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import count
 
 from stagekit.errors import LedgerError
 from stagekit.records import Part
@@ -65,6 +66,17 @@ class Series(Part, frozen=True):
         """Return the path of one file of the index."""
         high, low = divmod(number, CHUNK)
         return f"{INDEX}/{self.name}/{high:04}/{low:02}"
+
+
+def signature_ids(release: str) -> Iterator[str]:
+    """Yield the ids of a release's signatures, the oldest first: the last that there is counts."""
+    folder = release.replace(":", "")
+    return (f"{folder}+{number}" if number > 1 else folder for number in count(1))
+
+
+def signed_by(id: str) -> str:
+    """Return the release, as its folder is named, that a signature is of."""
+    return id.partition("+")[0]
 
 
 def series_named(name: str) -> Series:

@@ -155,6 +155,16 @@ class LedgerContract:
             ledger.release("prod", "v1")
         assert released(ledger).record.id == "v3"
 
+    def test_of_a_releases_signatures_the_last_counts(self, ledger: Ledger) -> None:
+        """It stands beside the release, whose bytes stay; an unsigned one has none."""
+        released(ledger)
+        before = ledger.release_files("prod", "v1")
+        assert ledger.signature("prod", "v1") is None
+        for data in (b"one", b"another"):
+            ledger.keep_signature("prod", "v1", data)
+            assert ledger.signature("prod", "v1") == data
+        assert ledger.release_files("prod", "v1") == before
+
     # runs
 
     def test_a_run_is_read_as_it_was_written(self, ledger: Ledger) -> None:
