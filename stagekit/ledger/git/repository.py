@@ -233,10 +233,11 @@ class Repository:
         self._touch()
 
     def _away(self, said: Sequence[str]) -> LedgerAway:
+        no_repository = any("does not appear to be a git repository" in line for line in said)
         return LedgerAway(
             "the shared ledger does not answer",
             where=str(self._address),
-            hint="inv ledger.status; what was read before is at hand without it",
+            hint=_NO_REPOSITORY if no_repository else _NO_ANSWER,
             output=tuple(said),
         )
 
@@ -265,6 +266,8 @@ class Repository:
 
 _QUIETLY = ("--quiet", "--no-tags", "--no-write-fetch-head", "--no-recurse-submodules")
 _SHA256_LENGTH = 64
+_NO_ANSWER = "inv ledger.status says whether it does; what was read before is at hand without it"
+_NO_REPOSITORY = "is ledger.url right? git init --bare makes a repository that can be one"
 _ADVICE = (
     *("Please make sure you have the correct", "and the repository exists."),
     "fatal: Could not read from remote repository.",
