@@ -38,15 +38,22 @@ class Cosign:
         settings: ``[tool.stagekit.sign]``.
         root: the project's folder, which keys in files are looked for from.
         environ: the whole environment of the program; has ``COSIGN_PASSWORD``.
+        cancel: ends what it is at.
     """
 
     def __init__(
-        self, program: Path, settings: SignSettings, root: Path, environ: Mapping[str, str]
+        self,
+        program: Path,
+        settings: SignSettings,
+        root: Path,
+        environ: Mapping[str, str],
+        cancel: Cancel,
     ) -> None:
         self.program = program
         self._settings = settings
         self._root = root
         self._environ = environ
+        self._cancel = cancel
 
     @cached_property
     def version(self) -> str:
@@ -99,13 +106,15 @@ class Cosign:
             (str(self.program), *arguments),
             env=self._environ,
             limit=limit or self._settings.timeout,
-            cancel=Cancel(),
+            cancel=self._cancel,
             cwd=self._root,
             mask=tuple(filter(None, (self._environ.get("COSIGN_PASSWORD"),))),
         )
 
 
-def find_cosign(settings: SignSettings, root: Path, environ: Mapping[str, str]) -> Cosign:
+def find_cosign(
+    settings: SignSettings, root: Path, environ: Mapping[str, str], cancel: Cancel
+) -> Cosign:
     """Return this machine's cosign.
 
     Raises:
@@ -114,4 +123,4 @@ def find_cosign(settings: SignSettings, root: Path, environ: Mapping[str, str]) 
     program = find_program("cosign", environ)
     if program is None:
         raise InputError("cosign is not installed", hint=INSTALL)
-    return Cosign(program, settings, root, environ)
+    return Cosign(program, settings, root, environ, cancel)

@@ -63,10 +63,12 @@ def show(app: App, name: str, *, json: bool = False) -> None:
     env, id = named(app, name)
     stored = verified(app.ledger, env, id).release
     cancellation = _cancellation(app, env, id)
+    signatures = [app.project.relative(path) for path in app.ledger.signatures(env, id)]
     if json:
-        app.console.data({**plain(stored.record), "digest": stored.digest, **cancellation})
+        beside = {"digest": stored.digest, "signatures": signatures, **cancellation}
+        app.console.data({**plain(stored.record), **beside})
         return
-    for line in _described(stored):
+    for line in (*_described(stored), *(f"sign    {path}" for path in signatures)):
         app.console.result(line)
     if cancelled := cancellation.get("cancelled"):
         app.console.result(f"CANCELLED by {cancelled['actor']}: {cancelled['reason']}", "removed")

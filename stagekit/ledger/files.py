@@ -4,6 +4,7 @@ builds/<id>.toml                        + what `stagekit.ledger.builds` keeps be
 releases/<env>/<id>/release.toml …      + what `stagekit.ledger.releases` keeps beside it
 runs/<env>/<n>.toml                     + <n>.journal while it runs; <n>.unreadable is one that
                                         was of no use, and kept all the same
+signatures/<env>/<id>.<…>.json          as `stagekit.ledger.signatures` names them
 comparisons/<n>.toml                    + what `stagekit.ledger.comparisons` keeps beside it
 """
 
@@ -29,6 +30,7 @@ from stagekit.ledger.names import (
     same,
 )
 from stagekit.ledger.releases import Releases, counted
+from stagekit.ledger.signatures import Signatures
 from stagekit.protocols import Ids
 from stagekit.records import (
     Build,
@@ -49,6 +51,7 @@ class FileLedger:
         self.root = root
         self._builds = Builds(root / "builds")
         self._releases = Releases(root / "releases")
+        self._signatures = Signatures(root / "signatures")
         self._comparisons = Comparisons(root / "comparisons")
 
     def warn(self, text: str) -> None:
@@ -126,6 +129,12 @@ class FileLedger:
 
     def cancelled(self, env: str, id: str) -> Stored[Cancellation] | None:
         return self._releases.cancelled(env, id)
+
+    def add_signature(self, env: str, id: str, signature: bytes) -> Path:
+        return self._signatures.add(env, id, signature)
+
+    def signatures(self, env: str, id: str) -> Sequence[Path]:
+        return self._signatures.of(env, id)
 
     def prune_release(self, pruning: Pruning) -> Stored[Pruning]:
         return self._releases.prune(pruning)

@@ -184,6 +184,14 @@ class Ledger(Protocol):
         """Return why a release is not to be run any more, or None where it may be."""
         ...
 
+    def add_signature(self, env: str, id: str, signature: bytes) -> Path:
+        """Append a signature of a release, beside those that it has; return its file."""
+        ...
+
+    def signatures(self, env: str, id: str) -> Sequence[Path]:
+        """Return the files of a release's signatures; nothing is said of what they are worth."""
+        ...
+
     def prune_release(self, pruning: Pruning) -> Stored[Pruning]:
         """Append that a release was put away, and remove its files; once more for one that is
         pruned already removes what is left of them."""

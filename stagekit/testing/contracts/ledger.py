@@ -141,6 +141,21 @@ class LedgerContract:
         assert ledger.release_files("prod", "v1") == before
         assert list(ledger.releases("prod")) == ["v1"]
 
+    def test_signatures_stand_beside_the_release(self, ledger: Ledger) -> None:
+        """Each that is added stays, byte for byte, and is that of no other release."""
+        stored = released(ledger)
+        released(ledger)
+        before = ledger.release_files("prod", "v1")
+        assert list(ledger.signatures("prod", "v1")) == []
+        made = [ledger.add_signature("prod", "v1", text) for text in (b"ann's", b"bob's", b"ann's")]
+        assert made[0] == made[2]
+        assert set(ledger.signatures("prod", "v1")) == set(made)
+        assert [path.read_bytes() for path in made] == [b"ann's", b"bob's", b"ann's"]
+        assert list(ledger.signatures("prod", "v2")) == []
+        assert list(ledger.signatures("dev", "v1")) == []
+        assert ledger.release("prod", "v1") == stored
+        assert ledger.release_files("prod", "v1") == before
+
     def test_of_a_pruned_release_its_digests_stay(self, ledger: Ledger) -> None:
         """Its files go, its id is never given again, and reading it says what became of it."""
         stored = released(ledger)
