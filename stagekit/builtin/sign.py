@@ -156,9 +156,9 @@ class Sign:
         with step(emit, "signed", record.name) as under_way:
             self._verify_release(cosign, key, release)
             pins = self._own_pins(record)
-            for pin in pins:
-                _verify_image(cosign, key, pin, record)
-            under_way.outcome = f"by {key}, as its images are: {len(pins)}"
+            for name, pin in pins.items():
+                _verify_image(cosign, key, name, pin, record)
+            under_way.outcome = f"by {key}; images: {', '.join(pins) or 'none of its own'}"
 
     def _verify_release(self, cosign: Cosign, key: str, release: Stored[Release]) -> None:
         record = release.record
@@ -185,7 +185,8 @@ class Sign:
         copy.write_bytes(data)
         return copy
 
-    def _own_pins(self, release: Release) -> list[Pin]:
+    def _own_pins(self, release: Release) -> dict[str, Pin]:
+        """Return the pins of the project's own images, by the names that these have in it."""
         build = self._ledger().find_build(release.build.id)
         if build is None or build.digest != release.build.digest:
             raise InputError(
@@ -194,9 +195,9 @@ class Sign:
                 where="artifacts/builds/",
                 hint="bring it here with the release, as artifacts/ has it",
             )
-        own = {image.pin for image in build.record.images.values()}
-        found = {pin.pinned: pin for pin in release.pins.values() if pin.pinned in own}
-        return [found[pinned] for pinned in sorted(found)]
+        used = {pin.pinned: pin for pin in release.pins.values()}
+        own = sorted(build.record.images.items())
+        return {name: used[image.pin] for name, image in own if image.pin in used}
 
     def _asked_for(self, env: str) -> bool:
         if env not in environment_names(self._project):
@@ -219,17 +220,17 @@ class Sign:
         _hold(result, f"cannot sign {subject}", where=where, hint=hint)
 
 
-def _verify_image(cosign: Cosign, key: str, pin: Pin, release: Release) -> None:
+def _verify_image(cosign: Cosign, key: str, name: str, pin: Pin, release: Release) -> None:
     if pin.kind != "digest":
         raise InputError(
-            f"{pin.asked} was pushed to no registry: nobody can have signed it",
+            f"the image {name} was pushed to no registry: nobody can have signed it",
             where=pin.pinned,
             hint="name a registry in [tool.stagekit], inv build --force, "
             f"inv release --env {release.env}",
         )
     _hold(
         cosign.verify_image(key, pin.pinned),
-        f"not signed by {key}",
+        f"the image {name} is not signed by {key}",
         where=pin.pinned,
         hint=f"sign the build that made it: inv sign {release.build.id}",
     )
