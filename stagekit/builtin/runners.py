@@ -74,7 +74,9 @@ class ComposeRunner:
             )
         except LimitExceeded as error:
             return (*error.output, error.what)
-        return () if result.ok else result.tail()
+        if result.ok:
+            return ()
+        return result.tail() or (f"docker compose up ended with {result.code} and no word",)
 
     def once(
         self,

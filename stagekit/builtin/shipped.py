@@ -2,38 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from stagekit.builtin import age, ci, github, ids, ledgers, runners, secrets, sops
 from stagekit.builtin.builders import Buildx, Classic
 from stagekit.builtin.notify import Notify
 from stagekit.builtin.sbom import Sbom
 from stagekit.builtin.sign import Sign
+from stagekit.cancel import Cancel
 from stagekit.inputs.project import Project
 from stagekit.protocols import Ledger
 
 
-def shipped(
-    project: Project | None = None,
-    environ: Mapping[str, str] = {},
-    ledger: Callable[[], Ledger] | None = None,
-) -> tuple[object, ...]:
+def shipped(wanted: Iterable[object] = ()) -> tuple[object, ...]:
     """Return what stagekit registers before a repository's own plugins.
 
     Args:
-        project: whose settings say who is told of what, and what is signed; without one, nobody
-            is, and nothing.
-        environ: the process's environment.
-        ledger: returns the project's, once it is needed.
+        wanted: what `asked_for` returned for a project.
     """
-    asked = _asked_for(project, environ, ledger) if project and ledger else ()
-    return (Classic(), Buildx(), ci, ids, github, *asked, runners, secrets, age, sops, ledgers)
+    return (Classic(), Buildx(), ci, ids, github, *wanted, runners, secrets, age, sops, ledgers)
 
 
-def _asked_for(
-    project: Project, environ: Mapping[str, str], ledger: Callable[[], Ledger]
+def asked_for(
+    project: Project, ledger: Callable[[], Ledger], environ: Mapping[str, str], cancel: Cancel
 ) -> Iterator[object]:
+    """Yield what ships and does as a project's settings say: who is told of what, what is listed
+    and what is signed.
+
+    Args:
+        project: has the settings.
+        ledger: where its records are; asked for when something needs it.
+        environ: the process's environment.
+        cancel: ends what takes long.
+    """
     yield Notify(project.notify, project.name, environ)
     if project.sbom:
-        yield Sbom(project.sbom, project.artifacts)
-    yield Sign(project, environ, ledger)
+        yield Sbom(project.sbom, project.artifacts, cancel)
+    yield Sign(project, ledger, environ, cancel)

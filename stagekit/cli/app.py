@@ -66,12 +66,13 @@ class App:
         Raises:
             PluginFailed: one cannot be loaded.
         """
-        from stagekit.builtin.shipped import shipped
+        from stagekit.builtin.shipped import asked_for, shipped
         from stagekit.plugins import found
         from stagekit.plugins.manager import Plugins
         from stagekit.version import __version__
 
-        all = found.shipping(shipped(self.project, os.environ, lambda: self.ledger), __version__)
+        asked = asked_for(self.project, lambda: self.ledger, os.environ, self.cancel)
+        all = found.shipping(shipped(asked), __version__)
         if not os.environ.get(_NO_PLUGINS):
             all += found.installed(found.TASKS_GROUP) + found.installed()
             all += found.configured(self.project.plugins.load, self.root)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from stagekit.records import Build
 
 _LATEST = "latest"
-_BUILD = "a build's id, or latest"
+BUILD = "a build's id, or latest"
 _HEAD = ("BUILD", "STATUS", "MADE", "COMMIT", "BY", "SIZE", "IMAGES")
 
 
@@ -49,30 +49,34 @@ def list_(app: App, *, last: int = 20, json: bool = False) -> None:
 @stage_task(
     name="show",
     positional=["build"],
-    help={"build": _BUILD, "json": JSON},
+    help={"build": BUILD, "json": JSON},
     values={"build": "any build"},
 )
 def show(app: App, build: str, *, json: bool = False) -> None:
-    """Show one build: where it came from, its images, its checks, why it failed."""
+    """Show one build: where it came from, its images, its checks, why it failed, what it is made
+    of."""
+    from stagekit.builtin.sbom import written
     from stagekit.envelope import plain
 
-    stored = app.ledger.build(_id(app, build))
+    stored = app.ledger.build(build_id(app, build))
+    there = written(app.project.artifacts, stored.record.id)
+    sboms = [app.project.relative(path) for path in there]
     if json:
-        app.console.data({**plain(stored.record), "digest": stored.digest})
+        app.console.data({**plain(stored.record), "digest": stored.digest, "sboms": sboms})
         return
-    for line in _described(stored.record):
+    for line in (*_described(stored.record), *(f"sbom    {path}" for path in sboms)):
         app.console.result(line)
 
 
 @stage_task(
     name="log",
     positional=["build"],
-    help={"build": _BUILD, "json": JSON},
+    help={"build": BUILD, "json": JSON},
     values={"build": "any build"},
 )
 def log(app: App, build: str, *, json: bool = False) -> None:
     """Print all that a build's builders and checks printed, each line after its image's name."""
-    id = _id(app, build)
+    id = build_id(app, build)
     text = app.ledger.build_log(id)
     if not text:
         app.ledger.build(id)  # says so where there is no such build
@@ -86,7 +90,8 @@ def log(app: App, build: str, *, json: bool = False) -> None:
         app.console.result(line)
 
 
-def _id(app: App, name: str) -> str:
+def build_id(app: App, name: str) -> str:
+    """Return the id of a build that a person named."""
     builds = app.ledger.builds() if name == _LATEST else ()
     return next(iter(builds), name)
 

@@ -26,6 +26,7 @@ from stagekit.cli import (
     release,
     releases,
     run,
+    sbom,
     secrets,
     services,
     sign,
@@ -44,7 +45,7 @@ from stagekit.errors import StagekitError
 
 _TOP = (
     *(init.init, up.up, doctor.doctor, plugin_tasks.plugins),
-    *(why.why, sign.sign, completion.completion),
+    *(why.why, sbom.sbom, sign.sign, completion.completion),
 )
 _GROUPS = {
     "build": (build.new, build.why, builds.list_, builds.show, builds.log),

@@ -63,10 +63,15 @@ def show(app: App, name: str, *, json: bool = False) -> None:
     env, id = named(app, name)
     stored = verified(app.ledger, env, id).release
     cancellation = _cancellation(app, env, id)
+    signed = app.ledger.signature(env, id) is not None
     if json:
-        app.console.data({**plain(stored.record), "digest": stored.digest, **cancellation})
+        beside = {"digest": stored.digest, "signed": signed, **cancellation}
+        app.console.data({**plain(stored.record), **beside})
         return
-    for line in _described(stored):
+    for line in (
+        *_described(stored),
+        *(["signed: inv sign ENV/ID --verify says by whom"] if signed else []),
+    ):
         app.console.result(line)
     if cancelled := cancellation.get("cancelled"):
         app.console.result(f"CANCELLED by {cancelled['actor']}: {cancelled['reason']}", "removed")

@@ -26,13 +26,13 @@ def sign(app: App, name: str, *, verify: bool = False) -> None:
     from stagekit.builtin.sign import Sign
     from stagekit.cli.releases import named
 
-    signer = Sign(app.project, os.environ, lambda: app.ledger)
+    signer = Sign(app.project, lambda: app.ledger, os.environ, app.cancel)
     if "/" not in name and not verify:
         signer.sign_build(app.ledger.build(name), app.console.emit)
         return
     release = app.ledger.release(*named(app, name))
     if verify:
-        signer.verify(release)
+        signer.verify(release, app.console.emit)
         app.console.result(f"{release.record.name} is signed, and so are its images")
     else:
         signer.sign_release(release, app.console.emit)

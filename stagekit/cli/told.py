@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from stagekit.cli.app import App
+from stagekit.errors import Cancelled
 
 if TYPE_CHECKING:
     from stagekit.records import Build, Stored
@@ -16,10 +17,19 @@ if TYPE_CHECKING:
 
 def told_after(app: App, hook: str, **facts: Any) -> None:
     """Tell plugins of what is done and recorded. What one raises is told, and kept in
-    ``artifacts/warnings.log``: the record that it is about is written."""
+    ``artifacts/warnings.log``: the record that it is about is written.
+
+    Raises:
+        Cancelled: somebody stopped it meanwhile.
+    """
     for error in app.plugins.tell_all(hook, **facts):
+        if isinstance(error, Cancelled):
+            continue
         app.console.warn(error.in_a_line)
+        if error.hint:
+            app.console.note(f"  next: {error.hint}")
         app.ledger.warn(error.in_a_line)
+    app.cancel.check()
 
 
 @contextmanager

@@ -73,11 +73,13 @@ class Templates:
             with limited(seconds=_SECONDS, memory=_MEMORY):
                 text = self._text(name, variables)
         except jinja2.TemplateSyntaxError as error:
+            # What does not come to an end is told with the file's path for the template's name.
+            at = name if not error.name or Path(error.name).is_absolute() else error.name
             raise InputError(
                 error.message or "wrong syntax",
-                where=self._at(error.name or name, error.lineno),
+                where=self._at(at, error.lineno),
                 hint=_SYNTAX_HINT,
-                output=self._shown(error.name or name, error.lineno),
+                output=self._shown(at, error.lineno),
             ) from error
         except jinja2.TemplateNotFound as error:
             raise InputError(

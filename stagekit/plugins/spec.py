@@ -146,6 +146,14 @@ class Hooks:
         """Hear that a release could not be made. It leaves no record."""
 
     @hookspec
+    def stagekit_verify_release(
+        self, release: Stored[Release], emit: Emit, environ: Mapping[str, str]
+    ) -> None:
+        """Say whether a release is trusted, before anything of it comes up: for a run, a way back,
+        a comparison, a command beside what runs; ``inv run --plan`` asks too. What is raised
+        refuses it, and nothing is recorded. ``emit`` as in ``stagekit_built``."""
+
+    @hookspec
     def stagekit_before_run(self, release: Stored[Release], reason: str) -> None:
         """Hear that a release is about to be run; ``reason`` is the run's, such as ``rollback``.
         What is raised stops it before anything is touched."""

@@ -130,6 +130,7 @@ def test_every_hook_is_asked_on_the_whole_way(shop: Shop) -> None:
     [
         ("before_build", ("build",), 2),
         ("before_release", ("release", "--env", "prod"), 2),
+        ("verify_release", ("run", "--env", "prod"), 2),
         ("before_run", ("run", "--env", "prod"), 2),
         ("before_step", ("run", "--env", "prod"), 5),
         ("variables", ("release", "--env", "prod"), 2),

@@ -7,17 +7,21 @@ import json
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
+from stagekit import digest
 from stagekit.builtin.sbom import Sbom
+from stagekit.cancel import Cancel
 from stagekit.engine.docker import DockerEngine
-from stagekit.errors import InputError
+from stagekit.envelope import encode
 from stagekit.events import Event
 from stagekit.inputs.extending import SbomSettings
 from stagekit.ledger.files import FileLedger
+from stagekit.ledger.releases import RELEASE_RECORD
 from tests.conftest import Machine
 from tests.engine.packages import unpack_of_suite
 from tests.repository import Repository
@@ -29,26 +33,47 @@ SETTINGS = """
 key = "cosign.key"
 public_key = "cosign.pub"
 """
+STOPPING = """
+import os, signal
+import stagekit
+
+class Stopping:
+    @stagekit.hookimpl(tryfirst=True)
+    def stagekit_built(self):
+        os.kill(os.getpid(), signal.SIGINT)
+
+ns = stagekit.collection(plugins=[Stopping()])
+"""
 PASSWORD = "of the tests"  # noqa: S105  # it opens what the tests made
 
 
-@pytest.fixture(scope="module", params=["trixie", "unstable"])
-def cosign(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Path]:
-    """Version 2, and version 3."""
+@pytest.fixture(scope="module")
+def cosign_of(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Path]]:
+    """Finds the folder of one of Debian's cosigns."""
     folder = tmp_path_factory.mktemp("cosign")
-    unpack_of_suite(request.param, ["cosign"], folder / "root")
-    yield folder / "root/usr/bin"
+
+    def unpacked(suite: str) -> Path:
+        if not (folder / suite).exists():
+            unpack_of_suite(suite, ["cosign"], folder / suite)
+        return folder / suite / "usr/bin"
+
+    yield unpacked
     shutil.rmtree(folder)
 
 
 @pytest.fixture
-def signing(deployed: Repository, cosign: Path) -> Repository:
+def cosign(request: pytest.FixtureRequest, cosign_of: Callable[[str], Path]) -> Path:
+    """The newest, unless a test names another."""
+    return cosign_of(getattr(request, "param", "unstable"))
+
+
+@pytest.fixture
+def signing(deployed: Repository, cosign: Path, tmp_path: Path) -> Repository:
     """A repository that signs, and whose prod wants that verified."""
     deployed.environ |= {
         "PATH": f"{cosign}{os.pathsep}{deployed.environ['PATH']}",
         "COSIGN_PASSWORD": PASSWORD,
+        "HOME": str(tmp_path),
     }
     make_keys(deployed, "cosign")
     deployed.write("pyproject.toml", deployed.read("pyproject.toml") + SETTINGS)
@@ -66,63 +91,106 @@ def make_keys(repository: Repository, name: str) -> None:
     )
 
 
-def test_what_is_signed_runs_and_nothing_else(signing: Repository) -> None:
-    """Build and release sign by themselves; a run looks at both, and says what is not signed, or by
-    somebody else, before it touches anything."""
+@pytest.mark.parametrize("cosign", ["trixie", "unstable"], ids=["2", "3"], indirect=True)
+def test_what_is_signed_runs_and_nothing_else(signing: Repository, tmp_path: Path) -> None:
+    """Build and release sign by themselves, and ask nobody but the registry; a run looks at both,
+    and says what is not signed, or by somebody else, before it touches anything."""
     doctor = {part["name"]: part for part in signing.inv("doctor", "--json").json}
-    assert doctor["cosign"]["found"]
+    assert all(doctor[name]["found"] for name in ("cosign", "signing key", "public key"))
     signing.inv("build")
-    assert "sign    prod/v1" in signing.inv("release", "--env", "prod").stderr
-    assert signing.inv("run", "--env", "prod", "--json").json["outcome"] == "running"
+    assert "sign    prod/v1  artifacts/signatures" in signing.inv("release", "-e", "prod").stderr
+    ran = signing.inv("run", "--env", "prod", "--json")
+    assert "signed  prod/v1  by cosign.pub; images: app" in ran.stderr
+    assert ran.json["outcome"] == "running"
+    assert not (tmp_path / ".sigstore").exists()
 
     make_keys(signing, "other")
-    settings = signing.read("pyproject.toml")
-    signing.write("pyproject.toml", settings.replace('"cosign.pub"', '"other.pub"'))
-    refused = signing.attempt("run", "--env", "prod")
+    other = {"STAGEKIT_SIGN_KEY": "other.key", "STAGEKIT_PUBLIC_KEY": "other.pub"}
+    refused = signing.attempt("run", "--env", "prod", **other)
     assert refused.code == 2
     assert "prod/v1 is not signed by other.pub" in refused.stderr
     assert "next: inv sign prod/v1" in refused.stderr
-    assert signing.inv("run.status", "--env", "prod", "--exit-code").code == 0
+    assert len(signing.inv("run.history", "--env", "prod", "--json").json) == 1
 
-    signing.write("pyproject.toml", settings.replace("cosign.", "other."))
-    signing.inv("sign", "prod/v1")
-    refused = signing.attempt("sign", "prod/v1", "--verify")
+    signing.inv("sign", "prod/v1", **other)
+    refused = signing.attempt("sign", "prod/v1", "--verify", **other)
     assert refused.code == 2
-    assert ": not signed by other.pub" in refused.stderr
+    assert ": the image app is not signed by other.pub" in refused.stderr
     build = signing.inv("build.list", "--json").json[0]["id"]
     assert f"next: sign the build that made it: inv sign {build}" in refused.stderr
-    signing.inv("sign", build)
-    assert signing.inv("sign", "prod/v1", "--verify").stdout.startswith("prod/v1 is signed")
+    signing.inv("sign", build, **other)
+    for keys in (other, {}):
+        verified = signing.inv("sign", "prod/v1", "--verify", **keys)
+        assert verified.stdout.startswith("prod/v1 is signed")
+    assert len(signing.inv("release.show", "prod/v1", "--json").json["signatures"]) == 2
     assert PASSWORD not in refused.text
 
 
 def test_what_was_not_signed_is_refused(signing: Repository) -> None:
     """Also where somebody made the release ask for nothing: the environment at hand does."""
     signing.write(
-        "pyproject.toml", signing.read("pyproject.toml").replace('key = "cosign.key"\n', "")
+        "pyproject.toml", signing.read("pyproject.toml").replace('key = "cosign.key"\n', "", 1)
     )
     signing.inv("build")
     config = signing.read("environments/prod/config.toml")
     signing.write("environments/prod/config.toml", "")
     signing.inv("release", "--env", "prod")
     signing.write("environments/prod/config.toml", config)
-    refused = signing.attempt("run", "--env", "prod")
-    assert refused.code == 2
-    assert "artifacts/signatures/prod/v1.json: prod/v1 is not signed" in refused.stderr
+    for task in (("run",), ("run", "--plan")):
+        refused = signing.attempt(*task, "--env", "prod")
+        assert refused.code == 2
+        assert "prod/v1 is not signed, by cosign.pub or anybody" in refused.stderr
+    signing.write("environments/prod/config.toml", "[stagekit\n")  # nor by breaking that
+    assert "is not signed" in signing.attempt("run", "--env", "prod").stderr
     refused = signing.attempt("sign", "prod/v1")
     assert "no key is named to sign with" in refused.stderr
     signing.inv("release", "--env", "dev")
     assert signing.inv("run", "--env", "dev", "--json").json["outcome"] == "running"
 
 
+def test_a_release_that_is_sealed_anew_is_refused(signing: Repository) -> None:
+    """Whoever writes the ledger makes every digest fit, and has no key."""
+    signing.inv("build")
+    signing.inv("release", "--env", "prod")
+    ledger = FileLedger(signing.root / "artifacts")
+    folder, record = ledger.release_folder("prod", "v1"), ledger.release("prod", "v1").record
+    document = (folder / "compose.yaml").read_text().replace("hello, prod", "hello, thief")
+    (folder / "compose.yaml").write_text(document)
+    listing = digest.of_files(ledger.release_files("prod", "v1"))
+    forged = replace(
+        record,
+        files=listing,
+        content_digest=digest.of_listing(listing),
+        deploy=replace(record.deploy, verify_signatures=False),
+    )
+    (folder / RELEASE_RECORD).write_bytes(encode(forged))
+    assert "as it was sealed" in signing.inv("release.verify", "prod/v1").stdout
+    refused = signing.attempt("run", "--env", "prod")
+    assert refused.code == 2
+    assert "prod/v1 is not signed by cosign.pub" in refused.stderr
+
+
+def test_what_was_pushed_nowhere_is_refused(signing: Repository) -> None:
+    """Its signature would be in its registry; the release has one all the same."""
+    signing.environ.pop("STAGEKIT_REGISTRY")
+    signing.environ["STAGEKIT_HOME"] = str(signing.root / "no-registry-here")
+    assert "app is not signed: it was pushed to no registry" in signing.inv("build").stderr
+    signing.inv("release", "--env", "prod")
+    refused = signing.attempt("run", "--env", "prod")
+    assert refused.code == 2
+    assert "the image app was pushed to no registry: nobody can have signed it" in refused.stderr
+
+
 def test_what_cannot_sign_fails_no_build(signing: Repository) -> None:
-    """It is a warning with cosign's own reason, kept; the build is there, to be signed later."""
-    signing.environ["COSIGN_PASSWORD"] = PASSWORD[::-1]
+    """It is a warning with cosign's own reason and what to type, kept; the build is there, to be
+    signed later."""
+    del signing.environ["COSIGN_PASSWORD"]
     built = signing.inv("build")
     assert "warning: key cosign.key: cannot sign " in built.stderr
+    id = signing.inv("build.list", "--json").json[0]["id"]
+    assert f"next: export COSIGN_PASSWORD=…, which opens the key; inv sign {id}" in built.stderr
     assert "decryption failed" in signing.read("artifacts/warnings.log")
-    signing.environ["COSIGN_PASSWORD"] = PASSWORD
-    signing.inv("sign", signing.inv("build.list", "--json").json[0]["id"])
+    signing.inv("sign", id, COSIGN_PASSWORD=PASSWORD)
 
 
 @pytest.mark.parametrize(("format", "ending"), [("cyclonedx", "cdx"), ("spdx", "spdx")])
@@ -139,12 +207,33 @@ def test_a_bill_of_materials(deployed: Repository, format: str, ending: str) -> 
     id = built.json["id"]
     path = f"artifacts/sboms/{id}/app.{ending}.json"
     assert path in built.stderr
+    assert deployed.inv("build.show", id, "--json").json["sboms"] == [path]
     found = json.loads(deployed.read(path))
     packages = found["components"] if format == "cyclonedx" else found["packages"]
     assert ("left-pad", "1.3.0") in {
         (item["name"], item.get("version") or item.get("versionInfo")) for item in packages
     }
     assert built.json["images"]["app"]["digest"] in json.dumps(found)
+
+
+def test_a_bill_of_materials_of_what_was_built_before(deployed: Repository) -> None:
+    """Settings that came later need no other build."""
+    id = deployed.inv("build", "--json").json["id"]
+    written = deployed.inv("sbom", "latest", "--json").json
+    assert written == {"app": f"artifacts/sboms/{id}/app.cdx.json"}
+    assert json.loads(deployed.read(written["app"]))["bomFormat"] == "CycloneDX"
+
+
+def test_ctrl_c_after_the_record_ends_what_is_left(deployed: Repository) -> None:
+    """Of several plugins none goes on for minutes; the build stays what it is."""
+    deployed.write("tasks.py", STOPPING)
+    deployed.write("pyproject.toml", deployed.read("pyproject.toml") + "\n[tool.stagekit.sbom]\n")
+    stopped = deployed.attempt("build")
+    assert stopped.code == 130
+    assert "failed  sbom app" in stopped.stderr
+    [build] = deployed.inv("build.list", "--json").json
+    assert build["status"] == "succeeded"
+    assert not (deployed.root / "artifacts/sboms").exists()
 
 
 class Elsewhere(DockerEngine):
@@ -159,7 +248,7 @@ def test_a_bill_of_materials_from_the_registry(deployed: Repository, machine: Ma
     deployed.inv("build")
     ledger = FileLedger(deployed.root / "artifacts")
     build = ledger.build(ledger.builds()[0])
-    writer = Sbom(SbomSettings(), deployed.root / "artifacts")
+    writer = Sbom(SbomSettings(), deployed.root / "artifacts", Cancel())
     events: list[Event] = []
     engine = Elsewhere(machine.engine.endpoint, {})
     writer.stagekit_built(build, engine, events.append, deployed.environ)
@@ -170,14 +259,3 @@ def test_a_bill_of_materials_from_the_registry(deployed: Repository, machine: Ma
         found["metadata"]["component"]["version"],
     )
     assert "busybox" in {item["name"] for item in found["components"]}
-
-
-def test_without_syft_it_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The build is there; what to install is told, by doctor as well."""
-    monkeypatch.setattr("stagekit.builtin.sbom.find_program", lambda *_: None)
-    writer = Sbom(SbomSettings(), tmp_path)
-    with pytest.raises(InputError, match="Syft is not installed"):
-        writer.stagekit_built(None, None, print, {})  # type: ignore[arg-type]
-    [finding] = writer.stagekit_doctor({})
-    assert not finding.found
-    assert "stagekit[sbom]" in str(finding.hint)

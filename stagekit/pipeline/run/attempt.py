@@ -36,12 +36,14 @@ def verify(env: str, release_id: str | None, on: Platform, running: Running) -> 
         InputError: no such release.
         LedgerError: the release is not what was sealed.
         RunFailed: it was cancelled.
+        StagekitError: a plugin does not trust it.
     """
     with running.step("verify", f"{env}/{release_id or 'latest'}") as under_way:
         checked = verified(on.ledger, env, release_id or newest(env, on))
         release = checked.release.record
         refuse_cancelled(on.ledger, env, release.id)
         under_way.outcome = f"{release.name} is as it was sealed"
+    on.check_trust(checked.release)
     return as_named_here(checked, on.engine)
 
 

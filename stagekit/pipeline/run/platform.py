@@ -11,7 +11,7 @@ from stagekit.events import Emit
 from stagekit.pipeline.run.hooks import Listeners, Nobody
 from stagekit.pipeline.secrets import Providers
 from stagekit.protocols import Engine, Lease, Ledger, Runner
-from stagekit.records import CI
+from stagekit.records import CI, Release, Stored
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Platform:
         command: what was typed, for whoever finds the environment locked.
         wait: seconds to wait for the environment where another run holds it.
         lease: the environment's lock, once it is held.
-        plugins: are told of runs and their steps.
+        plugins: are asked whether a release is trusted, and told of runs and their steps.
     """
 
     ledger: Ledger
@@ -49,6 +49,16 @@ class Platform:
     wait: float = 0.0
     lease: Lease | None = None
     plugins: Listeners = field(default_factory=Nobody)
+
+    def check_trust(self, release: Stored[Release]) -> None:
+        """Ask plugins whether anything of a release may come up.
+
+        Raises:
+            StagekitError: one refuses it; says why.
+        """
+        self.plugins.tell(
+            "stagekit_verify_release", release=release, emit=self.emit, environ=self.environ
+        )
 
     def under(self, lease: Lease, cancel: Cancel) -> Platform:
         """Return the same with the environment's lock held; its loss requests ``cancel``."""

@@ -65,10 +65,12 @@ def beside(env: str, asked: CommandAsked, on: Platform, folder: Path) -> Invocat
     Raises:
         InputError: nothing runs there, no such service, or a secret cannot be had.
         LedgerError: the release is not what was sealed.
+        StagekitError: a plugin does not trust it.
     """
     run, release = _in_force(env, on)
     _check_services([asked.service], release)
     checked = verified(on.ledger, env, release.id)
+    on.check_trust(checked.release)
     document = folder / "compose.yaml"
     document.write_bytes(checked.text)
     on.emit(Noted(f"beside {release.name}, which runs"))

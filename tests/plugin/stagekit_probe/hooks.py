@@ -123,6 +123,11 @@ def stagekit_release_failed(env: str, error: Exception) -> None:
 
 
 @stagekit.hookimpl
+def stagekit_verify_release(release: Stored[Release]) -> None:
+    _told("verify_release", release=release.record.name)
+
+
+@stagekit.hookimpl
 def stagekit_before_run(release: Stored[Release], reason: str) -> None:
     _told("before_run", release=release.record.name, reason=reason)
 
