@@ -27,7 +27,8 @@ def described(of: object) -> str:
     """Return what a docstring says before its sections."""
     found = parsed(of)
     parts = (found.short_description, found.long_description)
-    return markdown("\n\n".join(part for part in parts if part))
+    between = "\n\n" if found.blank_after_short_description else "\n"
+    return markdown(between.join(part for part in parts if part))
 
 
 def arguments(of: object) -> Mapping[str, str]:

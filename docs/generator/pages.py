@@ -12,7 +12,7 @@ from invoke.collection import Collection
 from invoke.parser.argument import Argument
 
 import stagekit
-from docs.generator.docstrings import arguments, cell, described, markdown, raised, table
+from docs.generator.docstrings import arguments, cell, described, line, markdown, raised, table
 from docs.generator.structs import fields, section, within
 from stagekit import errors, records, stages, testing
 from stagekit.inputs import extending, images, project, settings
@@ -152,7 +152,12 @@ def error_classes() -> str:
         if issubclass(kind, errors.StagekitError)
     ]
     rows = [
-        [f"`{kind.__name__}`", f"{kind.exit_code}", f"`{kind.__mro__[1].__name__}`"]
+        [
+            f"`{kind.__name__}`",
+            f"{kind.exit_code}",
+            f"`{kind.__mro__[1].__name__}`",
+            line(vars(kind).get("__doc__") or ""),
+        ]
         for kind in sorted(kinds, key=lambda kind: (kind.exit_code, kind.__name__))
     ]
     text = inspect.getdoc(errors) or ""
@@ -161,7 +166,7 @@ def error_classes() -> str:
             "# Errors and exit codes\n",
             "What goes wrong is told as what happened, where, and what to type next, on stderr.\n",
             f"```text\n{text}\n```\n",
-            table(["error", "exit code", "is a"], rows),
+            table(["error", "exit code", "is a", ""], rows),
             "## StagekitError\n",
             described(errors.StagekitError) + "\n",
             _told(["field", ""], arguments(errors.StagekitError).items()),

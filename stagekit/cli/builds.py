@@ -53,8 +53,7 @@ def list_(app: App, *, last: int = 20, json: bool = False) -> None:
     values={"build": "any build"},
 )
 def show(app: App, build: str, *, json: bool = False) -> None:
-    """Show one build: where it came from, its images, its checks, why it failed, what it is made
-    of."""
+    """Show one build: where it came from, its images and what is in them, why it failed."""
     from stagekit.builtin.sbom import written
     from stagekit.envelope import plain
 

@@ -68,11 +68,10 @@ def show(app: App, name: str, *, json: bool = False) -> None:
         beside = {"digest": stored.digest, "signed": signed, **cancellation}
         app.console.data({**plain(stored.record), **beside})
         return
-    for line in (
-        *_described(stored),
-        *(["signed: inv sign ENV/ID --verify says by whom"] if signed else []),
-    ):
+    for line in _described(stored):
         app.console.result(line)
+    if signed:
+        app.console.result(f"signed    inv sign {stored.record.name} --verify says by whom")
     if cancelled := cancellation.get("cancelled"):
         app.console.result(f"CANCELLED by {cancelled['actor']}: {cancelled['reason']}", "removed")
     files = app.ledger.release_files(env, id)

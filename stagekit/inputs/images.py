@@ -19,15 +19,25 @@ _TABLE = "pyproject.toml [tool.stagekit.images]"
 
 
 class SecretSettings(Part, frozen=True, forbid_unknown_fields=True):
-    """Where a build secret's value is: a variable of the environment, or a file."""
+    """Where a build secret's value is.
+
+    Attributes:
+        env: in a variable of the environment.
+        file: in a file, from the project's folder or absolute.
+    """
 
     env: str | None = None
     file: str | None = None
 
 
 class CacheSettings(Part, frozen=True, forbid_unknown_fields=True, rename={"sources": "from"}):
-    """Where layers come from and go to, in the words of ``docker build``'s ``--cache-from`` and
-    ``--cache-to`` (https://docs.docker.com/build/cache/backends/)."""
+    """Where layers come from and go to, in the words of ``docker build``
+    (https://docs.docker.com/build/cache/backends/).
+
+    Attributes:
+        sources: as ``--cache-from`` has them.
+        to: as ``--cache-to`` has them.
+    """
 
     sources: tuple[str, ...] = ()
     to: tuple[str, ...] = ()
