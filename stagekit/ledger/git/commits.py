@@ -85,11 +85,11 @@ def _changes(index: Index, records: Sequence[New]) -> Iterator[bytes]:
     touched: dict[Series, tuple[Listed, int, set[str]]] = {}
     for new in records:
         listed = index.series(new.series.kind, new.series.env)
-        touched.setdefault(new.series, (listed, len(listed.lines), listed.shown()))
+        touched.setdefault(new.series, (listed, listed.count, listed.shown()))
         listed.add(new.id, _object(index, new))
     for series, (listed, first, before) in touched.items():
-        for number, lines in listed.chunks_from(first):
-            yield _file(series.chunk(number), "".join(f"{line}\n" for line in lines).encode())
+        for number, text in listed.chunks_from(first):
+            yield _file(series.chunk(number), text.encode())
         for gone in sorted(before - listed.shown()):
             yield _gone(series.path(gone))
     for new in records:

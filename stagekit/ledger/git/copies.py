@@ -46,7 +46,8 @@ class Copies:
             self._emit(Warned(f"{path} was changed here: brought back from the shared ledger"))
             if series.kind.folder:
                 durable.remove_folder(path, path.with_name(f".{path.name}-changed"))
-        self._repository.bring([object, *_before(id, listed)])
+        if self._repository.lacks(object):
+            self._repository.bring([object, *_before(id, listed)])
         if series.kind.folder:
             durable.write_folder(path, self._repository.read_folders([object])[0])
         else:

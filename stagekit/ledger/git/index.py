@@ -33,7 +33,7 @@ class Index:
         """Return one series as it stands."""
         series = Series(kind=kind, env=env)
         if series not in self._listed:
-            self._listed[series] = Listed(self._lines(series))
+            self._listed[series] = Listed(self._text(series))
         return self._listed[series]
 
     def environments(self, kind: Kind) -> list[str]:
@@ -51,9 +51,9 @@ class Index:
         moved._listed = self._listed
         return moved
 
-    def _lines(self, series: Series) -> list[str]:
+    def _text(self, series: Series) -> str:
         if self.commit is None:
-            return []
+            return ""
         files = self._repository.below(self.commit, f"{INDEX}/{series.name}")
         chunks = self._repository.read([files[path] for path in sorted(files)])
-        return b"".join(chunks).decode().splitlines()
+        return b"".join(chunks).decode()

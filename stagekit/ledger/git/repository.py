@@ -164,7 +164,7 @@ class Repository:
         if not objects:
             return []
         asked = "".join(f"{name}\n" for name in objects).encode()
-        data = self._git.said("cat-file", "--batch", stdin=asked, binary=True).data
+        data = self._git.said("cat-file", "--batch", "--buffer", stdin=asked, binary=True).data
         return list(_split(data, objects, str(self.folder)))
 
     def read_folders(self, trees: Sequence[str]) -> list[dict[str, bytes]]:
@@ -184,6 +184,10 @@ class Repository:
             level = next_level
         contents = iter(self.read([object for each in files for object in each.values()]))
         return [{path: next(contents) for path in each} for each in files]
+
+    def lacks(self, object: str) -> bool:
+        """Tell whether an object would have to be asked for."""
+        return bool(self._missing([object]))
 
     def bring(self, objects: Sequence[str]) -> None:
         """Have objects here: what is missing is asked for.
@@ -252,16 +256,11 @@ class Repository:
     def _make(self) -> None:
         with durable.writing(self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
-        listed = self._exchange_alone("ls-remote", self._address.url, "HEAD", "refs/heads/*")
+        listed = self._exchange("ls-remote", self._address.url, "HEAD", "refs/heads/*")
+        self._answered(listed)
         name = listed.stdout.split("\t", 1)[0].strip()
         format = "sha256" if len(name) == _SHA256_LENGTH else "sha1"
         self._git.said("init", "--quiet", "--bare", "--template=", f"--object-format={format}")
-
-    def _exchange_alone(self, *arguments: str) -> Result:
-        done = self._exchange(*arguments)
-        if not done.ok:
-            raise self._away(_telling(done))
-        return done
 
 
 _QUIETLY = ("--quiet", "--no-tags", "--no-write-fetch-head", "--no-recurse-submodules")

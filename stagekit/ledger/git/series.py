@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
+from functools import cached_property
 from itertools import count
 
 from stagekit.errors import LedgerError
@@ -97,54 +98,76 @@ def series_named(name: str) -> Series:
 class Listed:
     """A series as it stands: its lines, and what they say.
 
-    Of an id that has a record nothing later is heard: a record is never replaced.
+    Of an id that has a record nothing later is heard: a record is never replaced. There may be
+    very many: they are taken apart in one go, and looked up by id only if that is asked for.
+
+    Args:
+        text: the files of the index, one after the other.
     """
 
-    def __init__(self, lines: Iterable[str] = ()) -> None:
-        self.lines = list(lines)
-        self._objects: dict[str, str] = {}
-        self._recorded: list[str] = []
-        fields = " ".join(self.lines).split()  # there may be very many: all in one go
-        ids, objects = fields[::2], fields[1::2]
-        if len(ids) != len(self.lines) or not {*map(len, objects)} <= _LENGTHS:
+    def __init__(self, text: str = "") -> None:
+        words = text.split()
+        self._ids, self._objects = words[::2], words[1::2]
+        well_formed = len(words) == 2 * text.count("\n") and text[-1:] in ("", "\n")
+        if not well_formed or not {*map(len, self._objects)} <= _LENGTHS:
             raise LedgerError("a file of the index has lines of another form than its own")
-        if len(set(ids)) == len(ids) and RESERVED not in set(objects):
-            self._objects, self._recorded = dict(zip(ids, objects, strict=True)), ids
-        else:
-            for id, object in zip(ids, objects, strict=True):
-                self._take(id, object)
+        self._twice = RESERVED in set(self._objects) or len(set(self._ids)) < len(self._ids)
+
+    @property
+    def count(self) -> int:
+        """How many lines there are."""
+        return len(self._ids)
 
     def __contains__(self, id: object) -> bool:
-        return id in self._objects
+        return id in self._by_id
 
     def object(self, id: str) -> str | None:
         """Return the object of an id's record; None where there is none, or not yet."""
-        found = self._objects.get(id)
+        found = self._by_id.get(id)
         return None if found == RESERVED else found
 
     def taken(self) -> list[str]:
         """Return every id that was ever given, the oldest first."""
-        return list(self._objects)
+        return list(self._by_id) if self._twice else list(self._ids)
 
     def recorded(self) -> list[str]:
         """Return the ids that have a record, the one that was given first first."""
-        return [id for id, object in self._objects.items() if object != RESERVED]
+        if not self._twice:
+            return list(self._ids)
+        return [id for id, object in self._by_id.items() if object != RESERVED]
 
     def shown(self) -> set[str]:
-        """Return the ids whose records the branch has as files."""
-        return set(self._recorded[-SHOWN:])
+        """Return the ids whose records the branch has as files: those that had theirs last."""
+        newest: dict[str, None] = {}
+        for id, object in zip(reversed(self._ids), reversed(self._objects), strict=True):
+            if object != RESERVED:
+                newest[id] = None
+            if len(newest) == SHOWN:
+                break
+        return set(newest)
 
     def add(self, id: str, object: str) -> None:
-        self.lines.append(f"{id} {object}")
-        self._take(id, object)
+        """Add a line."""
+        self._twice = self._twice or object == RESERVED or id in self._by_id
+        self._ids.append(id)
+        self._objects.append(object)
+        if self._by_id.get(id, RESERVED) == RESERVED:
+            self._by_id[id] = object
 
-    def chunks_from(self, line: int) -> Iterator[tuple[int, Sequence[str]]]:
-        """Yield the files of the index that a line, counted from 0, and all after it are in."""
-        for number in range(line // CHUNK, -(-len(self.lines) // CHUNK)):
-            yield number, self.lines[number * CHUNK : (number + 1) * CHUNK]
+    def chunks_from(self, line: int) -> Iterator[tuple[int, str]]:
+        """Yield the files of the index that a line, counted from 0, and all after it are in: the
+        number of each, and its text."""
+        for number in range(line // CHUNK, -(-self.count // CHUNK)):
+            part = slice(number * CHUNK, (number + 1) * CHUNK)
+            lines = zip(self._ids[part], self._objects[part], strict=True)
+            yield number, "".join(f"{id} {object}\n" for id, object in lines)
 
-    def _take(self, id: str, object: str) -> None:
-        if self._objects.get(id, RESERVED) == RESERVED:
-            self._objects[id] = object
-            if object != RESERVED:
-                self._recorded.append(id)
+    @cached_property
+    def _by_id(self) -> dict[str, str]:
+        found = dict(zip(self._ids, self._objects, strict=True))
+        if self._twice:
+            found = {}
+            for id, object in zip(self._ids, self._objects, strict=True):
+                if found.get(id, RESERVED) == RESERVED:
+                    found[id] = object
+        return found

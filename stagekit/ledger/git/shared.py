@@ -58,6 +58,7 @@ class Shared:
         self._emit = emit
         self._cancel = cancel
         self._fresh: Index | None = None
+        self._heard = repository.contacted
 
     def known(self) -> Index:
         """Return the index as it was when it was seen last, without the network."""
@@ -211,13 +212,12 @@ class Shared:
         )
 
     def _rewritten(self, seen: str, how: str) -> LedgerError:
-        contacted = self.repository.contacted
-        when = f" on {contacted:%Y-%m-%d %H:%M} UTC" if contacted else ""
+        when = f" on {self._heard:%Y-%m-%d %H:%M} UTC" if self._heard else ""
         copy = self.repository.folder
         return LedgerError(
             f"the history of the shared ledger was rewritten since it was seen{when}: {how}",
             where=str(self.address),
-            hint=f"nothing was written. Ask who pushed there; git -C {copy} show {seen[:12]} is "
+            hint=f"nothing was written. Ask who pushed there; git -C {copy} log {seen[:12]} is "
             f"what was seen. To take what is there now for true: rm -r {copy}",
         )
 
