@@ -110,7 +110,7 @@ class Sbom:
                 *("--source-version", image.digest or image.image_id),
                 source,
             ),
-            env={**environ, **engine.environment(), **_QUIET},
+            env={**_without_keys(environ), **engine.environment(), **_QUIET},
             limit=self._settings.timeout,
             cancel=self._cancel,
         )
@@ -122,6 +122,10 @@ class Sbom:
                 output=result.tail(),
             )
         return result.stdout.encode()
+
+
+def _without_keys(environ: Mapping[str, str]) -> dict[str, str]:
+    return {name: value for name, value in environ.items() if not name.startswith("COSIGN_")}
 
 
 def _short(data: bytes) -> str:

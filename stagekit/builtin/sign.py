@@ -5,8 +5,10 @@ An image's signature is in its registry. A release's is a file of its own in the
 bytes of its ``release.toml``, which names the digest of every other file of it. Anybody can check
 it without stagekit::
 
-    cosign verify-blob --key cosign.pub --bundle artifacts/signatures/prod/v42.0f1e2d3c4b5a.json \
-        artifacts/releases/prod/v42/release.toml
+    cosign verify-blob --key cosign.pub --insecure-ignore-tlog=true \
+        --bundle artifacts/signatures/prod/v42.json artifacts/releases/prod/v42/release.toml
+
+That flag is for what was not written to sigstore's public log, as it is not by default.
 """
 
 from __future__ import annotations

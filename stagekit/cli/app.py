@@ -275,8 +275,9 @@ class App:
 
 
 def remember(app: App) -> None:
-    """Let ``app`` be the repository that this process is about: that of its collection."""
-    global _of_collection  # noqa: PLW0603  # a tasks.py makes one, and its tasks know nothing of it
+    """Let ``app`` be the repository that this process is about: that of its collection, and of the
+    task that was called last."""
+    global _of_collection  # noqa: PLW0603  # a task in plain Invoke knows nothing of it
     _of_collection = app
 
 

@@ -14,7 +14,7 @@ from invoke.parser.argument import Argument
 from invoke.tasks import Task
 from invoke.tasks import task as invoke_task
 
-from stagekit.cli.app import App
+from stagekit.cli.app import App, remember
 from stagekit.cli.task import LastingHelp, ended
 from stagekit.errors import StagekitError
 
@@ -98,6 +98,7 @@ class OwnTask(LastingHelp):
     def __call__(self, context: Context, *args: Any, force: bool = False, **kwargs: Any) -> Any:
         app = self.app
         app.context = context
+        remember(app)
         with _reported(app):
             if self.needs:
                 from stagekit.cli.needed import Needed

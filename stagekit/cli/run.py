@@ -158,13 +158,17 @@ def release_id(app: App, env: str, text: str) -> str | None:
     return id
 
 
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdigit()  # `²` is a digit, too
+
+
 def _numbers(text: str) -> dict[str, int]:
     from stagekit.errors import InputError
 
     numbers = {}
     for part in text.split(","):
         name, _, number = part.partition("=")
-        if not name.strip() or not number.strip().isdigit():
+        if not name.strip() or not _is_number(number.strip()):
             raise InputError(
                 f"{part!r} is not SERVICE=NUMBER", where="--set", hint="write --set web=3"
             )

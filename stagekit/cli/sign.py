@@ -25,12 +25,13 @@ def sign(app: App, name: str, *, verify: bool = False) -> None:
     """
     from stagekit.builtin.sign import Sign
     from stagekit.cli.releases import named
+    from stagekit.pipeline.verify import verified
 
     signer = Sign(app.project, lambda: app.ledger, os.environ, app.cancel)
     if "/" not in name and not verify:
         signer.sign_build(app.ledger.build(name), app.console.emit)
         return
-    release = app.ledger.release(*named(app, name))
+    release = verified(app.ledger, *named(app, name)).release  # nobody signs what was changed since
     if verify:
         signer.verify(release, app.console.emit)
         app.console.result(f"{release.record.name} is signed, and so are its images")

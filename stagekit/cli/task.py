@@ -18,7 +18,7 @@ from invoke.exceptions import Exit
 from invoke.parser.argument import Argument
 from invoke.tasks import Task
 
-from stagekit.cli.app import App
+from stagekit.cli.app import App, remember
 from stagekit.errors import Bug, Cancelled, InputError, StagekitError
 
 _DIGITS = 9
@@ -146,6 +146,7 @@ class StageTask(LastingHelp):
 
     def __call__(self, context: Context, *args: Any, **kwargs: Any) -> Any:
         self.app.context = context
+        remember(self.app)
         return bounded(self.app, lambda: self.body(self.app, *args, **self._parsed(kwargs)))
 
     def _parsed(self, given: Mapping[str, Any]) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from stagekit.errors import InputError
 from stagekit.stages.within import id_of, within
 
 if TYPE_CHECKING:
@@ -136,6 +137,13 @@ def promote(
 
 
 def _settings(values: Mapping[str, object] | None) -> list[str]:
+    for key, value in (values or {}).items():
+        if not isinstance(value, str | bool | int | float | list | tuple):
+            raise InputError(
+                f"{value!r} is neither text nor a number, a boolean or a list",
+                where=f"set[{key!r}]",
+                hint='a table is set by its keys: {"web.port": 8080}',
+            )
     return [
         f"{key}={value if isinstance(value, str) else _written(value)}"
         for key, value in (values or {}).items()

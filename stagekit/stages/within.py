@@ -8,6 +8,7 @@ from pathlib import Path
 from threading import current_thread, main_thread
 from typing import TYPE_CHECKING
 
+from stagekit.cancel import Cancel
 from stagekit.cli.app import App, repository
 from stagekit.errors import InputError
 
@@ -29,6 +30,7 @@ def within(root: Path | None) -> Iterator[App]:
             hint="call it from the task itself, and not from one that is needed or from a thread",
         )
     app = repository(root).anew()
+    app.cancel = Cancel()  # one that was stopped before stops nothing after it
     with app.cancelling():
         try:
             yield app

@@ -98,7 +98,7 @@ def test_what_is_signed_runs_and_nothing_else(signing: Repository, tmp_path: Pat
     doctor = {part["name"]: part for part in signing.inv("doctor", "--json").json}
     assert all(doctor[name]["found"] for name in ("cosign", "signing key", "public key"))
     signing.inv("build")
-    assert "sign    prod/v1  artifacts/signatures" in signing.inv("release", "-e", "prod").stderr
+    assert "sign    prod/v1  by cosign.key" in signing.inv("release", "-e", "prod").stderr
     ran = signing.inv("run", "--env", "prod", "--json")
     assert "signed  prod/v1  by cosign.pub; images: app" in ran.stderr
     assert ran.json["outcome"] == "running"

@@ -157,7 +157,13 @@ def _kept_scale(release: Release, on: Platform) -> dict[str, int]:
 
 
 def _checked_scale(scale: Mapping[str, int], release: Release) -> dict[str, int]:
-    for name in scale:
+    for name, number in scale.items():
+        if type(number) is not int or number < 0:
+            raise InputError(
+                f"{number!r} is no number of containers of {name}",
+                where="--set",
+                hint=f"a whole number, such as {name}=3; 0 for none",
+            )
         if name not in release.pins:
             raise InputError(
                 f"{release.name} has no service {name!r}",
