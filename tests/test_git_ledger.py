@@ -334,6 +334,32 @@ TEAR = (
 )
 
 
+def test_a_process_that_is_killed_while_it_pushes_is_in_nobodys_way(team: Team) -> None:
+    """Its release is there whole or not at all, and the next command on that machine goes on, git's
+    own locks notwithstanding."""
+    pushing, go_on = team.folder / "pushing", team.folder / "go-on"
+    hook = team.hook("pre-receive", f"touch {pushing}; until [ -e {go_on} ]; do sleep 0.05; done")
+    killed = multiprocessing.get_context("forkserver").Process(
+        target=release_here, args=(team.folder, 0)
+    )
+    killed.start()
+    while not pushing.exists():
+        assert killed.is_alive()
+    killed.kill()
+    killed.join()
+    copy = team.ledger().exchange.shared.repository.folder
+    for name in ("refs/stagekit/seen.lock", "shallow.lock"):
+        (copy / name).parent.mkdir(parents=True, exist_ok=True)
+        (copy / name).touch()
+    go_on.touch()
+    hook.unlink()
+    made = released(team.ledger()).record.id
+    ids = team.ledger("bob").releases("prod")
+    assert ids in (["v1"], ["v2", "v1"])
+    assert made == ids[0]
+    assert team.ledger("bob").exchange.shared.check_history() == len(ids)
+
+
 # a history that is another
 
 

@@ -28,6 +28,7 @@ _TAKEN_MEANWHILE = (
     *("cannot lock ref", "failed to update ref", "incorrect old value", "failed to lock"),
     *("reference already exists", "fetch first", "non-fast-forward", "stale info"),
 )
+_LOCKS = ("*.lock", "refs/stagekit/*.lock", "objects/maintenance.lock")
 _MANY = 500
 """Objects asked for at a time."""
 
@@ -55,6 +56,14 @@ class Repository:
             return datetime.fromtimestamp(self._contacted.stat().st_mtime, UTC)
         except OSError:
             return None
+
+    def unlock(self) -> None:
+        """Remove locks of git's that a process left which was killed. Only for a caller who knows
+        that no other one works here."""
+        for pattern in _LOCKS:
+            for path in self.folder.glob(pattern):
+                with durable.writing(path):
+                    path.unlink(missing_ok=True)
 
     def seen(self) -> str | None:
         """Return the newest commit that was accepted here, None where there was none yet."""

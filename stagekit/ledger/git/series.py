@@ -13,8 +13,9 @@ INDEX = "index"
 RESERVED = "-"
 """Stands for the object of an id that is taken and whose record is not written yet."""
 
-CHUNK = 100
-"""Lines of one file of the index, and files of one folder: adding a line rewrites no more."""
+CHUNK, _CHUNKS = 256, 64
+"""Lines of one file of the index, and files of one folder: adding a line rewrites no more. Fewer
+lines would make more objects of which a copy is begun."""
 
 SHOWN = 50
 """How many of a series' newest records the branch has as files."""
@@ -65,7 +66,7 @@ class Series(Part, frozen=True):
 
     def chunk(self, number: int) -> str:
         """Return the path of one file of the index."""
-        high, low = divmod(number, CHUNK)
+        high, low = divmod(number, _CHUNKS)
         return f"{INDEX}/{self.name}/{high:04}/{low:02}"
 
 

@@ -229,4 +229,5 @@ class Shared:
         with durable.writing(folder):
             folder.mkdir(parents=True, exist_ok=True)
         with durable.locked(folder, limit=_PATIENCE * 2):
+            self.repository.unlock()
             yield
