@@ -11,8 +11,11 @@ import pytest
 
 import stagekit
 from stagekit.builtin.keys import Keys
+from stagekit.builtin.sign import Sign
+from stagekit.cancel import Cancel
 from stagekit.containers import CommandAsked
 from stagekit.errors import InputError, RunFailed
+from stagekit.events import ignore
 from stagekit.inputs.project import load_project
 from stagekit.ledger.files import FileLedger
 from stagekit.pipeline import sides
@@ -95,6 +98,23 @@ def test_nothing_goes_back_to_what_is_not_trusted(ledger: FileLedger) -> None:
     with pytest.raises(RunFailed, match=r"going back to prod/v1 failed too: .*is not ours"):
         flow.run("prod", release_id=None, reason="run", on=distrusting(ledger, runner, "v2"))
     assert runner.calls.count("up") == 1
+
+
+def test_a_machine_without_the_source_verifies_where_it_has_a_key(
+    ledger: FileLedger, tmp_path: Path
+) -> None:
+    """No environment is there to ask for it, and the release may have been made to ask for
+    nothing."""
+    (tmp_path / "cosign.pub").write_text("")
+    project, release = load_project(tmp_path, {}), ledger.release("prod", "v2")
+
+    def verify(**environ: str) -> None:
+        signer = Sign(project, lambda: ledger, {"PATH": "", **environ}, Cancel())
+        signer.stagekit_verify_release(release, ignore)
+
+    verify()
+    with pytest.raises(InputError, match="cosign is not installed"):
+        verify(STAGEKIT_PUBLIC_KEY="cosign.pub")
 
 
 @pytest.mark.parametrize(

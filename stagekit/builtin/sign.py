@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from stagekit.builtin.cosign import INSTALL, Cosign, find_cosign
@@ -172,7 +173,7 @@ class Sign:
             sealed, bundle = self._sealed(release, Path(folder)), Path(folder) / "bundle"
             bundle.write_bytes(signature)
             verified = cosign.verify_file(key, sealed, bundle)
-            _hold(verified, f"{record.name} is not signed by {key}", where=record.name, hint=hint)
+            _hold(verified, f"{record.name} is not signed by {key}", hint=hint)
 
     def _sealed(self, release: Stored[Release], folder: Path) -> Path:
         """Copy a release's record, as it was verified, to where nobody changes it meanwhile."""
@@ -199,12 +200,10 @@ class Sign:
         return {name: used[image.pin] for name, image in own if image.pin in used}
 
     def _asked_for(self, env: str) -> bool:
-        if env not in environment_names(self._project):
-            return False  # what was released is all that there is
-        try:
-            return load_environment(self._project, env).deploy.verify_signatures
-        except InputError:  # what it asks for is not known: who knows a key wants it used
-            return bool(self._keys.public)
+        if env in environment_names(self._project):
+            with suppress(InputError):
+                return load_environment(self._project, env).deploy.verify_signatures
+        return bool(self._keys.public)  # what it asks for is not known: who has a key wants it used
 
     def _cosign(self) -> Cosign:
         return find_cosign(self._project.sign, self._project.root, self._environ, self._cancel)
@@ -235,7 +234,7 @@ def _verify_image(cosign: Cosign, key: str, name: str, pin: Pin, release: Releas
     )
 
 
-def _hold(result: Result, what: str, *, where: str, hint: str) -> None:
+def _hold(result: Result, what: str, *, hint: str, where: str | None = None) -> None:
     if not result.ok:
         said = tuple(line for line in result.tail() if not line.startswith(_REPEATED))
         raise InputError(what, where=where, hint=hint, output=said)
