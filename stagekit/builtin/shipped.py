@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
-from stagekit.builtin import age, ci, github, ids, ledgers, runners, secrets, sops
+from stagekit.builtin import age, ci, ids, ledgers, runners, secrets, sops
 from stagekit.builtin.builders import Buildx, Classic
 from stagekit.builtin.notify import Notify
 from stagekit.builtin.sbom import Sbom
 from stagekit.builtin.sign import Sign
+from stagekit.builtin.summaries import Summaries
 from stagekit.cancel import Cancel
 from stagekit.inputs.project import Project
 from stagekit.protocols import Ledger
@@ -20,11 +21,15 @@ def shipped(wanted: Iterable[object] = ()) -> tuple[object, ...]:
     Args:
         wanted: what `asked_for` returned for a project.
     """
-    return (Classic(), Buildx(), ci, ids, github, *wanted, runners, secrets, age, sops, ledgers)
+    return (Classic(), Buildx(), ci, ids, *wanted, runners, secrets, age, sops, ledgers)
 
 
 def asked_for(
-    project: Project, ledger: Callable[[], Ledger], environ: Mapping[str, str], cancel: Cancel
+    project: Project,
+    ledger: Callable[[], Ledger],
+    environ: Mapping[str, str],
+    say: Callable[[str], None],
+    cancel: Cancel,
 ) -> Iterator[object]:
     """Yield what ships and does as a project's settings say: who is told of what, what is listed
     and what is signed.
@@ -33,8 +38,10 @@ def asked_for(
         project: has the settings.
         ledger: where its records are; asked for when something needs it.
         environ: the process's environment.
+        say: prints a line of narration.
         cancel: ends what takes long.
     """
+    yield Summaries(environ, project.artifacts, say, cancel)
     yield Notify(project.notify, project.name, environ)
     if project.sbom:
         yield Sbom(project.sbom, project.artifacts, cancel)

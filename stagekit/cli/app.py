@@ -71,7 +71,9 @@ class App:
         from stagekit.plugins.manager import Plugins
         from stagekit.version import __version__
 
-        asked = asked_for(self.project, lambda: self.ledger, os.environ, self.cancel)
+        asked = asked_for(
+            self.project, lambda: self.ledger, os.environ, self.console.note, self.cancel
+        )
         all = found.shipping(shipped(asked), __version__)
         if not os.environ.get(_NO_PLUGINS):
             all += found.installed(found.TASKS_GROUP) + found.installed()

@@ -73,7 +73,7 @@ variables:
 build:
   stage: build
   script: inv build
-  artifacts: { paths: [artifacts/] }
+  artifacts: { when: always, paths: [artifacts/] }
 
 release:
   stage: release
@@ -87,7 +87,7 @@ run:
   variables:
     DOCKER_HOST: $ENGINE  # the engine that it runs on; STAGEKIT_AGE_IDENTITY opens its secrets
   script: inv run --env dev
-  artifacts: { paths: [artifacts/] }
+  artifacts: { when: always, paths: [artifacts/] }
 """
 
 _GOCD = """\
@@ -105,11 +105,13 @@ pipelines:
       - build:
           jobs:
             build:
+              tabs: {{ stagekit: artifacts/summary.html }}
               artifacts: [{{ build: {{ source: artifacts }} }}]
               tasks: [{{ exec: {{ command: inv, arguments: [build] }} }}]
       - release:
           jobs:
             release:
+              tabs: {{ stagekit: artifacts/summary.html }}
               artifacts: [{{ build: {{ source: artifacts }} }}]
               tasks:
                 - fetch: {{ stage: build, job: build, source: artifacts }}
@@ -118,6 +120,7 @@ pipelines:
           approval: manual
           jobs:
             run:
+              tabs: {{ stagekit: artifacts/summary.html }}
               artifacts: [{{ build: {{ source: artifacts }} }}]
               tasks:
                 - fetch: {{ stage: release, job: release, source: artifacts }}
