@@ -26,7 +26,8 @@ class ImageSpec(Part, frozen=True):
         name: the project's name for it.
         context: absolute folder that is sent to the builder.
         dockerfile: absolute path of the Dockerfile.
-        hidden: folders relative to ``context`` that never travel (`.dockerignore` apart).
+        hidden: files and folders relative to ``context`` that never travel, whatever
+            `.dockerignore` says: records, environments and what a release is rendered from.
         repositories: where it is pushed, or its plain name on the engine; the first one pins.
         tags: what it is tagged with in each.
         target: stage of the Dockerfile to stop at.

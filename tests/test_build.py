@@ -90,12 +90,15 @@ def test_without_a_registry_nothing_is_pushed(tmp_path: Path) -> None:
     assert any(isinstance(event, Warned) for event in heard.events)
 
 
-def test_records_and_environments_never_travel(tmp_path: Path) -> None:
-    """A build knows no environment: they are hidden wherever a context holds them."""
+def test_what_is_of_releases_never_travels(tmp_path: Path) -> None:
+    """A build knows no environment: it is hidden wherever a context holds it. A folder that an
+    application may have templates of its own in stays."""
     (tmp_path / "pyproject.toml").write_text("[tool.stagekit.images.web]\n")
     (tmp_path / "Dockerfile").write_text("FROM scratch\n")
+    (tmp_path / "templates").mkdir()
+    (tmp_path / "templates/compose.yaml").write_text("services: {}\n")
     [spec] = sources.specs_of(load_project(tmp_path, {})).values()
-    assert set(spec.hidden) == {"artifacts", "environments"}
+    assert set(spec.hidden) == {"artifacts", "environments", "templates/compose.yaml"}
 
 
 def test_a_project_without_images_is_told_what_to_write(tmp_path: Path) -> None:

@@ -109,10 +109,24 @@ def test_every_mistake_names_its_key(tmp_path: Path, text: str, where: str, what
     assert what in error.what
 
 
-def test_an_unknown_setting_is_told_the_known_ones(tmp_path: Path) -> None:
-    """A typing mistake ends with the list of settings."""
-    error = refusal(tmp_path, "[tool.stagekit]\nnme = 'x'\n")
-    assert "known: name, registry, builder, template, id," in error.what
+@pytest.mark.parametrize(
+    ("text", "where", "hint"),
+    [
+        ("[tool.stagekit]\n\nnme = 'x'\n", "pyproject.toml:3 [tool.stagekit]", "mean name?"),
+        ("[tool.stagekit]\nzzz = 'x'\n", "pyproject.toml:2 [tool.stagekit]", "name, "),
+        ("[tool.stagekit.images]\nweb.contxt = 'x'\n", "pyproject.toml:2 ", "mean context?"),
+        ("[tool.stagekit.images.web]\nargs.A = 1\n", "pyproject.toml:2 ", None),
+        ("[tool.stagekit.images.web.secrets.x]\nenvv = 'A'\n", "pyproject.toml:2 ", None),
+        ("[tool.stagekit]\nchecks.x = { runn = 'a' }\n", "pyproject.toml:2 ", "mean run?"),
+    ],
+)
+def test_a_wrong_setting_is_shown_with_its_line(
+    tmp_path: Path, text: str, where: str, hint: str | None
+) -> None:
+    """And with the one that may have been meant, or all there are."""
+    error = refusal(tmp_path, text)
+    assert (error.where or "").startswith(where)
+    assert hint is None or hint in (error.hint or "")
 
 
 def test_two_images_of_one_variable_are_refused(tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """What of an image's folder travels to a builder.
 
-`.dockerignore` says what stays behind; the project's own records and environments always do: a
-build knows no environment.
+`.dockerignore` says what stays behind; the project's own records, environments and templates of
+releases always do: a build knows no environment.
 """
 
 from __future__ import annotations

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import re
 import shlex
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, TypeVar
-
-import msgspec
+from typing import Any, Literal
 
 from stagekit.errors import InputError
 from stagekit.inputs.extending import (
@@ -21,14 +18,14 @@ from stagekit.inputs.extending import (
 )
 from stagekit.inputs.images import ImageSettings, check_images
 from stagekit.inputs.names import ARTIFACTS, CACHE, ENVIRONMENTS, check_name
+from stagekit.inputs.typed import TomlFile
 from stagekit.inputs.within import within
 from stagekit.records import Part
 
 _REGISTRY = re.compile(r"[A-Za-z0-9.-]+(?::[0-9]{1,5})?(?:/[a-z0-9._/-]+)?")
 
 _SETTINGS = "pyproject.toml"
-
-Settings = TypeVar("Settings", bound=Part)
+_TABLE = ("tool", "stagekit")
 
 
 class CheckSettings(Part, frozen=True, forbid_unknown_fields=True):
@@ -167,12 +164,11 @@ def load_project(root: Path, environ: Mapping[str, str]) -> Project:
     Raises:
         InputError: a setting is unknown or has the wrong type; says which.
     """
-    document = _read_toml(root / _SETTINGS)
-    given = _table(document, "tool").get("stagekit", {})
-    settings = _convert(given, ProjectSettings, "[tool.stagekit]")
-    name = settings.name or str(_table(document, "project").get("name") or root.name)
+    file = TomlFile(root / _SETTINGS)
+    settings = file.typed(file.table(*_TABLE), ProjectSettings, *_TABLE)
+    name = settings.name or str(file.table("project").get("name") or root.name)
     images = {
-        key: _convert(value, ImageSettings, f"[tool.stagekit.images.{key}]")
+        key: file.typed(value, ImageSettings, *_TABLE, "images", key)
         for key, value in settings.images.items()
     }
     project = Project(
@@ -193,7 +189,7 @@ def load_project(root: Path, environ: Mapping[str, str]) -> Project:
         notify=settings.notify,
         sbom=settings.sbom,
         sign=settings.sign,
-        checks=tuple(_check_of(key, value, images) for key, value in settings.checks.items()),
+        checks=tuple(_check_of(file, key, value, images) for key, value in settings.checks.items()),
     )
     check_name(project.name, "a project", f"{_SETTINGS} [tool.stagekit] name")
     check_images(images, root)
@@ -229,10 +225,12 @@ def _registries(named: str | None, setting: str | tuple[str, ...] | None) -> tup
     return registries
 
 
-def _check_of(name: str, value: object, images: Mapping[str, ImageSettings]) -> Check:
+def _check_of(
+    file: TomlFile, name: str, value: object, images: Mapping[str, ImageSettings]
+) -> Check:
     where = f"[tool.stagekit.checks.{name}]"
     table = value if isinstance(value, dict) else {"run": value}
-    settings = _convert(table, CheckSettings, where)
+    settings = file.typed(table, CheckSettings, *_TABLE, "checks", name)
     image = settings.image or (next(iter(images)) if len(images) == 1 else None)
     if image is None or image not in images:
         raise InputError(
@@ -259,13 +257,6 @@ def _words(command: str | tuple[str, ...], where: str) -> tuple[str, ...]:
         raise InputError(f"{command!r}: {error}".lower(), where=f"{_SETTINGS} {where}") from error
 
 
-def _table(document: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    value = document.get(name, {})
-    if not isinstance(value, dict):
-        raise InputError(f"{name} is not a table", where=_SETTINGS, hint=f"write [{name}]")
-    return value
-
-
 def _templates(root: Path, setting: str | tuple[str, ...] | None) -> tuple[Path, ...]:
     if not setting:
         folder = root / "templates"
@@ -278,25 +269,3 @@ def _templates(root: Path, setting: str | tuple[str, ...] | None) -> tuple[Path,
                 f"{text!r} lies outside the project", where=f"{_SETTINGS} [tool.stagekit] template"
             )
     return tuple(root / text for text in given)
-
-
-def _read_toml(path: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(path.read_text("utf-8"))
-    except FileNotFoundError:
-        return {}
-    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InputError(str(error), where=str(path)) from error
-
-
-def _convert(value: Any, kind: type[Settings], where: str) -> Settings:
-    try:
-        return msgspec.convert(value, kind)
-    except msgspec.ValidationError as error:
-        raise InputError(_explain(error, kind), where=f"{_SETTINGS} {where}") from error
-
-
-def _explain(error: msgspec.ValidationError, kind: type[Part]) -> str:
-    known = ", ".join(field.name for field in msgspec.structs.fields(kind))
-    text = str(error).replace("Object contains unknown field", "unknown setting")
-    return f"{text} (known: {known})" if text.startswith("unknown setting") else text

@@ -79,7 +79,7 @@ def _spec(project: Project, name: str) -> ImageSpec:
     settings = project.images[name]
     context = (project.root / settings.context).resolve()
     root = project.root.resolve()
-    hidden = [root / folder for folder in NOT_SOURCE]
+    hidden = [*(root / folder for folder in NOT_SOURCE), *map(Path.resolve, project.templates)]
     provenance = "min" if settings.provenance is True else settings.provenance
     sbom = "true" if settings.sbom is True else settings.sbom
     return ImageSpec(
@@ -89,7 +89,7 @@ def _spec(project: Project, name: str) -> ImageSpec:
         repositories=project.repositories(name),
         tags=(),
         hidden=tuple(
-            str(folder.relative_to(context)) for folder in hidden if folder.is_relative_to(context)
+            str(path.relative_to(context)) for path in hidden if path.is_relative_to(context)
         ),
         target=settings.target,
         args=settings.args,
