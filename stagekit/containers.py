@@ -59,6 +59,11 @@ class Container(Part, frozen=True):
     settings: dict[str, str] = {}
 
     @property
+    def since(self) -> str | None:
+        """When it was started; None where it never was, of which the engine says the year 1."""
+        return None if self.started.startswith("0001-") else self.started or None
+
+    @property
     def is_young(self) -> bool:
         """Whether it was started within the last minute, by this machine's clock."""
         try:

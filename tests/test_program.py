@@ -47,10 +47,43 @@ def test_the_version_is_stagekits(empty: Path) -> None:
 
 
 def test_help_is_invokes_under_its_own_name(empty: Path) -> None:
-    """Bare, and of a task."""
+    """Of the program, and of a task."""
     assert stagekit(empty, "--help").stdout.startswith("Usage: stagekit [--core-opts] task1")
-    assert stagekit(empty).stdout == stagekit(empty, "--help").stdout
     assert "Usage: stagekit [--core-opts] build.new" in stagekit(empty, "-h", "build.new").stdout
+
+
+def test_its_name_alone_lists_what_it_can_do(empty: Path) -> None:
+    """The tasks; Invoke's own options help nobody who has not seen one yet."""
+    bare = stagekit(empty)
+    assert bare.code == 0
+    assert bare.stdout == stagekit(empty, "--list").stdout
+    assert bare.stderr == "stagekit --help TASK says how one is called\n"
+
+
+def test_what_to_type_next_can_be_typed(empty: Path) -> None:
+    """Without a tasks.py, `inv` would find nothing."""
+    (empty / "pyproject.toml").write_text(SETTINGS)
+    (empty / "environments/dev").mkdir(parents=True)
+    (empty / "environments/dev/config.toml").touch()
+    refused = stagekit(empty, "release", "--env", "dev")
+    assert "next: stagekit build" in refused.stderr
+    assert "inv " not in refused.stderr
+
+
+def test_a_list_that_is_not_read_to_its_end_is_no_failure(empty: Path) -> None:
+    """``stagekit | head -1``."""
+    program = Path(sys.executable).with_name("stagekit")
+    done = subprocess.run(
+        ["bash", "-o", "pipefail", "-c", f"{program} | true"],
+        cwd=empty,
+        env=clean_environment(),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (0, "")
+    assert "Traceback" not in done.stderr
 
 
 def test_without_tasks_py_what_ships_answers(empty: Path) -> None:
@@ -81,15 +114,16 @@ def test_with_tasks_py_its_tasks_are_the_ones(repository: Repository) -> None:
     assert f"{repository.root}/artifacts/builds/b1.toml" in missing.stderr
 
 
-def test_what_to_type_next_stays_as_it_is(repository: Repository) -> None:
-    """A record does not know which of the two its reader has."""
+def test_what_to_type_next_names_the_program_that_was_called(repository: Repository) -> None:
+    """Where there is a tasks.py, either would do."""
     wrong = stagekit(repository.root, "release", "--env", "nope")
     assert (wrong.code, wrong.stderr) == (
         2,
         "error: environments/: no environment 'nope'\n  next: there are: dev, prod\n",
     )
     none = stagekit(repository.root, "run.rollback", "-e", "dev")
-    assert "inv release.list --env dev" in none.stderr
+    assert "stagekit release.list --env dev" in none.stderr
+    assert "inv release.list --env dev" in repository.attempt("run.rollback", "-e", "dev").stderr
 
 
 def test_settings_alone_make_a_project(repository: Repository) -> None:

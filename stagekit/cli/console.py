@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from io import TextIOWrapper
+from pathlib import Path
 from time import monotonic
 from typing import Any, Literal
 
@@ -19,6 +21,8 @@ _LINE_EVERY = 5.0
 """Seconds between progress lines of one step where there is no terminal to redraw."""
 
 _COLOURS = {"error": "1;31", "warning": "33", "done": "32"}
+
+_COMMAND = re.compile(r"\binv(?= [a-z-])")
 
 Tone = Literal["", "title", "added", "removed", "changed", "place"]
 Line = tuple[str, Tone]
@@ -32,11 +36,14 @@ class Console:
     Attributes:
         show_output: print every line that builders and checks print, instead of live lines.
         for_machine: only `data` is a result; what people would read goes to stderr.
+        program: what a person calls to run a task: ``inv`` or ``stagekit``.
     """
 
     def __init__(self) -> None:
         self.show_output = False
         self.for_machine = False
+        called = Path(sys.argv[0])
+        self.program = "stagekit" if "stagekit" in (called.name, called.parent.name) else "inv"
         self._terminal = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
         colour = os.environ.get("TERM") != "dumb" and not os.environ.get("NO_COLOR")
         self._colour = colour and sys.stderr.isatty()
@@ -55,7 +62,7 @@ class Console:
                 self._advance(step, subject, text)
             case Output(_, subject, line):
                 if self.show_output:
-                    self.note(f"{subject} | {line}")
+                    self._line(f"{subject} | {line}")
             case Done(step, subject, outcome, seconds):
                 self._steps.end(step, subject)
                 shown = f"  {outcome}" if outcome else ""
@@ -103,7 +110,7 @@ class Console:
 
     def note(self, text: str) -> None:
         """Narrate."""
-        self._line(text)
+        self._line(self._to_type(text))
 
     def ask(self, question: str) -> str:
         """Ask a person, and return what was typed; nothing where nobody is there to ask."""
@@ -119,7 +126,7 @@ class Console:
         return self._terminal and sys.stdin.isatty()
 
     def warn(self, text: str) -> None:
-        self._line(text, "warning", "warning:")
+        self._line(self._to_type(text), "warning", "warning:")
 
     def error(self, error: StagekitError) -> None:
         """Say what happened, where, the last lines that tell why, and what to type next."""
@@ -128,7 +135,7 @@ class Console:
             self._line(f"  | {line}")
         self._line(str(error), "error", "error:")
         if error.hint:
-            self._line(f"  next: {error.hint}")
+            self._line(f"  next: {self._to_type(error.hint)}")
 
     def unheard(self) -> None:
         """Send results nowhere from now on: their reader is gone."""
@@ -139,6 +146,11 @@ class Console:
     def close(self) -> None:
         """Take the live lines away."""
         self._steps.clear()
+
+    def _to_type(self, text: str) -> str:
+        """Name the program that was called in what can be typed next: without a tasks.py, `inv`
+        would find nothing."""
+        return text if self.program == "inv" else _COMMAND.sub(self.program, text)
 
     def _begin(self, step: str, subject: str) -> None:
         self._last_line[step, subject] = monotonic()

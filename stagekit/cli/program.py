@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -71,6 +72,15 @@ class StagekitProgram(Program):
         """
         with self._naming_near_ones():
             super().parse_cleanup()
+
+    def no_tasks_given(self) -> None:
+        """List the tasks: who types the program's name alone wants to know what it can do.
+
+        Raises:
+            Exit: always, with 0.
+        """
+        self.list_tasks()
+        raise Exit(f"{self.binary} --help TASK says how one is called", code=0)
 
     def _load_shipped(self) -> None:
         from stagekit.cli.collection import collection
@@ -149,4 +159,7 @@ def _needs(error: ModuleNotFoundError) -> str:
 
 def main() -> None:
     """Run what the command line says, and exit."""
-    StagekitProgram().run()
+    try:
+        StagekitProgram().run()
+    except BrokenPipeError:  # whoever read the list has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

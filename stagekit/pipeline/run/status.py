@@ -137,7 +137,7 @@ def _service(
         health=worst.health if worst else None,
         running=len(up),
         wanted=wanted,
-        since=worst.started if worst else None,
+        since=worst.since if worst else None,
         image=pin.pinned,
         proven=(bool(containers) or wanted == 0)
         and all(proof.runs(item, pin, engine) for item in containers),
