@@ -72,7 +72,8 @@ def test_what_nobody_uses_is_told_and_what_is_misspelt_warned_of(prod: Environme
     heard = Heard()
     warn_of_unused(prod.variables, [*FOUND, Use(("DX",), "t:1")], "prod", heard)
     assert heard.events == [
-        Noted("used by no template: B, C, DD (inv release.explain --env prod)"),
+        Warned("DD (--set) is used by no template, and changes nothing"),
+        Noted("used by no template: B, C (inv release.explain --env prod)"),
     ]
     heard = Heard()
     warn_of_unused(

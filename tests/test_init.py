@@ -72,6 +72,17 @@ def test_an_empty_repository(bare: Repository) -> None:
     assert "release.promote" in bare.inv("--list").stdout
 
 
+def test_what_is_there_already_is_listed_and_what_was_removed_stays_so(bare: Repository) -> None:
+    """A second time everything is unchanged; a Dockerfile that is gone does not come back."""
+    bare.stagekit("init")
+    again = moved(bare.root)
+    assert {file.action for file in again.files} == {"same"}
+    assert "templates/compose.yaml" in {file.path for file in again.files}
+    (bare.root / "Dockerfile").unlink()
+    moved(bare.root)
+    assert not (bare.root / "Dockerfile").exists()
+
+
 def test_every_option_says_what_it_does() -> None:
     """``stagekit init --help`` is complete."""
     assert all(argument.help for argument in init.get_arguments())

@@ -551,6 +551,20 @@ def test_a_first_run_that_fails_is_taken_down(ledger: FileLedger) -> None:
     assert (record.outcome, record.reason, record.answers) == ("stopped", "automatic stop", 1)
 
 
+@pytest.mark.parametrize("before", [False, True])
+def test_a_way_back_is_named_where_there_is_one(ledger: FileLedger, before: bool) -> None:
+    """After a first run that failed there is none: the record tells more."""
+    holding_ground(ledger)
+    if before:
+        ran(ledger, "v1")
+        holding_ground(ledger)
+    with pytest.raises(RunFailed) as caught:
+        run(ledger, up([CRASHED]))
+    assert caught.value.hint is not None
+    wanted = "inv run.rollback --env prod" if before else "inv run.show prod/1 tells more"
+    assert caught.value.hint.startswith(wanted)
+
+
 def test_where_going_back_fails_too_it_says_what_is_up(ledger: FileLedger) -> None:
     """Both reasons, and a line for each container."""
     ran(ledger, "v1")

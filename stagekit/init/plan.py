@@ -6,7 +6,6 @@ import os
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 from msgspec import structs
 
@@ -241,12 +240,10 @@ def _plan_anew(root: Path, *, ci: str, force: bool) -> Plan:
     """Plan for a repository without a Compose file."""
     folder = re.sub(r"[^a-z0-9_-]+", "-", root.resolve().name.lower()).strip("-_")
     name = project_name(root, folder or "app")
-    images: dict[str, Any] = {}
-    texts: dict[str, str] = {}
-    variables: dict[str, str] = {}
-    template = next((root / "templates").glob("*compose*"), None)
-    if force or not template:  # else it has moved in before
-        images, texts, variables = layout.starter(root, name)
+    images, texts, variables = layout.starter(root, name)
+    if not force and any((root / "templates").glob("*compose*")):
+        # It has moved in before: what it lacks by now is left out on purpose.
+        texts = {path: text for path, text in texts.items() if (root / path).exists()}
     empty = Moving(Found(root=root), ())
     empty.variables["base"] = dict(variables)
     texts |= layout.environments(empty, ())

@@ -14,6 +14,9 @@ from stagekit.inputs.near import known_names
 from stagekit.inputs.usage import Use, unused, uses_of
 from stagekit.records import Part
 
+_GIVEN = "--set"
+"""The origin of what was typed for this release alone, and so was meant to change something."""
+
 
 class Explained(Part, frozen=True):
     """One variable.
@@ -78,14 +81,10 @@ def warn_of_unused(variables: Merged, found: Sequence[Use], env: str, emit: Emit
     """Tell of variables that no template asks for: a misspelt one changes nothing."""
     without_use = unused(variables, found)
     for item in without_use:
-        if item.meant:
-            emit(
-                Warned(
-                    f"{item.name} ({item.origin}) is used by no template: "
-                    f"did you mean {item.meant}?"
-                )
-            )
-    rest = [item.name for item in without_use if not item.meant]
+        if item.meant or item.origin == _GIVEN:
+            meant = f": did you mean {item.meant}?" if item.meant else ", and changes nothing"
+            emit(Warned(f"{item.name} ({item.origin}) is used by no template{meant}"))
+    rest = [item.name for item in without_use if not item.meant and item.origin != _GIVEN]
     if rest:
         emit(Noted(f"used by no template: {', '.join(rest)} (inv release.explain --env {env})"))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from stagekit.containers import Container
-from stagekit.errors import RolledBack, RunFailed, StagekitError
+from stagekit.errors import NotProven, RolledBack, RunFailed, StagekitError
 from stagekit.events import Noted, Warned
 from stagekit.pipeline.failure import is_cancelled
 from stagekit.pipeline.history import last_good
@@ -36,12 +36,15 @@ def recover(error: Exception, checked: Verified, failed: Running, on: Platform) 
     release = checked.release.record
     if not failed.changed or is_cancelled(error) or (on.lease and on.lease.lost):
         return
+    back = last_good(on.ledger, release.env, on.emit, but=release.id)
+    if back is None and isinstance(error, NotProven):
+        error.hint = _tells_more(release, failed.n)
     if not release.deploy.rolls_back(release.env):
         return
-    if last_good(on.ledger, release.env, on.emit, but="") is None:
-        _take_down(error, checked, failed.n, on)
-    elif back := last_good(on.ledger, release.env, on.emit, but=release.id):
+    if back:
         _go_back(error, release, failed.n, back.record, on)
+    elif last_good(on.ledger, release.env, on.emit, but="") is None:
+        _take_down(error, checked, failed.n, on)
     else:
         on.emit(Noted(f"there is no other release of {release.env} that ran well to go back to"))
 
@@ -61,7 +64,7 @@ def _go_back(error: Exception, release: Release, n: int, good: Run, on: Platform
     raise RolledBack(
         f"run {n} failed: {_what(error)}; {env}/{id} runs again (run {run.n})",
         where=_where(error),
-        hint=f"inv run.show {env}/{n} tells more; mend it, and build and release again",
+        hint=_tells_more(release, n),
         output=_output(error),
     ) from error
 
@@ -88,9 +91,13 @@ def _take_down(error: Exception, checked: Verified, n: int, on: Platform) -> Non
     raise RolledBack(
         f"run {n} failed: {_what(error)}; it was taken down, volumes stay",
         where=_where(error),
-        hint=f"inv run.show {env}/{n} tells more; mend it, and build and release again",
+        hint=_tells_more(release, n),
         output=_output(error),
     ) from error
+
+
+def _tells_more(release: Release, n: int) -> str:
+    return f"inv run.show {release.env}/{n} tells more; mend it, and build and release again"
 
 
 def _both_failed(
