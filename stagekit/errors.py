@@ -3,6 +3,7 @@
     StagekitError            1   what happened, where, and what to type next
     ├── InputError           2   a setting, name, template or argument is wrong
     │   ├── NoBuild          2   there is no build to release
+    │   ├── NameClash        2   two tasks of one name, or an override of none
     │   └── PluginFailed     2   a plugin raised something, or cannot be loaded
     ├── BuildFailed          3   an image did not build, or could not be pushed
     ├── ReleaseFailed        4   the release could not be sealed
@@ -84,6 +85,10 @@ class InputError(StagekitError):
 
 class NoBuild(InputError):
     pass
+
+
+class NameClash(InputError, ValueError):
+    """A tasks.py gives a task a name that another has, or overrides one that there is not."""
 
 
 class PluginFailed(InputError):

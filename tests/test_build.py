@@ -101,6 +101,17 @@ def test_what_is_of_releases_never_travels(tmp_path: Path) -> None:
     assert set(spec.hidden) == {"artifacts", "environments", "templates/compose.yaml"}
 
 
+def test_gits_own_folder_in_an_image_is_warned_of(tmp_path: Path) -> None:
+    """Each commit would make another image: most would rather not, some want it so."""
+    project, heard = a_project(tmp_path, images="web"), Heard()
+    (tmp_path / "web/.git").mkdir()
+    (tmp_path / "web/.git/HEAD").write_text("ref: refs/heads/main\n")
+    applied(decided(project), project, FakeEngine(), heard=heard)
+    assert any(
+        isinstance(event, Warned) and ".dockerignore" in event.text for event in heard.events
+    )
+
+
 def test_a_project_without_images_is_told_what_to_write(tmp_path: Path) -> None:
     """The first build of a fresh repository ends with two lines to add."""
     with pytest.raises(InputError, match="no image to build") as caught:

@@ -10,6 +10,7 @@ from invoke.tasks import Task, task
 import stagekit
 from stagekit.cli.app import App
 from stagekit.cli.task import stage_task
+from stagekit.errors import NameClash
 from tests.repository import Repository
 
 
@@ -97,10 +98,37 @@ def test_a_wrong_plugin_is_one_line(repository: Repository) -> None:
 
 def test_a_clash_names_both_sides(tmp_path: Path) -> None:
     """Two own tasks, or one of a plugin's, are told from those that ship."""
-    with pytest.raises(ValueError, match=r"'mine' of tests\.test_collection .* one of tests\."):
+    with pytest.raises(NameClash, match=r"test_collection\.py:\d+: task 'mine' .* the one .*:\d+$"):
         stagekit.collection(plain("mine"), plain("mine"), root=tmp_path)
-    with pytest.raises(ValueError, match=r"override=\{'doctor': …\}"):
+    with pytest.raises(NameClash) as caught:
         stagekit.collection(plain("doctor"), root=tmp_path)
+    assert caught.value.hint == "rename it, or override={'doctor': …}"
+
+
+def test_what_is_uncaught_is_shown_as_in_shipped_tasks(repository: Repository) -> None:
+    """A clash while tasks.py is read, and what a plain task lets through; other errors keep their
+    tracebacks."""
+    repository.write(
+        "tasks.py",
+        "import stagekit\nfrom invoke import task\nfrom stagekit import stages\n\n"
+        "@task\ndef ship(c):\n    stages.release(env='prod')\n\n"
+        "@task\ndef slip(c):\n    raise ValueError('slipped')\n\n"
+        "ns = stagekit.collection(ship, slip)\n",
+    )
+    refused = repository.attempt("ship")
+    assert (refused.code, refused.stdout) == (2, "")
+    assert refused.stderr == "error: artifacts/builds/: there is no build yet\n  next: inv build\n"
+    assert "Traceback" in repository.attempt("ship", STAGEKIT_DEBUG="1").stderr
+    slipped = repository.attempt("slip")
+    assert slipped.code == 1
+    assert slipped.stderr.endswith("ValueError: slipped\n")
+    repository.write("tasks.py", repository.read("tasks.py").replace("ship", "build"))
+    clash = repository.attempt("--list")
+    assert clash.code == 2
+    assert clash.stderr == (
+        "error: tasks.py:5: task 'build' of tasks has the name of one of stagekit's own\n"
+        "  next: rename it, or override={'build': …}\n"
+    )
 
 
 def test_a_shipped_task_is_overridden_by_name(tmp_path: Path) -> None:
@@ -119,8 +147,9 @@ def test_a_shipped_task_is_overridden_by_name(tmp_path: Path) -> None:
 
 def test_only_what_ships_can_be_overridden(tmp_path: Path) -> None:
     """A misspelt name would else leave the shipped task where somebody thinks it is not."""
-    with pytest.raises(ValueError, match=r"'run\.stopp'; did you mean run\.stop\?"):
+    with pytest.raises(NameClash, match=r"'run\.stopp'") as caught:
         stagekit.collection(override={"run.stopp": plain("halt")}, root=tmp_path)
+    assert caught.value.hint == "did you mean run.stop?"
 
 
 def test_an_overriding_task_is_called_by_the_shipped_ones_name(repository: Repository) -> None:

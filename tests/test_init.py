@@ -72,6 +72,28 @@ def test_an_empty_repository(bare: Repository) -> None:
     assert "release.promote" in bare.inv("--list").stdout
 
 
+@pytest.mark.parametrize(
+    ("there", "left_out"),
+    [
+        ({}, [".git", ".venv", "**/__pycache__", "tasks.py"]),
+        ({"tasks.py": ""}, [".git", ".venv", "**/__pycache__"]),
+        (
+            {"Dockerfile": "FROM a\nRUN git describe > version\n"},
+            [".venv", "**/__pycache__", "tasks.py"],
+        ),
+        ({"Dockerfile": "FROM a\n", "Dockerfile.dockerignore": "x\n"}, None),
+    ],
+)
+def test_what_makes_needless_builds_is_left_out(
+    tmp_path: Path, there: dict[str, str], left_out: list[str] | None
+) -> None:
+    """Of git's folder each commit would be another image; a Dockerfile that asks git needs it."""
+    moved(laid_out(tmp_path, there))
+    written = tmp_path / ".dockerignore"
+    lines = written.read_text().splitlines()[1:] if written.exists() else None
+    assert lines == left_out
+
+
 def test_what_is_there_already_is_listed_and_what_was_removed_stays_so(bare: Repository) -> None:
     """A second time everything is unchanged; a Dockerfile that is gone does not come back."""
     bare.stagekit("init")

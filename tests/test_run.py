@@ -697,6 +697,27 @@ def test_a_stop_takes_down_what_ran_last_and_is_a_run(ledger: FileLedger) -> Non
     assert runner.calls == ["down"]
 
 
+def test_a_second_stop_is_no_run(ledger: FileLedger) -> None:
+    """Nothing is left to take down: that is said, and history does not grow by it."""
+    ran(ledger, "v1")
+    first, runner = stopped(ledger, FakeRunner([])), FakeRunner([])
+    assert stopped(ledger, runner) == first
+    assert "down" not in runner.calls
+
+
+def test_what_came_up_again_since_is_taken_down(ledger: FileLedger) -> None:
+    """Somebody else brought it up: a stop stops it."""
+
+    class StillUp(FakeRunner):
+        def observe(self, project: str) -> Observation:
+            return Observation(containers=(replace(UP, project=project),))
+
+    ran(ledger, "v1")
+    first, left = stopped(ledger, FakeRunner([])), StillUp([])
+    assert stopped(ledger, left).n == first.n + 1
+    assert left.calls == ["down"]
+
+
 def test_a_stop_needs_no_release(ledger: FileLedger) -> None:
     """What runs can be taken down whatever became of the files, by what brought it up."""
     ran(ledger, "v1", runner="swarm")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping
@@ -41,7 +42,8 @@ from stagekit.cli import (
 from stagekit.cli.app import App, remember
 from stagekit.cli.own import OwnTask
 from stagekit.cli.task import StageTask
-from stagekit.errors import StagekitError
+from stagekit.cli.uncaught import show_uncaught
+from stagekit.errors import NameClash, StagekitError
 
 _TOP = (
     *(init.init, up.up, doctor.doctor, plugin_tasks.plugins),
@@ -84,18 +86,19 @@ def collection(
         root: the project's folder; by default that of the calling tasks.py.
 
     Raises:
-        ValueError: an own task has the name of another, both are named; or there is nothing to
+        NameClash: an own task has the name of another, both are named; or there is nothing to
             override by a name.
     """
     if root is None:
         root = Path(sys._getframe(1).f_globals["__file__"]).resolve().parent
+    show_uncaught()
     app = App(root, plugins)
     remember(app)
     app.namespace = namespace = _shipped(app, override or {})
     for own in (*own_tasks, *_added(plugins, app)):
         for name in map(namespace.transform, (own.name, *own.aliases)):
             if name in namespace.tasks or name in namespace.collections:
-                raise ValueError(_clash(name, own, namespace))
+                raise _clash(name, own, namespace)
         namespace.add_task(_bound(own, app))
     return namespace
 
@@ -116,8 +119,11 @@ def _shipped(app: App, override: Mapping[str, Task]) -> Collection:  # type: ign
             from stagekit.inputs.near import known_names
 
             names = (name for task, all in namespace.task_names.items() for name in (task, *all))
-            hint = known_names(name, names)
-            raise ValueError(f"override: nothing that ships is called {name!r}; {hint}") from error
+            raise NameClash(
+                f"nothing that ships is called {name!r}",
+                where="override",
+                hint=known_names(name, names),
+            ) from error
         group = namespace.collections.get(name.partition(".")[0], namespace)
         group.tasks[group.transform(shipped.name)] = _bound(own, app)
     return namespace
@@ -127,13 +133,20 @@ def _bound(task: Task, app: App) -> Task:  # type: ignore[type-arg]
     return task.bound(app) if isinstance(task, StageTask | OwnTask) else task
 
 
-def _clash(name: str, own: Task, namespace: Collection) -> str:  # type: ignore[type-arg]
+def _clash(name: str, own: Task, namespace: Collection) -> NameClash:  # type: ignore[type-arg]
     other = namespace.tasks.get(name)
     if other is None or other.__module__.startswith("stagekit."):
-        there = f"one of stagekit's own: rename yours, or put it there by override={{{name!r}: …}}"
+        there, hint = "one of stagekit's own", f"rename it, or override={{{name!r}: …}}"
     else:
-        there = f"one of {other.__module__}: rename one of them"
-    return f"task {name!r} of {own.__module__} has the name of {there}"
+        there, hint = f"the one {_place(other)}", "rename one of them"
+    return NameClash(
+        f"task {name!r} of {own.__module__} has the name of {there}", where=_place(own), hint=hint
+    )
+
+
+def _place(task: Task) -> str:  # type: ignore[type-arg]
+    code = getattr(inspect.unwrap(task.body), "__code__", None)
+    return f"{os.path.relpath(code.co_filename)}:{code.co_firstlineno}" if code else task.__module__
 
 
 def _added(plugins: Iterable[object], app: App) -> Iterator[Task]:  # type: ignore[type-arg]

@@ -116,6 +116,7 @@ def _show(app: App, decided: Plan, *, plan: bool) -> None:
     if plan:
         app.console.note("nothing is written: --plan")
     elif decided.holds:
+        app.console.program = "inv"  # there is a tasks.py now
         app.console.note("next: inv build, then inv release --env dev and inv run --env dev")
 
 

@@ -31,6 +31,9 @@ EXPOSE 8080
 STOPSIGNAL SIGKILL
 CMD ["sh", "-c", "mkdir -p /www && echo hello > /www/index.html && exec httpd -f -p 8080 -h /www"]
 """
+_LEFT_OUT = """\
+# What the image is not made from: a change of it builds nothing.
+"""
 _EXPOSED = re.compile(r"^\s*EXPOSE\s+(\d+)", re.IGNORECASE | re.MULTILINE)
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
 
@@ -125,6 +128,8 @@ def starter(root: Path, name: str) -> tuple[dict[str, Any], dict[str, str], dict
     """
     folders = ["."] if (root / "Dockerfile").is_file() else _folders(root)
     files = {} if folders else {"Dockerfile": _STARTER}
+    if (not folders or folders == ["."]) and not _has_ignore(root):
+        files[".dockerignore"] = _left_out(root)
     images, services = {}, []
     for folder in folders or ["."]:
         image = image_of(folder, name)
@@ -138,6 +143,19 @@ def starter(root: Path, name: str) -> tuple[dict[str, Any], dict[str, str], dict
     if not variables:
         files[TEMPLATE] = re.sub(r"    ports: .*\n", "", files[TEMPLATE])
     return images, files, variables
+
+
+def _has_ignore(root: Path) -> bool:
+    return any((root / f"{name}.dockerignore").is_file() for name in ("", "Dockerfile"))
+
+
+def _left_out(root: Path) -> str:
+    """Return a .dockerignore. Of git's folder, each commit would make another image."""
+    dockerfile = root / "Dockerfile"
+    built_from = dockerfile.read_text("utf-8", "replace") if dockerfile.is_file() else ""
+    git = [] if "git" in built_from.replace(".gitignore", "") else [".git"]
+    ours = [] if (root / TASKS).is_file() else [TASKS]
+    return _LEFT_OUT + "".join(f"{name}\n" for name in (*git, ".venv", "**/__pycache__", *ours))
 
 
 def image_of(folder: str, name: str) -> str:

@@ -25,6 +25,8 @@ from stagekit.records import CI, Build, BuilderFacts, BuiltImage, Part, Source, 
 _LABEL = "org.opencontainers.image"
 """https://github.com/opencontainers/image-spec/blob/main/annotations.md"""
 
+_GIT_TRAVELS = "git's own folder is part of it, so each commit makes another image: .dockerignore"
+
 
 class Facts(Part, frozen=True):
     """What a build is decided from.
@@ -136,6 +138,8 @@ def apply(
     check_builder(plan, builder)
     for image in plan.images:
         emit(Noted(f"{image.spec.name}: {image.reason}"))
+        if image.known is None and ".git/HEAD" in image.inputs.files:
+            emit(Warned(f"{image.spec.name}: {_GIT_TRAVELS}"))
     begun = _begun(plan, engine, builder)
     if plan.checks:  # a build that was killed could not take its own away
         engine.remove_checks(plan.project, but=ledger.builds_under_way())

@@ -109,7 +109,8 @@ def scaled(env: str, numbers: Mapping[str, int], on: Platform) -> Stored[Run]:
 
 
 def stop(env: str, on: Platform) -> Stored[Run]:
-    """Take down what runs in an environment, and record it. Volumes stay.
+    """Take down what runs in an environment, and record it. Volumes stay. Where nothing is left to
+    take down since the last time, that is what is returned.
 
     It needs no release: what runs is known by its project's name, whatever became of the files.
 
@@ -136,7 +137,14 @@ def stop(env: str, on: Platform) -> Stored[Run]:
     looking = Running(on)
     project = compose_project(subject.project, env)
     with locked(project, Deploy().lease, on, looking) as holding:
+        if last.record.outcome == "stopped" and not _is_up(project, last.record, on):
+            on.emit(Noted(f"nothing runs in {env}"))
+            return last
         return take_down(subject, holding, Running(holding, looking.steps))
+
+
+def _is_up(project: str, last: Run, on: Platform) -> bool:
+    return bool(on.runner(last.runner).observe(project).containers)
 
 
 def _numbers(scale: Mapping[str, int] | None, release: Release, on: Platform) -> dict[str, int]:
