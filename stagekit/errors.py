@@ -87,7 +87,7 @@ class NoBuild(InputError):
     pass
 
 
-class NameClash(InputError, ValueError):
+class NameClash(InputError):
     """A tasks.py gives a task a name that another has, or overrides one that there is not."""
 
 

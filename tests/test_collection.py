@@ -50,19 +50,19 @@ def test_own_tasks_stand_next_to_them(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["up", "doctor", "build", "run", "engine"])
 def test_a_shipped_name_is_refused(tmp_path: Path, name: str) -> None:
     """Invoke would overwrite one of the two without a word; the error names both sides."""
-    with pytest.raises(ValueError, match=f"'{name}' of tests.test_collection .*stagekit's own"):
+    with pytest.raises(NameClash, match=f"'{name}' of tests.test_collection .*stagekit's own"):
         stagekit.collection(plain(name), root=tmp_path)
 
 
 def test_a_shipped_name_is_refused_as_an_alias_too(tmp_path: Path) -> None:
     """An alias would hide the shipped task just the same."""
-    with pytest.raises(ValueError, match="'doctor'"):
+    with pytest.raises(NameClash, match="'doctor'"):
         stagekit.collection(plain("mine", aliases=["doctor"]), root=tmp_path)
 
 
 def test_two_own_tasks_of_one_name_are_refused(tmp_path: Path) -> None:
     """Neither hides the other."""
-    with pytest.raises(ValueError, match="'mine'"):
+    with pytest.raises(NameClash, match="'mine'"):
         stagekit.collection(plain("mine"), plain("mine"), root=tmp_path)
 
 

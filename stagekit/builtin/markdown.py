@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
 
 from stagekit.records import Build, Failure, Release, Run
+from stagekit.wording import escaped
 
 _LAST_LINES = 20
 _STYLE = (
     "<style>body{font-family:sans-serif}table{border-collapse:collapse}"
     "th,td{border:1px solid #999;padding:.3em .6em;text-align:left}</style>"
 )
-_MARKUP = re.compile(r"[\\`*_\[\]<>|~#&]")
 _FENCE = "~~~~~~"  # output has the backticks of programs that print Markdown themselves
 
 
@@ -21,7 +20,7 @@ def of_build(build: Build) -> str:
     if build.status != "succeeded":
         return _page(f"Build {build.id} {build.status}", _failures(build.failures))
     rows = (
-        (_text(name), f"`{image.pin}`", _text(", ".join(image.tags)))
+        (escaped(name), f"`{image.pin}`", escaped(", ".join(image.tags)))
         for name, image in sorted(build.images.items())
     )
     return _page(f"Build {build.id}", _table(("image", "pinned as", "tags"), rows))
@@ -46,21 +45,21 @@ def as_page(text: str) -> str:
 
 
 def _release_lines(release: Release) -> Iterator[str]:
-    yield f"From build {_text(release.build.id)}, by {_text(release.actor)}."
+    yield f"From build {escaped(release.build.id)}, by {escaped(release.actor)}."
     if release.message:
-        yield f"\n{_text(release.message)}"
+        yield f"\n{escaped(release.message)}"
     if release.commits:
         yield ""
-        yield from (f"- {_text(line)}" for line in release.commits)
+        yield from (f"- {escaped(line)}" for line in release.commits)
 
 
 def _run_lines(run: Run) -> Iterator[str]:
     seconds = (run.finished - run.created).total_seconds()
-    yield f"{run.reason.capitalize()} by {_text(run.actor)}, {seconds:.0f} s.\n"
+    yield f"{run.reason.capitalize()} by {escaped(run.actor)}, {seconds:.0f} s.\n"
     rows = (
         (
-            _text(seen.service),
-            _text(seen.name),
+            escaped(seen.service),
+            escaped(seen.name),
             seen.state,
             seen.health or "",
             "yes" if seen.proven else "no",
@@ -70,13 +69,13 @@ def _run_lines(run: Run) -> Iterator[str]:
     yield from _table(("service", "container", "state", "health", "proven"), rows)
     yield from _failures([run.failure] if run.failure else [])
     for failed in run.failed:
-        yield f"\n{_text(failed.name)}: {_text(failed.reason)}"
+        yield f"\n{escaped(failed.name)}: {escaped(failed.reason)}"
         yield from _output(failed.output)
 
 
 def _failures(failures: Iterable[Failure]) -> Iterator[str]:
     for failure in failures:
-        yield f"\n{_text(failure.subject)}, {failure.step}: {_text(failure.message)}"
+        yield f"\n{escaped(failure.subject)}, {failure.step}: {escaped(failure.message)}"
         yield from _output(failure.output)
 
 
@@ -96,10 +95,5 @@ def _row(cells: tuple[str, ...]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def _text(text: str) -> str:
-    """Return text as one line in which nothing is markup."""
-    return _MARKUP.sub(r"\\\g<0>", " ".join(text.split()))
-
-
 def _page(title: str, lines: Iterable[str]) -> str:
-    return "\n".join((f"### {_text(title)}", "", *lines, "", ""))
+    return "\n".join((f"### {escaped(title)}", "", *lines, "", ""))

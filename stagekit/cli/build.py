@@ -153,6 +153,5 @@ def _show(app: App, stored: Stored[Build], *, json: bool) -> None:
     app.console.result(f"build {build.id}")
     for name, image in sorted(build.images.items()):
         app.console.result(f"  {name}  {image.pin}")
-    app.console.note(
-        f"next: inv release --env ENV   (record: {app.where_recorded(f'builds/{build.id}.toml')})"
-    )
+    record = app.where_recorded(f"builds/{build.id}.toml")
+    app.console.next("inv release --env ENV", f"record: {record}")

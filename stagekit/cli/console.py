@@ -36,12 +36,14 @@ class Console:
     Attributes:
         show_output: print every line that builders and checks print, instead of live lines.
         for_machine: only `data` is a result; what people would read goes to stderr.
+        leads_on: say what to type next; a task that goes on by itself does not want that said.
         program: what a person calls to run a task: ``inv`` or ``stagekit``.
     """
 
     def __init__(self) -> None:
         self.show_output = False
         self.for_machine = False
+        self.leads_on = True
         called = Path(sys.argv[0])
         self.program = "stagekit" if "stagekit" in (called.name, called.parent.name) else "inv"
         self._terminal = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
@@ -111,6 +113,10 @@ class Console:
     def note(self, text: str) -> None:
         """Narrate."""
         self._line(self._to_type(text))
+
+    def next(self, command: str, about: str) -> None:
+        """Narrate where something is, and what to type next unless that follows by itself."""
+        self.note(f"next: {command}   ({about})" if self.leads_on else about)
 
     def ask(self, question: str) -> str:
         """Ask a person, and return what was typed; nothing where nobody is there to ask."""

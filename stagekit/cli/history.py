@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import islice
+from textwrap import shorten
 from typing import TYPE_CHECKING
 
 from stagekit.cli.app import App
@@ -10,9 +11,10 @@ from stagekit.cli.show import age
 from stagekit.cli.task import ENV, JSON, stage_task
 
 if TYPE_CHECKING:
-    from stagekit.records import Run
+    from stagekit.records import Failure, Run
 
 _HEAD = ["RUN", "RELEASE", "REASON", "OUTCOME", "WHEN", "TOOK", "BY", "WHY"]
+_WHY_WIDTH = 80
 
 
 @stage_task(
@@ -52,6 +54,8 @@ def show(app: App, name: str, *, json: bool = False) -> None:
     from stagekit.errors import InputError
 
     env, _, n = name.partition("/")
+    if not n:
+        raise InputError(f"{name!r} is not ENV/N", hint="inv run.show dev/1")
     app.check_environment(env, option="ENV/N")
     if not n.isdigit() or int(n) not in app.ledger.runs(env):
         raise InputError(
@@ -104,5 +108,10 @@ def _row(run: Run) -> list[str]:
         age(run.created),
         f"{seconds:.1f} s",
         run.actor,
-        f"{run.failure.step}: {run.failure.message}" if run.failure else "",
+        _why(run.failure) if run.failure else "",
     ]
+
+
+def _why(failure: Failure) -> str:
+    """Say it in a line that leaves the others theirs; `inv run.show` has all of it."""
+    return shorten(f"{failure.step}: {failure.message}", _WHY_WIDTH, placeholder=" …")

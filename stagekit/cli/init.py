@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from stagekit.cli.app import App
 from stagekit.cli.task import JSON, stage_task
+from stagekit.wording import counted
 
 if TYPE_CHECKING:
     from stagekit.engine.compose import Compose
@@ -128,7 +129,7 @@ def _say(app: App, finding: Finding) -> None:
 def _changed(lines: int) -> str:
     if not lines:
         return "byte for byte"
-    return "1 line changed" if lines == 1 else f"{lines} lines changed"
+    return f"{counted(lines, 'line')} changed"
 
 
 def _data(decided: Plan) -> dict[str, Any]:

@@ -31,7 +31,11 @@ def new_build(
     Raises:
         InputError, BuildFailed, EngineError, RegistryError, PluginFailed, Cancelled.
     """
+    from stagekit.pipeline.tags import id_of
+
     wanted = wanted_id(id)
+    if wanted and id_of(wanted) != wanted:
+        app.console.note(f"{wanted!r} is no tag of an image: the build is {id_of(wanted)}")
     work = Gathered(app, pull=pull)
     check_clean(work)
     if needed := needed_by(app, work.project):

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stagekit.cli.app import App
+from stagekit.wording import counted
 
 if TYPE_CHECKING:
     from stagekit.cli.console import Line, Tone
@@ -80,4 +81,4 @@ def _subject(action: Action) -> str:
         return f"{action.what} {action.name}"
     if not action.count:
         return action.name
-    return f"{action.name}  ({action.count} container{'s' if action.count > 1 else ''})"
+    return f"{action.name}  ({counted(action.count, 'container')})"

@@ -193,7 +193,5 @@ def _show(app: App, stored: Stored[Release], json: bool) -> None:
     app.console.result(f"release {release.name}  from build {release.build.id}")
     for service, pin in sorted(release.pins.items()):
         app.console.result(f"  {service}  {pin.pinned}")
-    app.console.note(
-        f"next: inv run --env {release.env}   "
-        f"(sealed: {app.where_recorded(f'releases/{release.name}/')})"
-    )
+    sealed = app.where_recorded(f"releases/{release.name}/")
+    app.console.next(f"inv run --env {release.env}", f"sealed: {sealed}")

@@ -52,6 +52,7 @@ def up(app: App, *, env: str = "", watch: bool = False, json: bool = False) -> N
 
 
 def _up(app: App, env: str, json: bool) -> None:
+    app.console.leads_on = False
     built = build.new.body(app)
     released = release.new.body(app, env=env, build=built.record.id)
     if _runs(app, released.record):

@@ -9,11 +9,11 @@ from datetime import datetime
 from stagekit.inputs.source import Commit
 from stagekit.pipeline.compare import Difference, ImageChange, Side
 from stagekit.records import Part
+from stagekit.wording import counted, escaped
 
 _GROUPS = {"feat": "Features", "fix": "Fixes"}
 _REST = "Other changes"
 _TYPED = re.compile(r"(\w+)(?:\([^)]*\))?!?: ")
-_MARKUP = re.compile(r"([\\`*_\[\]<>])")
 
 
 class Notes(Part, frozen=True):
@@ -68,14 +68,14 @@ def markdown(notes: Notes) -> str:
 
 
 def _lines(notes: Notes) -> Iterator[str]:
-    yield f"# {_escaped(notes.release)}"
+    yield f"# {escaped(notes.release)}"
     yield ""
-    made = f"{notes.created:%Y-%m-%d %H:%M} UTC by {_escaped(notes.actor)}"
-    since = f", since {_escaped(notes.since)}" if notes.since else ", the first release"
+    made = f"{notes.created:%Y-%m-%d %H:%M} UTC by {escaped(notes.actor)}"
+    since = f", since {escaped(notes.since)}" if notes.since else ", the first release"
     yield f"Released {made} from build `{notes.build}`{since}."
     if notes.message:
         yield ""
-        yield _escaped(notes.message)
+        yield escaped(notes.message)
     for title, commits in _grouped(notes.commits).items():
         yield from ("", f"## {title}", "")
         yield from (_commit(commit) for commit in commits)
@@ -99,14 +99,14 @@ def _grouped(commits: Sequence[Commit]) -> dict[str, list[Commit]]:
 
 
 def _commit(commit: Commit) -> str:
-    by = f", {_escaped(commit.author)}" if commit.author else ""
-    return f"- {_escaped(commit.subject)} (`{commit.short}`{by})"
+    by = f", {escaped(commit.author)}" if commit.author else ""
+    return f"- {escaped(commit.subject)} (`{commit.short}`{by})"
 
 
 def _image(change: ImageChange) -> str:
     new = f"`{change.new.pinned}`" if change.new else "gone"
     old = f" (was `{change.old.pinned}`)" if change.old else ""
-    return f"- {_escaped(change.service)}: {new}{old}"
+    return f"- {escaped(change.service)}: {new}{old}"
 
 
 def _all_images(side: Side) -> Iterator[ImageChange]:
@@ -115,9 +115,4 @@ def _all_images(side: Side) -> Iterator[ImageChange]:
 
 
 def _count(number: int, what: str) -> str:
-    return f"{number} {what}{'s' if number > 1 else ''}" if number else ""
-
-
-def _escaped(text: str) -> str:
-    """Write a text so that Markdown shows it as it is, on one line."""
-    return _MARKUP.sub(r"\\\1", " ".join(text.split()))
+    return counted(number, what) if number else ""

@@ -156,7 +156,7 @@ def apply(
     with running.step("prove", release.name) as under_way:
         held = proof.held(release, plan.wanted, runner, on.engine, settled)
         seen = proof.compare(release, held, on.engine)
-        under_way.outcome = f"{len(seen)} containers run what was released"
+        under_way.outcome = proof.proven(seen)
     return seen
 
 

@@ -15,6 +15,7 @@ from stagekit.containers import Container, Observation
 from stagekit.errors import NotProven
 from stagekit.protocols import Engine, Runner
 from stagekit.records import ContainerFailure, ContainerSeen, Pin, Release
+from stagekit.wording import counted
 
 _LOG_LINES = 20
 _RESTARTED_SETTLE = 10.0
@@ -216,6 +217,12 @@ def _starts(containers: Sequence[Container]) -> dict[str, tuple[int, str]]:
 
 def _start(container: Container) -> tuple[int, str]:
     return container.restarts, container.started
+
+
+def proven(seen: Sequence[ContainerSeen]) -> str:
+    """Say how many containers were found to run what was released."""
+    run = "runs" if len(seen) == 1 else "run"
+    return f"{counted(len(seen), 'container')} {run} what was released"
 
 
 def _wait(seconds: float, cancel: Cancel) -> None:

@@ -135,7 +135,7 @@ def _restarted(
         under_way.outcome = f"held for {settled.seconds:g} s"
     with running.step("prove", release.name) as under_way:
         seen = proof.compare(release, settled.containers, on.engine)
-        under_way.outcome = f"{len(seen)} containers run what was released"
+        under_way.outcome = proof.proven(seen)
     return seen
 
 
