@@ -89,7 +89,8 @@ def test_listing_tasks_loads_nothing_heavy(
     names = loaded(LIST, repository.root, *arguments)
     ours = {name for name in names if name.startswith("stagekit.")}
     assert set(names) - ours - set(invokes_own) == set()
-    light = {f"stagekit.{name}" for name in ("cancel", "cli", "errors", "plugins", "version")}
+    known = ("cancel", "cli", "errors", "plugins", "version", "wording")
+    light = {f"stagekit.{name}" for name in known}
     assert "stagekit.plugins.spec" not in ours
     assert {".".join(name.split(".")[:2]) for name in ours} <= light
     assert set(HEAVY) & set(invokes_own) <= {"yaml"}
