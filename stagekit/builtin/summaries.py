@@ -65,6 +65,10 @@ class Summaries:
         self._show(Summary("build", of_build(record), well=True, values=values))
 
     @hookimpl
+    def stagekit_build_unchanged(self, build: Stored[Build]) -> None:
+        self.stagekit_built(build)
+
+    @hookimpl
     def stagekit_build_failed(self, build: Stored[Build]) -> None:
         self._show(Summary("build", of_build(build.record), well=False, values={}))
 

@@ -44,6 +44,7 @@ def new_build(
         check_clean(work)
     if not force and not wanted and (current := current_build(work)):
         app.console.note(f"nothing changed since {age(current.record.created)}")
+        _tell(app, "stagekit_build_unchanged", current)
         return current
     from stagekit.pipeline import build as stage
 
@@ -59,15 +60,13 @@ def new_build(
             emit=app.console.emit,
             cancel=app.cancel,
         )
-    told_after(
-        app,
-        "stagekit_built",
-        build=stored,
-        engine=app.engine,
-        emit=app.console.emit,
-        environ=os.environ,
-    )
+    _tell(app, "stagekit_built", stored)
     return stored
+
+
+def _tell(app: App, hook: str, build: Stored[Build]) -> None:
+    facts = {"engine": app.engine, "emit": app.console.emit, "environ": os.environ}
+    told_after(app, hook, build=build, **facts)
 
 
 def wanted_id(asked: str) -> str:

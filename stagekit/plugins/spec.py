@@ -61,6 +61,13 @@ class Hooks:
         has its images; what is told to ``emit`` is shown as stagekit's own steps are."""
 
     @hookspec
+    def stagekit_build_unchanged(
+        self, build: Stored[Build], engine: Engine, emit: Emit, environ: Mapping[str, str]
+    ) -> None:
+        """Hear that a build was asked for and nothing has changed since ``build``, which is what
+        there is to release; else as ``stagekit_built``, which heard of it when it was made."""
+
+    @hookspec
     def stagekit_builder(self, engine: Engine, environ: Mapping[str, str]) -> Builder | None:
         """Offer a builder, or nothing where it cannot work on this machine. The project's
         ``builder`` setting chooses one by name; ``auto`` takes the first offered."""

@@ -99,6 +99,7 @@ def test_every_hook_is_asked_on_the_whole_way(shop: Shop) -> None:
     assert not shop.log.exists()  # nothing but its tasks was loaded
     assert shop.inv("probe").stdout == "probed\n"
     shop.inv("build")
+    shop.inv("build")  # nothing has changed
     shop.inv("release", "--env", "prod")
     shop.inv("run", "--env", "prod")
     shop.inv("doctor")

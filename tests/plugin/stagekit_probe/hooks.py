@@ -103,6 +103,11 @@ def stagekit_built(build: Stored[Build]) -> None:
 
 
 @stagekit.hookimpl
+def stagekit_build_unchanged(build: Stored[Build]) -> None:
+    _told("build_unchanged", build=build.record.id)
+
+
+@stagekit.hookimpl
 def stagekit_build_failed(build: Stored[Build]) -> None:
     _told("build_failed", build=build.record.id, status=build.record.status)
 
