@@ -433,6 +433,8 @@ def test_a_run_that_is_stopped_in_mid_step_is_a_cancelled_one(
     with pytest.raises(type(error)) as caught:
         run(ledger, Broken(error))
     assert caught.value is error
+    if isinstance(error, Cancelled):
+        assert "inv run --env prod --release v2 goes on" in (error.hint or "")
     record = ledger.run("prod", 2).record
     assert record.failure is not None
     assert (record.outcome, record.failure.step, record.changed) == ("cancelled", "up", True)

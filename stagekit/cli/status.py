@@ -59,6 +59,9 @@ def status(
         raise Exit(code=1)
 
 
+_ENDED = {"cancelled": "stopped by hand, not proven", "interrupted": "interrupted, not proven"}
+
+
 def _reports(app: App, env: str, emit: Emit) -> list[EnvironmentStatus]:
     from stagekit.events import Noted, Warned
     from stagekit.inputs.environment import environment_names
@@ -153,7 +156,7 @@ def _row(item: ServiceStatus) -> list[str]:
 
 def _headline(report: EnvironmentStatus) -> str:
     if report.outcome != "running":
-        return report.outcome
+        return _ENDED.get(report.outcome, report.outcome)
     if not report.well:
         return "not well"
     drifted = any(drift.kind != "behind" for drift in report.drift)  # going back is no drift

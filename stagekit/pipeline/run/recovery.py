@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from stagekit.containers import Container
-from stagekit.errors import NotProven, RolledBack, RunFailed, StagekitError
+from stagekit.errors import Cancelled, NotProven, RolledBack, RunFailed, StagekitError
 from stagekit.events import Noted, Warned
 from stagekit.pipeline.failure import is_cancelled
 from stagekit.pipeline.history import last_good
@@ -34,7 +34,11 @@ def recover(error: Exception, checked: Verified, failed: Running, on: Platform) 
         RunFailed: that failed too; says what is up and what is not.
     """
     release = checked.release.record
-    if not failed.changed or is_cancelled(error) or (on.lease and on.lease.lost):
+    if not failed.changed or (on.lease and on.lease.lost):
+        return
+    if is_cancelled(error):
+        if isinstance(error, Cancelled):
+            error.hint = _goes_on(release)
         return
     back = last_good(on.ledger, release.env, on.emit, but=release.id)
     if back is None and isinstance(error, NotProven):
@@ -98,6 +102,14 @@ def _take_down(error: Exception, checked: Verified, n: int, on: Platform) -> Non
 
 def _tells_more(release: Release, n: int) -> str:
     return f"inv run.show {release.env}/{n} tells more; mend it, and build and release again"
+
+
+def _goes_on(release: Release) -> str:
+    again = f"inv run --env {release.env} --release {release.id}"
+    return (
+        "what is up was not proven, and nothing goes back by itself: "
+        f"inv run.status --env {release.env} looks, {again} goes on"
+    )
 
 
 def _both_failed(
