@@ -392,6 +392,17 @@ def test_a_wrong_image_is_a_failed_run(ledger: FileLedger) -> None:
     assert (record.outcome, record.failure.step) == ("failed", "prove")
 
 
+def test_a_release_of_another_project_is_refused(ledger: FileLedger) -> None:
+    """Before anything is touched or recorded. Where no source says what this is, none is."""
+    runner = up([UP])
+    here = dataclasses.replace(platform(ledger, runner, engine()), project="other")
+    with pytest.raises(InputError, match="of the project shop, and this is other"):
+        flow.run("prod", release_id=None, reason="run", on=here)
+    assert (runner.calls, list(ledger.runs("prod"))) == ([], [])
+    there = dataclasses.replace(here, project="shop")
+    assert flow.run("prod", release_id=None, reason="run", on=there).record.outcome == "running"
+
+
 def test_a_cancelled_run_is_no_run_before_it_has_the_environment(ledger: FileLedger) -> None:
     """Stopped before its first step: there is nothing to record."""
     cancel = Cancel()

@@ -212,12 +212,20 @@ class App:
             emit=self.console.emit,
             cancel=self.cancel,
             ci=self.ci,
+            project=self._name_here,
             source=self.root,
             environ=os.environ,
             command=" ".join(["inv", *sys.argv[1:]]),
             wait=wait,
             plugins=self.plugins,
         )
+
+    @property
+    def _name_here(self) -> str:
+        """The project's name, empty where there is no source that says it."""
+        from stagekit.inputs.environment import environment_names
+
+        return self.project.name if environment_names(self.project) else ""
 
     def secret_provider(self, name: str) -> SecretProvider:
         """Return the secret provider of that name."""

@@ -7,7 +7,7 @@ from pathlib import PurePath
 
 from stagekit.cancel import Cancel
 from stagekit.containers import Container
-from stagekit.errors import EngineError, RegistryError, RunFailed
+from stagekit.errors import EngineError, InputError, RegistryError, RunFailed
 from stagekit.events import Emit, Warned, step
 from stagekit.inputs.files import executables
 from stagekit.pipeline.abreast import abreast
@@ -42,9 +42,21 @@ def verify(env: str, release_id: str | None, on: Platform, running: Running) -> 
         checked = verified(on.ledger, env, release_id or newest(env, on))
         release = checked.release.record
         refuse_cancelled(on.ledger, env, release.id)
+        _refuse_foreign(release, on.project)
         under_way.outcome = f"{release.name} is as it was sealed"
     on.check_trust(checked.release)
     return as_named_here(checked, on.engine)
+
+
+def _refuse_foreign(release: Release, project: str) -> None:
+    """Another project's release would run under that project's name, and be recorded here."""
+    if project and release.project != project:
+        raise InputError(
+            f"it is a release of the project {release.project}, and this is {project}",
+            where=release.name,
+            hint=f"look whose ledger this is; or, if it was renamed, name = {release.project!r} "
+            "in pyproject.toml [tool.stagekit] runs it under the old name",
+        )
 
 
 def newest(env: str, on: Platform) -> str | None:

@@ -27,6 +27,8 @@ class Platform:
         emit: told of each step.
         cancel: stops it at the next safe place.
         ci: the CI job this runs in.
+        project: the project's name where its source is at hand; releases of another one are
+            refused. Empty where there is none to compare with.
         source: the project's folder: what mounted sources and hooks start from.
         environ: what hooks see besides the facts.
         command: what was typed, for whoever finds the environment locked.
@@ -43,6 +45,7 @@ class Platform:
     emit: Emit
     cancel: Cancel
     ci: CI | None = None
+    project: str = ""
     source: Path | None = None
     environ: Mapping[str, str] = field(default_factory=dict)
     command: str = ""
