@@ -80,11 +80,14 @@ class StagekitError(Exception):
 
 
 class InputError(StagekitError):
+    """What was typed or written is wrong: a setting, a name, a template, an argument. Mend the
+    place that it names."""
+
     exit_code = 2
 
 
 class NoBuild(InputError):
-    pass
+    """No build of what is checked out has succeeded. Build it, or name another one."""
 
 
 class NameClash(InputError):
@@ -92,18 +95,28 @@ class NameClash(InputError):
 
 
 class PluginFailed(InputError):
-    pass
+    """A plugin cannot be loaded, or raised something where it may stop what was about to be done.
+    Mend it, or leave it out by its name."""
 
 
 class BuildFailed(StagekitError):
+    """An image did not build, did not pass a check or could not be pushed, or a task that it needs
+    failed. The build is recorded as failed, and cannot be released."""
+
     exit_code = 3
 
 
 class ReleaseFailed(StagekitError):
+    """A release could not be made of a build and an environment that are right by themselves.
+    There is none of it."""
+
     exit_code = 4
 
 
 class RunFailed(StagekitError):
+    """A release did not come up, or what came up is not what was released; the record says how far
+    it got."""
+
     exit_code = 5
 
 
@@ -142,31 +155,40 @@ class NotProven(RunFailed):
 
 
 class RolledBack(RunFailed):
+    """A run failed, and what ran well before runs again; what never ran well is down. Mend it, and
+    build and release again."""
+
     exit_code = 8
 
 
 class LeaseLost(RunFailed):
-    pass
+    """The environment's lock was lost under way, to another run or because the engine did not
+    answer for too long. What was begun was stopped; look at what runs."""
 
 
 class Busy(RunFailed):
+    """Another run holds the environment. Wait for it (``--wait-lock``); nothing was touched."""
+
     exit_code = 9
 
 
 class EngineError(StagekitError):
+    """An engine, or a program that works on one, does not answer, or wrongly. ``inv doctor`` looks
+    at each."""
+
     exit_code = 6
 
 
 class NoEngine(EngineError):
-    pass
+    """Nobody named an engine, and none answers. Start one, or set ``DOCKER_HOST``."""
 
 
 class EngineRefused(EngineError):
-    pass
+    """The engine answers: no. Its own words follow."""
 
 
 class RegistryError(EngineError):
-    """A registry's refusal.
+    """A registry refused, or does not answer. Log in to it, or bring it back.
 
     Args:
         transient: whether the same may go well a little later.
@@ -186,20 +208,29 @@ class RegistryError(EngineError):
 
 
 class LimitExceeded(EngineError):
-    pass
+    """A program took too long, said nothing for too long, or printed too much, and was stopped."""
 
 
 class LedgerError(StagekitError):
+    """A record is damaged, was edited, is in use, or cannot be written. Bring it back as it was;
+    ``inv release.verify --all`` finds what else is not as it was."""
+
     exit_code = 7
 
 
 class LedgerAway(LedgerError):
+    """The shared ledger does not answer. What was read before can still be read."""
+
     transient = True
 
 
 class Bug(StagekitError):
+    """A fault of stagekit's own. ``STAGEKIT_DEBUG=1`` shows where; please report it."""
+
     exit_code = 70
 
 
 class Cancelled(StagekitError):
+    """Stopped by SIGINT or SIGTERM. What was finished before stays recorded."""
+
     exit_code = 130

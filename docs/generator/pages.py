@@ -8,12 +8,12 @@ from pathlib import Path
 from types import ModuleType
 
 import msgspec
-from invoke.collection import Collection
-from invoke.parser.argument import Argument
 
 import stagekit
-from docs.generator.docstrings import arguments, cell, described, line, markdown, raised, table
-from docs.generator.structs import fields, section, within
+from docs.generator.docstrings import arguments, described, line, markdown, raised, table
+from docs.generator.examples import example
+from docs.generator.structs import IN_EVERY_RECORD, fields, section, within
+from docs.generator.tasks import tasks
 from stagekit import errors, records, stages, testing
 from stagekit.inputs import extending, images, project, settings
 from stagekit.plugins import spec
@@ -23,11 +23,6 @@ FOLDER = Path(__file__).parents[1] / "reference"
 _WIDE = 90
 """Letters that a line of a page shows."""
 
-_OF_TASKS = """\
-As `inv --help TASK` tells of them. `inv TASK` and `stagekit TASK` are the same. What `--json`
-prints goes to stdout, everything that is told to stderr. [Errors](errors.md) has the exit
-codes.
-"""
 _OF_ENVIRONMENTS = """\
 `extends` is an environment, or a list of them, whose layers are below this one's; `unset` is a
 list of variables that they have and this one does not; `[vars]` has the variables: text,
@@ -66,15 +61,6 @@ def write(folder: Path = FOLDER) -> None:
     folder.mkdir(exist_ok=True)
     for name, text in pages().items():
         (folder / name).write_text(text, "utf-8")
-
-
-def tasks() -> str:
-    """Say of each task what it does and takes."""
-    namespace = stagekit.collection(root=Path())
-    parts = ["# Tasks\n", _OF_TASKS]
-    called = {_called(namespace, name): name for name in namespace.task_names}
-    parts += [_task(namespace, called[short], short) for short in sorted(called)]
-    return "\n".join(parts)
 
 
 def project_settings() -> str:
@@ -124,7 +110,8 @@ def hooks() -> str:
     for name, hook in inspect.getmembers(spec.Hooks, inspect.isfunction):
         first = getattr(hook, f"{spec.PROJECT}_spec")["firstresult"]
         asked = "the first answer that is not None counts" if first else "all are asked"
-        parts += [f"## {name}\n", _signature(name, hook), f"{described(hook)} ({asked})\n"]
+        since = f"since version {spec.SINCE.get(name, 1)}"
+        parts += [f"## {name}\n", _signature(name, hook), f"{described(hook)} ({asked}; {since})\n"]
     return "\n".join(parts)
 
 
@@ -141,7 +128,16 @@ def record_fields() -> str:
         structs |= dict.fromkeys(within(kind))
     ordered = [*kinds, *(struct for struct in structs if struct not in kinds)]
     words = markdown(inspect.getdoc(envelope) or "").removeprefix("The file format of records.\n\n")
-    return "\n".join(["# Records\n", words + "\n", *(section(struct) for struct in ordered)])
+    return "\n".join(
+        [
+            "# Records\n",
+            words + "\n",
+            *(
+                f"{section(struct, shared=IN_EVERY_RECORD)}\n{example(struct)}"
+                for struct in ordered
+            ),
+        ]
+    )
 
 
 def error_classes() -> str:
@@ -156,7 +152,7 @@ def error_classes() -> str:
             f"`{kind.__name__}`",
             f"{kind.exit_code}",
             f"`{kind.__mro__[1].__name__}`",
-            line(vars(kind).get("__doc__") or ""),
+            line(described(kind)),
         ]
         for kind in sorted(kinds, key=lambda kind: (kind.exit_code, kind.__name__))
     ]
@@ -230,31 +226,3 @@ def _signature(name: str, of: Callable[..., object]) -> str:
 
 def _unquoted(of: object) -> str:
     return str(of).replace("'", "")
-
-
-def _called(namespace: Collection, name: str) -> str:
-    """Return how people call a task: ``build``, and not ``build.new``."""
-    aliases = namespace.task_names[name]
-    return next((alias for alias in aliases if name.startswith(f"{alias}.")), name)
-
-
-def _task(namespace: Collection, name: str, called: str) -> str:
-    task = namespace[name]
-    given = task.get_arguments()
-    words = [f"<{item.names[0]}>" for item in given if item.positional]
-    rows = [[_flags(item), cell(markdown(item.help or ""))] for item in given]
-    return "\n".join(
-        [
-            f"## {' '.join(['inv', called, *words])}\n",
-            described(task.body) + "\n",
-            table(["option", ""], rows) if rows else "",
-        ]
-    )
-
-
-def _flags(argument: Argument) -> str:
-    if argument.positional:
-        return f"`<{argument.names[0]}>`"
-    value = "" if argument.kind is bool else "=VALUE"
-    flags = [f"-{name}" if len(name) == 1 else f"--{name}" for name in argument.names]
-    return ", ".join(f"`{flag}{value if flag.startswith('--') else ''}`" for flag in flags)

@@ -5,48 +5,68 @@ from __future__ import annotations
 import inspect
 import types
 import typing
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any, Literal, Union, get_args, get_origin
 
 import msgspec
 
 from docs.generator.docstrings import arguments, cell, described, table
 
+IN_EVERY_RECORD = {
+    "id": "its own.",
+    "project": "the project's name.",
+    "env": "the environment's name.",
+    "created": "when it was begun.",
+    "finished": "when it was done.",
+    "actor": "who did it, as `user@host`, or who the CI says.",
+    "ci": "the job that it was done in.",
+    "engine": "the engine that it was done on.",
+    "failure": "what stopped it.",
+    "warnings": "hooks and plugins that failed when nothing could be stopped any more.",
+}
+"""What is the same wherever it stands, and is not said again in each docstring."""
+
 _NAMES = {str: "text", bool: "true or false", int: "a whole number", float: "a number"}
 _NAMES |= {datetime: "a time (UTC)"}
 
 
-def fields(of: type[msgspec.Struct], *, without: tuple[str, ...] = ()) -> str:
+def fields(of: type[msgspec.Struct], *, shared: Mapping[str, str] = MappingProxyType({})) -> str:
     """Return the fields of a Struct as a table: name, type, default, what it is.
 
     Args:
         of: the Struct.
-        without: names that are told of elsewhere.
+        shared: what is said of names that its own docstring says nothing of.
 
     Raises:
-        ValueError: a name of its docstring is none of its fields.
+        ValueError: a name of its docstring is none of its fields, or nothing is said of one.
     """
     told = dict(arguments(of))
     hints = typing.get_type_hints(of)
     rows = []
     for field in msgspec.structs.fields(of):
-        words = told.pop(field.name, "")
-        if field.name not in without:
-            kind = cell(name_of(hints[field.name]))
-            rows.append([f"`{field.encode_name}`", kind, _default(field), words])
+        words = told.pop(field.name, "") or shared.get(field.name, "")
+        kind = cell(name_of(hints[field.name]))
+        rows.append([f"`{field.encode_name}`", kind, _default(field), words])
     if unknown := set(told) - {name for name, _ in inspect.getmembers(of)}:
         raise ValueError(f"{of.__name__} has no fields {unknown}")
-    if not any(row[-1] for row in rows):
-        return table(["field", "type", "default"], [row[:-1] for row in rows])
+    if silent := [row[0] for row in rows if not row[-1]]:
+        raise ValueError(f"{of.__name__} says nothing of {', '.join(silent)}")
     return table(["field", "type", "default", ""], rows)
 
 
-def section(of: type[msgspec.Struct], *, title: str = "", level: int = 2) -> str:
-    """Return a Struct's heading, its words, and its fields."""
+def section(
+    of: type[msgspec.Struct],
+    *,
+    title: str = "",
+    level: int = 2,
+    shared: Mapping[str, str] = MappingProxyType({}),
+) -> str:
+    """Return a Struct's heading, its words, and its fields; ``shared`` as in `fields`."""
     heading = f"{'#' * level} {title or of.__name__}"
     anchor = f'<a id="{of.__name__.lower()}"></a>\n\n' if title else ""
-    return f"{anchor}{heading}\n\n{described(of)}\n\n{fields(of)}"
+    return f"{anchor}{heading}\n\n{described(of)}\n\n{fields(of, shared=shared)}"
 
 
 def within(of: type[msgspec.Struct]) -> Iterator[type[msgspec.Struct]]:

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 PROJECT = "stagekit"
 VERSION = 1
 """Of the hooks below; counted up with each that is added or changed."""
+SINCE: Mapping[str, int] = {}
+"""The version in which a hook came, by its name; of the first where it is not named."""
 
 hookspec = pluggy.HookspecMarker(PROJECT)
 hookimpl = pluggy.HookimplMarker(PROJECT)

@@ -11,7 +11,14 @@ BuildStatus = Literal["succeeded", "failed", "interrupted"]
 
 
 class BuilderFacts(Part, frozen=True):
-    """What built the images: ``engine`` is that engine's id, ``platform`` its ``os/arch``."""
+    """What built the images.
+
+    Attributes:
+        name: the builder: ``buildx``, ``classic``, or a plugin's.
+        version: its own version.
+        engine: the id of the engine that it built on.
+        platform: that engine's ``os/arch``.
+    """
 
     name: str
     version: str
@@ -20,15 +27,20 @@ class BuilderFacts(Part, frozen=True):
 
 
 class BuiltImage(Part, frozen=True):
-    """One image of a build. ``size`` is in bytes.
+    """One image of a build.
 
-    ``digest`` is what the registry returned for the pushed reference: the one digest that pins.
-    Without a push there is none, and ``image_id`` pins on the engine that built it. ``copies`` are
-    the repositories of further registries, with what each of those returned.
-
-    ``fingerprint`` is the digest of what it was made from (``<build>.inputs`` beside the record
-    lists it); none where that changed while it was built. ``why`` is what had changed since the
-    build before. ``made_by`` is the older build that made it, where nothing had.
+    Attributes:
+        repository: the first that it was pushed to, or its plain name on the engine.
+        tags: what it is tagged with there, the build's id first.
+        image_id: its id on the engine; without a push it pins, on that engine alone.
+        size: bytes on the engine.
+        pushed: whether a registry has it.
+        digest: what the registry returned for the pushed reference: the one digest that pins.
+        copies: repositories of further registries, with what each of those returned.
+        fingerprint: digest of what it was made from, which ``<build>.inputs`` beside the record
+            lists; none where that changed while it was built.
+        why: what had changed since the build before.
+        made_by: the older build that made it, where nothing had.
     """
 
     repository: str
@@ -49,8 +61,15 @@ class BuiltImage(Part, frozen=True):
 
 
 class CheckPassed(Part, frozen=True):
-    """A command that an image of a build passed, and the seconds it took; ``entrypoint`` is what
-    went before the image's own."""
+    """A command that an image of a build passed.
+
+    Attributes:
+        name: the check's, in the settings.
+        image: the image's, in the settings.
+        run: the command's words.
+        seconds: how long it took.
+        entrypoint: what went before them instead of the image's own.
+    """
 
     name: str
     image: str
@@ -62,8 +81,14 @@ class CheckPassed(Part, frozen=True):
 class Build(Part, frozen=True):
     """What was built, once: ``artifacts/builds/<id>.toml``.
 
-    ``engine_local`` says that nothing was pushed: it runs only on the engine that built it.
-    ``failures`` has one entry for each image that stopped it, the first to do so first.
+    Attributes:
+        status: interrupted is written by the next command, where its process died.
+        engine_local: nothing was pushed: it runs only on the engine that built it.
+        source: where the source stood.
+        builder: what built it.
+        failures: one for each image that stopped it, the first to do so first.
+        checks: what its images had to pass before they were pushed.
+        images: by their names in the settings.
     """
 
     id: str
@@ -86,10 +111,14 @@ class Build(Part, frozen=True):
 
 
 class BuildPruning(Part, frozen=True):
-    """What stays of a build that was put away: ``artifacts/builds/<id>.pruned``.
+    """What stays of a build that was put away: ``artifacts/builds/<id>.pruned``. Its id is not
+    given again.
 
-    ``built`` is when it had been made, ``commit`` from what, ``images`` are the pins of what it
-    made: what a pruned release ran can still be told. Its id is not given again.
+    Attributes:
+        build: which one.
+        built: when it had been made.
+        commit: from what.
+        images: the pins of what it made, by name: what a pruned release ran can still be told.
     """
 
     build: Link

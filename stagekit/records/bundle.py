@@ -10,8 +10,10 @@ from stagekit.records.parts import Link, Part
 class Bundle(Part, frozen=True):
     """What a packed release is: ``bundle.toml`` in it.
 
-    ``images`` says which image each pin means, by its id on the engine that had it under that
-    digest; empty where images were not packed. An archive of images keeps ids, not digests.
+    Attributes:
+        release: which one.
+        images: which image each pin means, by its id on the engine that had it under that digest:
+            an archive of images keeps ids, not digests. Empty where images were not packed.
     """
 
     env: str

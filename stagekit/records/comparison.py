@@ -15,10 +15,14 @@ QuestionKind = Literal["url", "command"]
 class ComparedRelease(Part, frozen=True):
     """One of the two releases, and what ran of it.
 
-    ``project`` is the Compose project that was made for it, ``document`` the digest of the document
-    that was derived from its compose.yaml, ``left_out`` what that does not have of it. ``address``
-    is where it was asked, ``addresses`` all ports that it published, as ``web:8080`` → address.
-    ``containers`` are those that were proven.
+    Attributes:
+        release: which one.
+        project: the Compose project that was made for it.
+        document: digest of the document that was derived from its compose.yaml.
+        left_out: what that does not have of it.
+        address: where it was asked.
+        addresses: all ports that it published, as ``web:8080`` → address.
+        containers: those that were proven.
     """
 
     env: str
@@ -36,10 +40,15 @@ class ComparedRelease(Part, frozen=True):
 
 
 class Reply(Part, frozen=True):
-    """What one release answered: a page its HTTP status, a command its exit code, in ``code``.
+    """What one release answered.
 
-    ``failure`` says why there was no answer. ``headers`` are those that count. ``size`` is in
-    bytes; ``digest`` is that of the page or the output, its secrets masked.
+    Attributes:
+        seconds: how long that took.
+        code: of a page its HTTP status, of a command its exit code.
+        headers: those that count.
+        size: bytes of the page or the output.
+        digest: that of the page or the output, its secrets masked.
+        failure: why there was no answer.
     """
 
     seconds: float
@@ -53,7 +62,14 @@ class Reply(Part, frozen=True):
 class Compared(Part, frozen=True):
     """One question that both were asked, and whether they answered alike.
 
-    ``difference`` is a unified diff, secrets masked; ``more`` counts the lines that it leaves out.
+    Attributes:
+        kind: whether a page was asked for, or a command run.
+        subject: its path, or its words.
+        old: what the first answered.
+        new: what the second answered.
+        differs: whether that is not the same.
+        difference: lines of a unified diff, secrets masked.
+        more: how many lines that leaves out.
     """
 
     kind: QuestionKind
@@ -68,10 +84,15 @@ class Compared(Part, frozen=True):
 class Comparison(Part, frozen=True):
     """Two releases, run side by side: ``artifacts/comparisons/<n>.toml``.
 
-    ``outcome`` is same or different (by what was asked, and whether both held meanwhile; where
-    nothing was asked, by what was released), failed, cancelled, or interrupted (its process died;
-    written by the next command from the journal that it left). ``commands_ran`` are the releases
-    whose release command was begun.
+    Attributes:
+        n: its number.
+        outcome: same or different (by what was asked, and whether both held meanwhile; where
+            nothing was asked, by what was released), failed, cancelled, or interrupted (its process
+            died; written by the next command from the journal that it left).
+        old: the first.
+        new: the second.
+        compared: what they were asked.
+        commands_ran: the releases whose release command was begun.
     """
 
     n: int

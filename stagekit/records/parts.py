@@ -17,7 +17,12 @@ def compose_project(project: str, env: str) -> str:
 
 
 class Link(Part, frozen=True):
-    """Names another record so that it cannot be exchanged: its id and its record digest."""
+    """Names another record so that it cannot be exchanged.
+
+    Attributes:
+        id: what it is called.
+        digest: its record digest: that of its bytes after its second line.
+    """
 
     id: str
     digest: str
@@ -26,8 +31,13 @@ class Link(Part, frozen=True):
 class Source(Part, frozen=True):
     """Where a build's source stood.
 
-    ``changed`` are the files with uncommitted changes, the first hundred of them; ``committed`` is
-    when the commit was made. ``remote`` carries no credentials.
+    Attributes:
+        commit: the hash, whole.
+        branch: what was checked out; none for a commit alone.
+        dirty: whether anything was not committed, or git could not tell.
+        remote: where ``origin`` is, without credentials.
+        committed: when the commit was made.
+        changed: files with uncommitted changes, the first hundred of them.
     """
 
     commit: str | None = None
@@ -41,7 +51,15 @@ class Source(Part, frozen=True):
 class CI(Part, frozen=True):
     """The CI job that made a record, by that CI's own documented variables.
 
-    ``counter`` numbers the runs of ``pipeline``, ``attempt`` those of one that was run again.
+    Attributes:
+        name: ``gocd``, ``github``, ``gitlab``, ``jenkins``, ``buildkite``, ``circleci``, ``azure``,
+            a plugin's, or ``ci``.
+        url: the job's page, without credentials.
+        pipeline: what it calls the pipeline or workflow.
+        counter: numbers the runs of that.
+        attempt: numbers those of a run that was started again; none for the first.
+        commit: which it says that it checked out.
+        branch: which it says that it works on.
     """
 
     name: str
@@ -54,10 +72,16 @@ class CI(Part, frozen=True):
 
 
 class EngineFacts(Part, frozen=True):
-    """A Docker engine: its own id, where it was reached, and what it is.
+    """A Docker engine.
 
-    ``image_store`` is ``containerd`` or ``classic``: the former alone keeps images of several
-    platforms and attestations.
+    Attributes:
+        id: its own, which ``docker info`` shows.
+        url: where it was reached, as ``DOCKER_HOST`` has it.
+        version: its own.
+        api: the version of its API.
+        platform: ``os/arch``.
+        image_store: ``containerd`` or ``classic``: the former alone keeps images of several
+            platforms and attestations.
     """
 
     id: str
@@ -69,8 +93,15 @@ class EngineFacts(Part, frozen=True):
 
 
 class Failure(Part, frozen=True):
-    """What stopped a stage: where, at which step, and the last lines that say why; ``seconds``
-    is how long that step had been under way."""
+    """What stopped a stage.
+
+    Attributes:
+        subject: the image, release or host that it stopped at.
+        step: the step: of an image, the line of its Dockerfile.
+        message: what happened.
+        output: the last lines that say why, secrets masked.
+        seconds: how long that step had been under way.
+    """
 
     subject: str
     step: str

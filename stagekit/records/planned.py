@@ -32,7 +32,14 @@ class Action(Part, frozen=True):
 
 
 class ContainerPlanned(Part, frozen=True):
-    """A container as it was when the plan was made."""
+    """A container as it was when the plan was made.
+
+    Attributes:
+        name: its own.
+        id: its own, on the engine.
+        state: as the engine says it: ``running``, ``exited``, …
+        definition: digest of what Compose made it from.
+    """
 
     name: str
     id: str
@@ -44,8 +51,12 @@ class Planned(Part, frozen=True):
     """What a run of a release would do to an engine as it was then.
 
     Attributes:
+        release: which one.
+        reason: why it would be run.
+        engine: where.
         scale: numbers of containers other than the release's, by service.
         pull: images that the engine does not have, by digest.
+        actions: what would happen to what is there.
         seen: the containers there were.
     """
 

@@ -14,8 +14,11 @@ PinKind = Literal["digest", "image id"]
 class Pin(Part, frozen=True):
     """One image of a release: what the template asked for, and what it was sealed as.
 
-    ``kind`` is ``digest`` (works wherever the registry is reached) or ``image id`` (only on the
-    engine that has the image).
+    Attributes:
+        asked: the reference in the template.
+        pinned: what stands in its place.
+        kind: ``digest`` works wherever the registry is reached, ``image id`` only on the engine
+            that has the image.
     """
 
     asked: str
@@ -24,7 +27,12 @@ class Pin(Part, frozen=True):
 
 
 class Versions(Part, frozen=True):
-    """The programs that sealed a release."""
+    """The programs that sealed a release.
+
+    Attributes:
+        stagekit: stagekit's own.
+        compose: Docker Compose's, which wrote the document.
+    """
 
     stagekit: str
     compose: str
@@ -33,11 +41,20 @@ class Versions(Part, frozen=True):
 class Release(Part, frozen=True):
     """A build plus an environment, sealed: ``artifacts/releases/<env>/<id>/release.toml``.
 
-    ``content_digest`` is that of every other file of the release, the same for the same inputs and
-    Compose version on any machine at any time; ``files`` has each one's own. ``secrets`` are the
-    names of those it needs values for. ``engine_local`` says that an image of it is pinned by its
-    id. ``promoted_from`` names the release of another environment whose build and pins it took
-    over; ``forced`` says what was passed over on request.
+    Attributes:
+        content_digest: that of every other file of the release, the same for the same inputs and
+            Compose version on any machine at any time.
+        engine_local: an image of it is pinned by its id.
+        build: the build that it is made of.
+        deploy: how it is run.
+        versions: what sealed it.
+        message: what ``--message`` said.
+        promoted_from: the release of another environment whose build and pins it took over.
+        forced: what was passed over on request.
+        secrets: names of those it needs values for.
+        commits: first lines of what was committed since the release before it, a hundred at most.
+        pins: by service.
+        files: digest of each of its other files, by path.
     """
 
     id: str
@@ -70,7 +87,12 @@ class Release(Part, frozen=True):
 
 class Cancellation(Part, frozen=True):
     """Says that a release is not to be run any more: ``<id>.cancelled.toml`` beside it, whose bytes
-    stay."""
+    stay.
+
+    Attributes:
+        release: which one.
+        reason: what ``--reason`` said.
+    """
 
     env: str
     release: Link
@@ -85,10 +107,14 @@ class Cancellation(Part, frozen=True):
 
 
 class Pruning(Part, frozen=True):
-    """What stays of a release that was put away: ``<id>.pruned.toml`` where it was.
+    """What stays of a release that was put away: ``<id>.pruned.toml`` where it was. A run that
+    names it can still be explained, and its id is never given again.
 
-    ``released`` is when it had been made, ``build`` and ``content_digest`` are as its record had
-    them: a run that names it can still be explained, and its id is never given again.
+    Attributes:
+        release: which one.
+        released: when it had been made.
+        build: the build that it was made of.
+        content_digest: as its record had it.
     """
 
     env: str

@@ -14,7 +14,13 @@ RunOutcome = Literal["running", "stopped", "failed", "cancelled", "interrupted"]
 
 
 class StepTaken(Part, frozen=True):
-    """One step of a run and the seconds it took."""
+    """One step of a run.
+
+    Attributes:
+        name: ``verify``, ``lock``, ``check``, ``pull``, ``up``, ``settle``, ``prove``, …
+        seconds: how long it took.
+        outcome: what came of it, in a few words.
+    """
 
     name: str
     seconds: float
@@ -22,11 +28,21 @@ class StepTaken(Part, frozen=True):
 
 
 class ContainerSeen(Part, frozen=True):
-    """A container as it ran when the run was proven.
+    """A container as it ran when the run was proven. What is another one later was changed
+    by somebody else.
 
-    ``image_id`` and ``digests`` are the engine's; ``proven`` says that the release's pin is among
-    them. ``definition`` and ``settings`` are what `stagekit.containers.Container` says: what is
-    another one later was changed by somebody else.
+    Attributes:
+        service: which one it is of.
+        name: its own.
+        id: its own, on the engine.
+        state: as the engine says it; ``exited`` for a one-shot that has done its work.
+        image_id: the engine's id of its image.
+        proven: the release's pin is that, or among ``digests``.
+        health: what its health check says; none without one.
+        exit_code: of one that ended.
+        digests: those that the engine knows its image by.
+        definition: digest of what Compose made it from.
+        settings: what can be changed of it while it runs.
     """
 
     service: str
@@ -43,7 +59,16 @@ class ContainerSeen(Part, frozen=True):
 
 
 class ContainerFailure(Part, frozen=True):
-    """A container that did not come up, with its last lines and what its health check said."""
+    """A container that did not come up.
+
+    Attributes:
+        service: which one it is of.
+        name: its own, or the service's where there is none.
+        reason: what is wrong with it.
+        output: its last lines, secrets masked.
+        exit_code: of one that ended.
+        health_output: what its health check said last.
+    """
 
     service: str
     name: str
@@ -56,14 +81,22 @@ class ContainerFailure(Part, frozen=True):
 class Run(Part, frozen=True):
     """A release, running and proven: ``artifacts/runs/<env>/<n>.toml``.
 
-    ``outcome`` is running, stopped, failed, cancelled or interrupted (its process died; written by
-    the next command from the journal that it left). ``runner`` names what brought it up, and can
-    take it down. ``changed`` says that it got as far as changing something on the engine, and
-    ``command_ran`` that the release's command was begun. ``answers`` is the number of the failed
-    run that an automatic one followed, and ``plan`` the digest of the plan that it kept to.
-    ``scale`` are numbers of containers other than the release's, by service. ``taken_over`` names
-    whose lease had run out. ``warnings`` are hooks that failed when nothing could be stopped any
-    more.
+    Attributes:
+        n: its number, within the environment.
+        reason: why it was run.
+        outcome: interrupted is one whose process died; written by the next command from the journal
+            that it left.
+        release: which one.
+        runner: what brought it up, and can take it down.
+        steps: what it did, in order.
+        containers: what ran when it was proven.
+        failed: what did not come up.
+        changed: it got as far as changing something on the engine.
+        command_ran: the release's command was begun.
+        answers: the number of the failed run that an automatic one followed.
+        plan: digest of the plan that it kept to.
+        taken_over: whose lease of the lock had run out.
+        scale: numbers of containers other than the release's, by service.
     """
 
     n: int
