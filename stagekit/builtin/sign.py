@@ -14,7 +14,7 @@ That flag is for what was not written to sigstore's public log, as it is not by 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -30,7 +30,7 @@ from stagekit.ledger.releases import RELEASE_RECORD
 from stagekit.plugins.spec import hookimpl
 from stagekit.process import Result
 from stagekit.protocols import Finding, Ledger
-from stagekit.records import Build, Pin, Release, Stored
+from stagekit.records import Build, BuiltImage, Pin, Release, Stored
 
 _REPEATED = ("WARNING: Skipping tlog", "WARNING: Could not fetch", "error during command execution")
 
@@ -62,6 +62,12 @@ class Sign:
     def stagekit_built(self, build: Stored[Build], emit: Emit) -> None:
         """Sign the images of a build, where a key is named."""
         if self._keys.private:
+            self.sign_build(build, emit)
+
+    @hookimpl
+    def stagekit_build_unchanged(self, build: Stored[Build], emit: Emit) -> None:
+        """Sign what of it is not signed yet: a key may have been named since, or was not there."""
+        if self._keys.private and self._keys.public and self._lacks(build.record):
             self.sign_build(build, emit)
 
     @hookimpl
@@ -97,7 +103,7 @@ class Sign:
         yield from self._keys.findings(asking)
 
     def sign_build(self, build: Stored[Build], emit: Emit) -> None:
-        """Sign each image of a build in its registry.
+        """Sign each image of a build, in each registry that has it.
 
         Args:
             build: what was built.
@@ -113,10 +119,11 @@ class Sign:
             if not image.pushed:
                 emit(Warned(f"{name} is not signed: it was pushed to no registry"))
                 continue
-            with step(emit, "sign", image.pin):
-                notes = {"build": build.record.id, "record": build.digest}
-                signed = cosign.sign_image(key, image.pin, notes)
-                self._hold_signed(signed, image.pin, again=f"inv sign {build.record.id}")
+            notes = {"build": build.record.id, "record": build.digest}
+            for pin in _pins(image):
+                with step(emit, "sign", pin):
+                    signed = cosign.sign_image(key, pin, notes)
+                    self._hold_signed(signed, pin, again=f"inv sign {build.record.id}")
 
     def sign_release(self, release: Stored[Release], emit: Emit) -> None:
         """Sign a release; a later signature takes the place of an earlier one.
@@ -166,14 +173,17 @@ class Sign:
     def _verify_release(self, cosign: Cosign, key: str, release: Stored[Release]) -> None:
         record = release.record
         hint = f"inv sign {record.name}, by whoever may"
+        kept = self._ledger().release_folder(record.env, record.id) / RELEASE_RECORD
+        where = self._project.relative(kept)
         signature = self._ledger().signature(record.env, record.id)
         if signature is None:
-            raise InputError(f"{record.name} is not signed, by {key} or anybody", hint=hint)
+            what = f"{record.name} is not signed, by {key} or anybody"
+            raise InputError(what, where=where, hint=hint)
         with tempfile.TemporaryDirectory() as folder:
             sealed, bundle = self._sealed(release, Path(folder)), Path(folder) / "bundle"
             bundle.write_bytes(signature)
             verified = cosign.verify_file(key, sealed, bundle)
-            _hold(verified, f"{record.name} is not signed by {key}", hint=hint)
+            _hold(verified, f"{record.name} is not signed by {key}", where=where, hint=hint)
 
     def _sealed(self, release: Stored[Release], folder: Path) -> Path:
         """Copy a release's record, as it was verified, to where nobody changes it meanwhile."""
@@ -199,6 +209,11 @@ class Sign:
         own = sorted(build.record.images.items())
         return {name: used[image.pin] for name, image in own if image.pin in used}
 
+    def _lacks(self, build: Build) -> bool:
+        cosign, key = self._cosign(), self._keys.to_verify(build.id)
+        pins = [pin for image in build.images.values() if image.pushed for pin in _pins(image)]
+        return not all(cosign.verify_image(key, pin).ok for pin in pins)
+
     def _asked_for(self, env: str) -> bool:
         if env in environment_names(self._project):
             with suppress(InputError):
@@ -216,6 +231,11 @@ class Sign:
         hint = f"{opening if self._keys.lacks_password else ''}{again}"
         where = f"key {self._keys.private}"
         _hold(result, f"cannot sign {subject}", where=where, hint=hint)
+
+
+def _pins(image: BuiltImage) -> Iterator[str]:
+    yield image.pin
+    yield from (f"{repository}@{digest}" for repository, digest in sorted(image.copies.items()))
 
 
 def _verify_image(cosign: Cosign, key: str, name: str, pin: Pin, release: Release) -> None:

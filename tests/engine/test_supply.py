@@ -171,6 +171,28 @@ def test_a_release_that_is_sealed_anew_is_refused(signing: Repository) -> None:
     assert "prod/v1 is not signed by cosign.pub" in refused.stderr
 
 
+def test_every_registry_has_the_signature_and_a_build_that_is_there_gets_it(
+    signing: Repository, machine: Machine
+) -> None:
+    """Of a build that was made before there was a key, where nothing has changed since."""
+    signing.environ["STAGEKIT_REGISTRY"] = f"{machine.registry}/one,{machine.registry}/two"
+    build = signing.inv("build", "--json", STAGEKIT_SIGN_KEY="gone.key")
+    assert "gone.key: there is no such key" in build.stderr
+    image = build.json["images"]["app"]
+    pins = [f"{image['repository']}@{image['digest']}"]
+    pins += [f"{repository}@{digest}" for repository, digest in image["copies"].items()]
+    assert len(pins) == 2
+    unchanged = signing.inv("build")
+    assert "nothing changed" in unchanged.stderr
+    for pin in pins:
+        assert f"sign    {pin}" in unchanged.stderr
+        verified = ["cosign", "verify", "--key", "cosign.pub", "--insecure-ignore-tlog=true", pin]
+        subprocess.run(
+            verified, cwd=signing.root, env=signing.environ, capture_output=True, check=True
+        )
+    assert "sign  " not in signing.inv("build").stderr
+
+
 def test_what_was_pushed_nowhere_is_refused(signing: Repository) -> None:
     """Its signature would be in its registry; the release has one all the same."""
     signing.environ.pop("STAGEKIT_REGISTRY")
