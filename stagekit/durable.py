@@ -16,13 +16,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 from time import monotonic, sleep
 
-from stagekit.errors import LedgerError
+from stagekit.errors import DiskRefused, LedgerError
 
 _HINTS = {
     errno.ENOSPC: "free some space there and run the command again; nothing was recorded",
     errno.EDQUOT: "the quota is used up: free some space and run the command again",
     errno.EACCES: "this user may not write there: change the owner or the mode of that folder",
     errno.EROFS: "that file system is mounted read-only",
+}
+_REFUSALS = {
+    *(errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.EACCES, errno.EPERM),
+    *(errno.EMFILE, errno.ENFILE, errno.EFBIG, errno.ENOMEM),
 }
 _TEMPORARY = ".tmp-"
 _LOCK_LIMIT = 30.0
@@ -35,9 +39,22 @@ def writing(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        hint = _HINTS.get(error.errno or 0, "mend that and run the command again")
-        reason = (error.strerror or str(error)).lower()
+        reason, hint = _said(error)
         raise LedgerError(f"cannot write: {reason}", where=str(path), hint=hint) from error
+
+
+def refusal(error: OSError) -> DiskRefused | None:
+    """Return what to tell of an error of the system's that is none of ours: the disk is full or
+    broken, or may not be written; None for any other."""
+    if error.errno not in _REFUSALS:
+        return None
+    reason, hint = _said(error)
+    return DiskRefused(reason, where=str(error.filename) if error.filename else None, hint=hint)
+
+
+def _said(error: OSError) -> tuple[str, str]:
+    hint = _HINTS.get(error.errno or 0, "mend that and run the command again")
+    return (error.strerror or str(error)).lower(), hint
 
 
 @contextmanager

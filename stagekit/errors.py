@@ -19,6 +19,7 @@
     │   └── LimitExceeded    6   a program took too long, said nothing, or printed too much
     ├── LedgerError          7   a record is damaged, edited, or cannot be written
     │   └── LedgerAway       7   the shared ledger does not answer
+    ├── DiskRefused          7   the system refused a file: full, read-only, or broken
     ├── Bug                 70   a fault of stagekit's own
     └── Cancelled          130   stopped by SIGINT or SIGTERM
 
@@ -222,6 +223,13 @@ class LedgerAway(LedgerError):
     """The shared ledger does not answer. What was read before can still be read."""
 
     transient = True
+
+
+class DiskRefused(StagekitError):
+    """The system refused a file: the disk is full or broken, or may not be written. Mend that, and
+    type the same again: what was finished before stays recorded."""
+
+    exit_code = 7
 
 
 class Bug(StagekitError):

@@ -42,6 +42,13 @@ settings.load_profile("stagekit")
 BUSYBOX = {"busybox:1": StandIn(packages=(), changes=('CMD ["sh"]',))}
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Of the tests in tests/faults, which take long."""
+    parser.addoption(
+        "--faults", default="few", choices=["few", "all"], help="points of tests/faults to strike"
+    )
+
+
 @dataclass(frozen=True)
 class Machine:
     """The engine and registry of the test session, and the environment that leads to them."""

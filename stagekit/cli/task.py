@@ -189,14 +189,25 @@ def bounded(app: App, work: Callable[[], Any]) -> Any:
             "stopped at once", hint="the next command goes on from what is recorded"
         )
         raise ended(app, stopped, error) from error
+    except OSError as error:
+        raise ended(app, _of_system(error), error) from error
     except Exception as error:
-        bug = Bug(
-            f"stagekit failed on something it did not expect: {type(error).__name__}: {error}",
-            hint="STAGEKIT_DEBUG=1 shows where; please report it",
-        )
-        raise ended(app, bug, error) from error
+        raise ended(app, _unexpected(error), error) from error
     finally:
         app.close()
+
+
+def _of_system(error: OSError) -> StagekitError:
+    from stagekit.durable import refusal
+
+    return refusal(error) or _unexpected(error)
+
+
+def _unexpected(error: Exception) -> Bug:
+    return Bug(
+        f"stagekit failed on something it did not expect: {type(error).__name__}: {error}",
+        hint="STAGEKIT_DEBUG=1 shows where; please report it",
+    )
 
 
 def ended(app: App, error: StagekitError, cause: BaseException) -> BaseException:

@@ -13,7 +13,7 @@ import re
 import shutil
 import tarfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from io import BytesIO
 from pathlib import Path
 
@@ -79,7 +79,8 @@ def write_bundle(
             temporary.rename(path)
             durable.sync_folder(path.parent)
         finally:
-            temporary.unlink(missing_ok=True)
+            with suppress(OSError):
+                temporary.unlink(missing_ok=True)
     return decode(Bundle, record, where=str(path))
 
 
