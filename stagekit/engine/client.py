@@ -162,7 +162,10 @@ class Client:
     def _meaning(
         self, error: Exception, what: str, failure: type[EngineError]
     ) -> EngineError | None:
+        from http.client import HTTPException
+
         import requests
+        import urllib3
 
         errors = sdk().errors
 
@@ -176,7 +179,10 @@ class Client:
                     transient=is_transient(text),
                 )
             return failure(f"cannot {what}: {text}", where=self.endpoint.url)
-        if not isinstance(error, requests.RequestException | errors.DockerException | OSError):
+        cut_off = (urllib3.exceptions.HTTPError, HTTPException, json.JSONDecodeError)
+        if not isinstance(
+            error, (requests.RequestException, errors.DockerException, OSError, *cut_off)
+        ):
             return None
         late = timed_out(error)
         kind = LimitExceeded if late else EngineError

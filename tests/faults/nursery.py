@@ -18,10 +18,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from stagekit.engine import client
 from tests.faults.saboteur import Fault, Point, Saboteur
 
 _LIMIT = 90.0
 _GRACE = 6.0
+_ANSWER_LIMIT = 5
 _SUBREAPER = 36
 """PR_SET_CHILD_SUBREAPER of prctl(2)."""
 
@@ -175,6 +177,7 @@ def _be(asked: dict[str, Any]) -> None:
         root = Path(asked["root"])
         os.chdir(root)
         sys.path[0] = str(root)
+        client._ANSWER_LIMIT = client._PROBE_LIMIT = _ANSWER_LIMIT  # not a minute
         fault = Fault(**asked["fault"]) if asked["fault"] else None
         watched = (root, *(Path(asked["environ"][name]) for name in ("TMPDIR", "HOME")))
         Saboteur(watched, folder / "points", fault).begin()

@@ -28,7 +28,7 @@ def broken(folder: Path, ended: Ended) -> Iterator[str]:
 
 def _of_the_command(ended: Ended) -> Iterator[str]:
     if "Traceback" in ended.text or ended.code in (70, -1000):
-        yield f"a fault of stagekit's own, or no end (code {ended.code})"
+        yield f"a fault of stagekit's own, or no end ({ended.code}): {ended.text[-600:]}"
     if ended.orphans:
         yield f"{ended.orphans} programs went on without it"
 
