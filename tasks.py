@@ -1,4 +1,4 @@
-"""This repository's tasks: stagekit's own, `demo` made as those are; `test` and `docs` are plain.
+"""This repository's tasks: stagekit's own, `demo` made as those are; the others are plain.
 
 Your tasks.py starts with these two lines:
 
@@ -6,6 +6,7 @@ Your tasks.py starts with these two lines:
     ns = stagekit.collection()
 """
 
+import shlex
 import sys
 
 from invoke import Context, Exit, task
@@ -42,4 +43,30 @@ def docs(c: Context, check: bool = False) -> None:
     c.run(f"{sys.executable} -m mkdocs build --strict --quiet", in_stream=False, env=quiet)
 
 
-ns = stagekit.collection(demo, test, docs)
+@task(auto_shortflags=False)
+def audit(c: Context) -> None:
+    """Look for what is known to be dangerous in the code, and broken in what it depends on."""
+    c.run(f"{sys.executable} -m tests.audit", in_stream=False)
+
+
+@task(auto_shortflags=False)
+def pin(c: Context) -> None:
+    """Pin what CI installs in requirements/ci.txt, with digests: the newest that pyproject.toml
+    allows."""
+    c.run(f"{sys.executable} -m tests.pinned", in_stream=False)
+
+
+@task(
+    auto_shortflags=False,
+    help={
+        "seconds": "how long each is fuzzed (default 60)",
+        "target": "one of tests/fuzz/targets.py; by default all, one after the other",
+    },
+)
+def fuzz(c: Context, seconds: int = 60, target: str = "") -> None:
+    """Have readers read what nobody wrote, guided by coverage; needs pip install -e '.[fuzz]'."""
+    named = shlex.quote(target) if target else ""
+    c.run(f"{sys.executable} -m tests.fuzz {seconds} {named}", in_stream=False)
+
+
+ns = stagekit.collection(demo, test, docs, audit, pin, fuzz)

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from stagekit.records import Part
 
-ANY_ADDRESS = "0.0.0.0"  # noqa: S104  # what Docker publishes on by default; nothing is bound here
+# What Docker publishes on by default; nothing is bound here.
+ANY_ADDRESS = "0.0.0.0"  # noqa: S104  # nosec B104  # compared with, not bound
 
 COMPARISON = "stagekit.comparison"
 """Label of all that is made for a comparison: which process made it (`stagekit.alive`)."""

@@ -29,6 +29,9 @@ _REFUSALS = {
     *(errno.EMFILE, errno.ENFILE, errno.EFBIG, errno.ENOMEM),
 }
 _TEMPORARY = ".tmp-"
+# A link in the place of a file that is written to would lead the writing elsewhere.
+_APPEND_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
+_LOCK_FLAGS = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
 _LOCK_LIMIT = 30.0
 _LOCK_POLL = 0.05
 
@@ -109,7 +112,7 @@ def try_lock(path: Path) -> int | None:
     """
     with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        descriptor = os.open(path, _LOCK_FLAGS, 0o644)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -182,7 +185,7 @@ def append_line(path: Path, text: str) -> None:
     line = " ".join(text.splitlines()).encode("utf-8", "replace") + b"\n"
     with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+        descriptor = os.open(path, _APPEND_FLAGS, 0o644)
         try:
             os.write(descriptor, line)
             os.fsync(descriptor)

@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from stagekit import digest
+from stagekit import digest, toml
 from stagekit.errors import LedgerError
 from stagekit.records import AnyRecord, Part, Record, Stored
 
@@ -48,7 +48,7 @@ def decode(kind: type[Record], data: bytes, *, where: str) -> Stored[Record]:
             hint=f"bring the file back as it was (its bytes after line 2 hash to {stated})",
         )
     try:
-        return Stored(record=msgspec.convert(tomllib.loads(body.decode()), kind), digest=actual)
+        return Stored(record=msgspec.convert(toml.loads(body.decode()), kind), digest=actual)
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, msgspec.ValidationError) as error:
         raise LedgerError(f"not a record that stagekit wrote: {error}", where=where) from error
 
@@ -82,7 +82,7 @@ def _open_envelope(data: bytes, where: str) -> tuple[str, bytes]:
 
 def _value(line: bytes, key: str) -> Any:
     try:
-        return tomllib.loads(line.decode()).get(key)
+        return toml.loads(line.decode()).get(key)
     except (tomllib.TOMLDecodeError, UnicodeDecodeError):
         return None
 

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from time import monotonic
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 
 class Started(Struct, frozen=True):
@@ -68,6 +69,15 @@ Emit = Callable[[Event], None]
 
 def ignore(event: Event) -> None:
     """The listener for callers who want none."""
+
+
+def reworded(event: Event, change: Callable[[str], str]) -> Event:
+    """Return an event with every text changed that a program may have a part in: what is left is
+    which step it is of, and of what."""
+    names = [name for name in event.__struct_fields__ if name not in ("step", "subject")]
+    texts = {name: getattr(event, name) for name in names}
+    changed = {name: change(text) for name, text in texts.items() if isinstance(text, str)}
+    return replace(event, **changed)
 
 
 class Step:

@@ -7,6 +7,7 @@ import selectors
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from functools import lru_cache
 from pathlib import Path
 from time import monotonic
 from typing import IO
@@ -16,6 +17,7 @@ from msgspec import Struct
 from stagekit.cancel import Cancel
 from stagekit.child import GRACE, kill_group, start
 from stagekit.errors import LimitExceeded
+from stagekit.forms import written_forms
 
 OUTPUT_LIMIT = 256 * 2**20
 """Bytes kept of one stream; a program that prints more is stopped."""
@@ -104,15 +106,25 @@ def hide(text: str, mask: Sequence[str]) -> str:
     """Replace each secret value in ``text`` by ``***``, and each line of one that has several:
     programs' output is passed on by the line. The longest goes first.
 
+    So are the forms in which programs print what they were told: as a text of JSON, as part of an
+    address, and in Base64, also behind a user's name (RFC 7617).
+
     A line as short as a brace of JSON is left: it tells nothing, and is everywhere.
     """
+    for part in _hidden(tuple(mask)):
+        text = text.replace(part, "***")
+    return text
+
+
+@lru_cache(maxsize=16)
+def _hidden(mask: tuple[str, ...]) -> Sequence[str]:
+    """Return what is hidden of secrets, the longest first."""
     parts = {part for secret in mask for part in (secret, secret.strip()) if part.strip()}
     for secret in mask:
         lines = [line.strip() for line in secret.strip().splitlines()]
         parts |= {line for line in lines if len(line) >= _TELLING}
-    for secret in sorted(parts, key=len, reverse=True):
-        text = text.replace(secret, "***")
-    return text
+    parts |= {form for part in parts if len(part) >= _TELLING for form in written_forms(part)}
+    return sorted(parts, key=len, reverse=True)
 
 
 def _limit_memory(pid: int, size: int) -> None:

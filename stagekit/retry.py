@@ -44,7 +44,7 @@ def patiently(
             if not error.transient:
                 raise
             wait = min(_FIRST_WAIT * 2 ** (number - 1), _LONGEST_WAIT)
-            wait *= random.uniform(0.5, 1.0)  # noqa: S311  # no secret depends on it
+            wait *= random.uniform(0.5, 1.0)  # noqa: S311  # nosec B311  # no secret
             on_wait(f"{error.what}; again in {wait:.1f} s ({number + 1} of {attempts})")
             pause(wait, cancel)
     return attempt()

@@ -8,7 +8,12 @@ from pathlib import Path
 import pytest
 
 from stagekit.engine import programs
-from stagekit.engine.programs import docker_config, find_program, find_system_program
+from stagekit.engine.programs import (
+    docker_config,
+    find_plugin,
+    find_program,
+    find_system_program,
+)
 
 NAME = "docker-stagekit-test"
 
@@ -23,16 +28,18 @@ def put(folder: Path, mode: int = 0o755, name: str = NAME) -> Path:
 
 
 def test_a_plugin_goes_before_the_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Docker's own plugin folder, then beside the Python that runs, then the PATH."""
+    """Docker's own plugin folder, then beside the Python that runs, then the PATH. No other program
+    is looked for among Docker's plugins."""
     monkeypatch.setattr(sys, "prefix", str(tmp_path / "venv"))
     environ = {"DOCKER_CONFIG": str(tmp_path / "docker"), "PATH": str(tmp_path / "bin")}
-    assert find_program(NAME, environ) is None
+    assert find_plugin(NAME, environ) is None
     on_path = put(tmp_path / "bin")
-    assert find_program(NAME, environ) == on_path
+    assert find_plugin(NAME, environ) == on_path
     beside = put(tmp_path / "venv/bin")
-    assert find_program(NAME, environ) == beside
+    assert find_plugin(NAME, environ) == beside
     plugin = put(tmp_path / "docker/cli-plugins")
-    assert find_program(NAME, environ) == plugin
+    assert find_plugin(NAME, environ) == plugin
+    assert find_program(NAME, environ) == beside
 
 
 def test_what_cannot_be_run_is_passed_over(tmp_path: Path) -> None:
@@ -40,7 +47,7 @@ def test_what_cannot_be_run_is_passed_over(tmp_path: Path) -> None:
     environ = {"DOCKER_CONFIG": str(tmp_path / "docker"), "PATH": str(tmp_path / "bin")}
     put(tmp_path / "docker/cli-plugins", mode=0o644)
     on_path = put(tmp_path / "bin")
-    assert find_program(NAME, environ) == on_path
+    assert find_plugin(NAME, environ) == on_path
 
 
 def test_a_program_of_the_systems_is_found_without_roots_path(

@@ -7,6 +7,7 @@ import dataclasses
 import os
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -684,6 +685,21 @@ def test_a_hook_after_a_step_stops_nothing(ledger: FileLedger) -> None:
     record = run(ledger, up([UP]))
     assert record.outcome == "running"
     assert record.warnings == ("the hook after_up failed: sh ended with 1: no chat",)
+
+
+@pytest.mark.parametrize("moment", ["before_up", "after_up"])
+def test_what_a_hook_says_of_a_secret_is_masked(ledger: FileLedger, moment: str) -> None:
+    """It has the process's environment, and may print of it what it likes."""
+    with_secret(ledger, hooks={moment: hook("echo hunter$((1 + 1)) >&2; exit 1")})
+    heard = Heard()
+    with suppress(RunFailed):
+        run(ledger, up([UP]), TOKEN="hunter2", heard=heard)
+    record = ledger.run("prod", 1)
+    assert "***" in f"{record.record.failure} {record.record.warnings}"
+    assert "***" in heard.text
+    files = [path for path in ledger.root.rglob("*") if path.is_file()]
+    assert not any(b"hunter2" in path.read_bytes() for path in files)
+    assert "hunter2" not in heard.text
 
 
 def test_a_hook_hears_of_a_failure(ledger: FileLedger) -> None:

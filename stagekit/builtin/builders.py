@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from stagekit.engine.docker import DockerEngine
-from stagekit.engine.programs import find_program
+from stagekit.engine.programs import find_plugin
 from stagekit.plugins.spec import hookimpl
 from stagekit.protocols import Builder, Engine
 
@@ -13,7 +13,7 @@ from stagekit.protocols import Builder, Engine
 class Buildx:
     @hookimpl
     def stagekit_builder(self, engine: Engine, environ: Mapping[str, str]) -> Builder | None:
-        program = find_program("docker-buildx", environ)
+        program = find_plugin("docker-buildx", environ)
         if program is None:
             return None
         from stagekit.engine.buildx import BuildxBuilder

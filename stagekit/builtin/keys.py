@@ -14,7 +14,7 @@ PRIVATE_KEY = "STAGEKIT_SIGN_KEY"
 PUBLIC_KEY = "STAGEKIT_PUBLIC_KEY"
 
 _SETTINGS = "pyproject.toml [tool.stagekit.sign]"
-_PASSWORD = "COSIGN_PASSWORD"  # noqa: S105  # the variable's name
+_PASSWORD = "COSIGN_PASSWORD"  # noqa: S105  # nosec B105  # the variable's name
 _MAKE = "cosign generate-key-pair"
 _NAME_PUBLIC = f'public_key = "cosign.pub" in {_SETTINGS}, or {PUBLIC_KEY}=cosign.pub'
 _KEPT_ELSEWHERE = ("://", "pkcs11:")

@@ -106,7 +106,7 @@ def _entries(data: bytes, where: str) -> dict[str, str]:
     """
     try:
         document: Any = json.loads(data)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(f"not JSON: {error}", where=where) from error
     if not isinstance(document, dict) or _METADATA not in document:
         raise InputError("not sealed by SOPS", where=where, hint=f"sops encrypt --in-place {where}")

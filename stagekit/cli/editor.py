@@ -17,7 +17,7 @@ from stagekit.errors import InputError
 Checked = TypeVar("Checked")
 
 _HINT = "export EDITOR=nano"
-_MEMORY = Path("/dev/shm")  # noqa: S108  # a folder of one's own is made in it
+_MEMORY = Path("/dev/shm")  # noqa: S108  # nosec B108  # a folder of one's own is made in it
 
 
 def edit(

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stagekit.errors import InputError
+from stagekit.paths import expanded
 
 if TYPE_CHECKING:
     from stagekit.inputs.project import Project
@@ -27,7 +28,7 @@ def identity_path(project: Project, given: str, env: str, environ: Mapping[str, 
     """
     config = environ.get("XDG_CONFIG_HOME") or Path.home() / ".config"
     default = Path(config) / "stagekit" / f"{project.name}-{env}.agekey"
-    path = Path(given).expanduser().absolute() if given else default
+    path = expanded(given).absolute() if given else default
     if path.resolve().is_relative_to(project.root.resolve()):
         raise InputError(
             "an identity in the repository would be committed, or built into an image",

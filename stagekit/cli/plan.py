@@ -50,12 +50,13 @@ def read_plan(path: str) -> Stored[Planned]:
     """
     from stagekit.envelope import decode
     from stagekit.errors import InputError
+    from stagekit.ledger.names import bounded
     from stagekit.records import Planned
 
     try:
-        data = Path(path).read_bytes()
-    except OSError as error:
-        reason = (error.strerror or str(error)).lower()
+        data = bounded(Path(path))
+    except (OSError, ValueError) as error:
+        reason = (getattr(error, "strerror", None) or str(error)).lower()
         raise InputError(
             f"cannot read the plan: {reason}",
             where=path,

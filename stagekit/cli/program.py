@@ -18,6 +18,7 @@ from pathlib import Path
 from invoke.exceptions import CollectionNotFound, Exit, ParseError
 from invoke.program import Program
 
+from stagekit import toml
 from stagekit.errors import InputError
 from stagekit.version import __version__
 
@@ -145,7 +146,7 @@ def _has_settings(folder: Path) -> bool:
     except (OSError, UnicodeDecodeError):
         return False
     try:
-        return "stagekit" in tomllib.loads(text).get("tool", ())
+        return "stagekit" in toml.loads(text).get("tool", ())
     except tomllib.TOMLDecodeError:  # the task that reads it says what is wrong with it
         return "[tool.stagekit" in text
 

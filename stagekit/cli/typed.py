@@ -6,6 +6,7 @@ import sys
 import tomllib
 from collections.abc import Callable, Mapping
 
+from stagekit import toml
 from stagekit.cli.editor import edit
 from stagekit.errors import InputError
 
@@ -73,7 +74,7 @@ def _values_in(text: str, where: str) -> dict[str, str]:
     from stagekit.inputs.secrets import check_secret_name, check_value
 
     try:
-        edited = tomllib.loads(text)
+        edited = toml.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise InputError(f"not TOML, nothing changed: {error}", where=where) from None
     for name, value in edited.items():

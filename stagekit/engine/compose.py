@@ -15,7 +15,7 @@ from stagekit import process
 from stagekit.cancel import Cancel
 from stagekit.engine import commands
 from stagekit.engine.documents import Document, as_files, judged, passable, refuse_unset
-from stagekit.engine.programs import find_program
+from stagekit.engine.programs import find_plugin
 from stagekit.errors import EngineError, InputError, LimitExceeded, ReleaseFailed
 from stagekit.process import Result
 
@@ -33,7 +33,8 @@ _ANYWHERE = Path("/")
 """Where Compose runs: all its paths are given, and the folder of whoever called may be gone."""
 
 _OWN = {"COMPOSE_DISABLE_ENV_FILE": "1", "COMPOSE_MENU": "0", "COMPOSE_EXPERIMENTAL": "0"}
-_NOWHERE = {"PWD": ""}  # left out, Compose would set it to this machine's folder
+# Left out, Compose would set it to this machine's folder.
+_NOWHERE = {"PWD": ""}  # nosec B105  # the working folder, no password
 
 
 class Compose:
@@ -135,6 +136,7 @@ class Compose:
         on_line: Callable[[str], None] | None = None,
         mask: Sequence[str] = (),
         cwd: Path | None = None,
+        binary: bool = False,
     ) -> Result:
         """Run the program, bounded as all its calls are.
 
@@ -147,6 +149,7 @@ class Compose:
             on_line: told each line that it prints to stderr.
             mask: what is hidden in all that is printed.
             cwd: where it runs; by default where nothing of this machine's is.
+            binary: return its output as bytes.
 
         Raises:
             LimitExceeded: it took longer, or more memory than any document needs.
@@ -161,6 +164,7 @@ class Compose:
             on_line=on_line,
             mask=mask,
             cwd=cwd or _ANYWHERE,
+            binary=binary,
         )
 
 
@@ -175,7 +179,7 @@ def find_compose(environ: Mapping[str, str], environment: Mapping[str, str]) -> 
     Raises:
         EngineError: there is none.
     """
-    program = find_program("docker-compose", environ)
+    program = find_plugin("docker-compose", environ)
     if program is None:
         raise EngineError("Docker Compose is not installed", hint="pip install 'stagekit[compose]'")
     return Compose(program, environment)

@@ -7,6 +7,7 @@ releases always do: a build knows no environment.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from docker.utils.build import Pattern
 
 _IGNORE = ".dockerignore"
+_ANY = "[^/]"
+_STAR = f"{_ANY}*"
 _APART = ".dockerfile.stagekit"
 """The name in the archive of a Dockerfile that does not travel as part of the context."""
 
@@ -103,24 +106,45 @@ class Ignoring:
         A pattern that would change nothing is not looked at, and so does not count for what is
         below: so does Docker (MatchesUsingParentResults of github.com/moby/patternmatcher).
         """
-        fnmatchcase = sdk().utils.fnmatch.fnmatchcase  # the pattern's own `match` folds case
-
         if path not in self._matches:
             above, slash, _ = path.rpartition("/")
             inherited = self._found(above)[0] if slash else (False,) * len(self._patterns)
             behind, matches = False, []
-            for was, pattern in zip(inherited, self._patterns, strict=True):
-                matters = pattern.exclusion == behind
-                match = was or (matters and fnmatchcase(path, pattern.cleaned_pattern))
-                behind = not pattern.exclusion if match else behind
+            for was, (exclusion, expression) in zip(inherited, self._patterns, strict=True):
+                matters = exclusion == behind
+                match = was or (matters and expression.match(path) is not None)
+                behind = not exclusion if match else behind
                 matches.append(match)
             self._matches[path] = tuple(matches), behind
         return self._matches[path]
 
     @cached_property
-    def _patterns(self) -> tuple[Pattern, ...]:
+    def _patterns(self) -> tuple[tuple[bool, re.Pattern[str]], ...]:
+        """For each pattern, whether it brings back, and what it matches."""
         read = sdk().utils.build.Pattern
-        return tuple(item for item in map(read, self._texts) if item.dirs)
+        patterns = (item for item in map(read, self._texts) if item.dirs)
+        return tuple((item.exclusion, _expression(item)) for item in patterns)
+
+
+def _is_plain(part: str) -> bool:
+    return not set("/[") & set(part.replace(_ANY, ""))
+
+
+def _expression(pattern: Pattern) -> re.Pattern[str]:
+    """Return the SDK's expression for a pattern (its own `match` folds case).
+
+    Of a name with several stars, each takes as little as it can and gives nothing back: the first
+    place where what follows it fits is as good as any other, and trying them all has no end. That
+    is so for letters and ``?``; ``[…]`` may fit a slash.
+    """
+    text = pattern.cleaned_pattern
+    first, *others = sdk().utils.fnmatch.translate(text).split(_STAR)
+    *between, last = others or [""]
+    swift = (f"(?>{_STAR}?{part})" if _is_plain(part) else _STAR + part for part in between)
+    try:
+        return re.compile("".join([first, *swift, *([_STAR + last] if others else [])]))
+    except re.error as error:
+        raise InputError(f"{text!r} is no pattern: {error.msg}", where=_IGNORE) from error
 
 
 @contextmanager

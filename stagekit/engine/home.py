@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TypeVar
@@ -11,6 +12,7 @@ import msgspec
 from stagekit import durable
 from stagekit.envelope import plain
 from stagekit.errors import EngineError
+from stagekit.paths import expanded
 from stagekit.records import Part
 
 State = TypeVar("State", bound=Part)
@@ -19,15 +21,27 @@ State = TypeVar("State", bound=Part)
 def home_of(environ: Mapping[str, str]) -> Path:
     """Return the folder: ``STAGEKIT_HOME``, or ``stagekit`` among the user's data."""
     if given := environ.get("STAGEKIT_HOME"):
-        return Path(given).expanduser().absolute()
+        return expanded(given).absolute()
     data = environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
     return Path(data) / "stagekit"
 
 
 def make_home(folder: Path) -> None:
-    """Make the folder, for its owner only: who reaches the engine's socket is root."""
+    """Make the folder, for its owner only: who reaches the engine's socket is root.
+
+    Raises:
+        EngineError: it is another user's, who could let anybody in.
+        LedgerError: it cannot be made.
+    """
     with durable.writing(folder):
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        owner = folder.stat().st_uid
+        if owner != os.geteuid():
+            raise EngineError(
+                f"the folder is user {owner}'s, who could let anybody reach what is in it",
+                where=str(folder),
+                hint="set STAGEKIT_HOME to a folder that is not there yet",
+            )
         folder.chmod(0o700)
 
 

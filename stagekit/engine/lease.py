@@ -28,7 +28,7 @@ from stagekit.records import Holder, Part
 
 _LOCK = "stagekit.lock"
 _GENERATION = "stagekit.generation"
-_TOKEN = "stagekit.token"  # noqa: S105  # the name of a label
+_TOKEN = "stagekit.token"  # noqa: S105  # nosec B105  # the name of a label
 _SECONDS = "stagekit.seconds"
 _HOLDER = "stagekit.holder"
 _FREE = "stagekit.free"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stagekit.cancel import Cancel
-from stagekit.engine import bridge, debian, embedded, registry
+from stagekit.engine import bridge, debian, embedded, loopback, registry
 from stagekit.engine.discovery import find_engine
 from stagekit.engine.docker import DockerEngine
 from stagekit.engine.embedded import Settings
@@ -127,6 +127,8 @@ def _registry_process(home: Path, emit: Emit, cancel: Cancel) -> Registry:
     with step(emit, "start", "a registry") as under_way:
         started = registry.start_process(home, program)
         under_way.outcome = started.address
+    if not loopback.close_to_others(started.address):
+        emit(Warned(f"any user of this machine can push to the registry at {started.address}"))
     return started
 
 

@@ -15,7 +15,7 @@ from stagekit.engine import commands, debian, registry
 from stagekit.engine.compose import find_compose
 from stagekit.engine.discovery import find_engine
 from stagekit.engine.home import home_of
-from stagekit.engine.programs import find_program, find_system_program
+from stagekit.engine.programs import find_plugin, find_system_program
 from stagekit.errors import StagekitError
 from stagekit.protocols import Finding
 
@@ -77,7 +77,7 @@ def _compose(environ: Mapping[str, str]) -> Finding:
 
 
 def _buildx(environ: Mapping[str, str]) -> Finding:
-    program = find_program("docker-buildx", environ)
+    program = find_plugin("docker-buildx", environ)
     if program is None:
         return Finding(
             name="buildx",

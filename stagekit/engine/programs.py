@@ -28,17 +28,26 @@ def find_system_program(name: str) -> Path | None:
     return Path(found) if found else None
 
 
-def find_program(name: str, environ: Mapping[str, str]) -> Path | None:
+def find_plugin(name: str, environ: Mapping[str, str]) -> Path | None:
     """Find one of Docker's plugins (``docker-compose``, ``docker-buildx``).
 
     As a plugin of the docker command first, called directly: through the docker command it
-    starts in twice the time. Else next to the Python that runs (the wheel of the extra
-    ``compose`` puts it there), else on the PATH.
+    starts in twice the time. Else where `find_program` finds programs.
     """
     folders = [docker_config(environ) / "cli-plugins", *map(Path, _PLUGIN_FOLDERS)]
-    candidates = [*(folder / name for folder in folders), Path(sys.prefix) / "bin" / name]
-    for candidate in candidates:
-        if candidate.is_file() and os.access(candidate, os.X_OK):
-            return candidate
+    there = (folder / name for folder in folders if _can_be_run(folder / name))
+    return next(there, None) or find_program(name, environ)
+
+
+def find_program(name: str, environ: Mapping[str, str]) -> Path | None:
+    """Find a program: next to the Python that runs (the wheels of the extras ``compose`` and
+    ``sbom`` put theirs there), else on the PATH."""
+    beside = Path(sys.prefix) / "bin" / name
+    if _can_be_run(beside):
+        return beside
     found = shutil.which(name, path=environ.get("PATH"))
     return Path(found) if found else None
+
+
+def _can_be_run(path: Path) -> bool:
+    return path.is_file() and os.access(path, os.X_OK)

@@ -6,7 +6,6 @@ import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path, PurePath
 
-from stagekit import process
 from stagekit.cancel import Cancel
 from stagekit.engine import commands
 from stagekit.engine.compose import CONFIG_LIMIT, Compose
@@ -140,13 +139,18 @@ class Projects:
         """
         argv = commands.compose_definitions(self._compose.program, name=name, folder=folder)
         env = {**given.variables, **given.secrets, **self._compose.environment}
-        result = self._compose.run(argv, limit=CONFIG_LIMIT, cancel=cancel, stdin=document, env=env)
+        result = self._compose.run(
+            argv,
+            limit=CONFIG_LIMIT,
+            cancel=cancel,
+            stdin=document,
+            env=env,
+            mask=tuple(given.secrets.values()),
+            binary=True,  # as they are: a short secret could be part of a digest
+        )
         if not result.ok:
-            said = process.hide("\n".join(result.tail()), tuple(given.secrets.values()))
-            raise RunFailed(
-                "Compose refuses the document", where=name, output=tuple(said.splitlines())
-            )
-        pairs = (line.split() for line in result.stdout.splitlines())
+            raise RunFailed("Compose refuses the document", where=name, output=result.tail())
+        pairs = (line.split() for line in result.data.decode("utf-8", "replace").splitlines())
         return {pair[0]: pair[1] for pair in pairs if len(pair) == 2}  # noqa: PLR2004
 
     def down(self, *, name: str, on_line: Callable[[str], None], cancel: Cancel) -> Result:

@@ -13,6 +13,7 @@ from pathlib import Path
 import msgspec
 
 from stagekit import durable
+from stagekit.engine import loopback
 from stagekit.engine.daemon import Daemon, launch
 from stagekit.engine.docker import DockerEngine
 from stagekit.engine.home import make_home, read_state, write_state
@@ -122,6 +123,7 @@ def stop(home: Path, engine: DockerEngine | None) -> bool:
         return False
     if state.process:
         stopped = state.process.stop()
+        loopback.open_to_all(state.address)
     else:
         stopped = bool(engine and engine.url == state.engine and engine.remove_container(CONTAINER))
     (home / _STATE).unlink(missing_ok=True)

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from stagekit import toml
 from stagekit.errors import InputError
 from stagekit.init.found import DEV, PROD
 from stagekit.init.moving import Moving
@@ -45,7 +46,7 @@ def settings(before: str, name: str, images: Mapping[str, Any], templates: Seque
         InputError: it is not TOML, or nothing can be added to it.
     """
     try:
-        document = tomllib.loads(before)
+        document = toml.loads(before)
     except tomllib.TOMLDecodeError as error:
         raise InputError(
             str(error), where=SETTINGS, hint="mend it, and stagekit init again"
@@ -60,7 +61,7 @@ def settings(before: str, name: str, images: Mapping[str, Any], templates: Seque
     gap = "" if not before else "\n" if before.endswith("\n") else "\n\n"
     whole = before + gap + added
     try:
-        tomllib.loads(whole)
+        toml.loads(whole)
     except tomllib.TOMLDecodeError as error:
         raise InputError(
             f"[tool.stagekit] cannot be added: {error}",

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 
+from stagekit import toml
 from stagekit.init import layout
 from stagekit.init.found import DEV
 from stagekit.init.moving import Finding, Moving
@@ -16,7 +16,7 @@ from stagekit.init.planned import Planned, read
 def images_missing(files: Sequence[Planned], moved: Moving) -> list[Finding]:
     """Say which images a ``[tool.stagekit]`` that was there does not have."""
     data = next(file.data for file in files if file.path == layout.SETTINGS)
-    settings = tomllib.loads(data.decode()).get("tool", {}).get("stagekit", {})
+    settings = toml.loads(data.decode()).get("tool", {}).get("stagekit", {})
     return [
         Finding(
             kind="to do",

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from msgspec import structs
 
+from stagekit import toml
 from stagekit.cancel import Cancel
 from stagekit.engine.compose import Compose
 from stagekit.errors import ReleaseFailed
@@ -225,10 +226,8 @@ class _Move:
 
 def project_name(root: Path, was: str) -> str:
     """Return the name of a project: what pyproject.toml says, else what Compose called it."""
-    import tomllib
-
     try:
-        document = tomllib.loads((root / layout.SETTINGS).read_text("utf-8"))
+        document = toml.loads((root / layout.SETTINGS).read_text("utf-8"))
     except (OSError, ValueError):  # which is told where it is written
         document = {}
     said = document.get("tool", {}).get("stagekit", {}).get("name")

@@ -4,7 +4,6 @@ without an engine, a registry or a build, leaf by leaf."""
 from __future__ import annotations
 
 import tempfile
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
@@ -12,6 +11,7 @@ from pathlib import Path
 
 import msgspec
 
+from stagekit import toml
 from stagekit.cancel import Cancel
 from stagekit.engine.compose import Compose
 from stagekit.errors import StagekitError
@@ -156,7 +156,7 @@ class Prover:
             target = folder / path
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(data)
-        settings = tomllib.loads(self.files["pyproject.toml"].decode())
+        settings = toml.loads(self.files["pyproject.toml"].decode())
         images = settings.get("tool", {}).get("stagekit", {}).get("images", {})
         for image in images.values():
             (folder / str(image.get("context", "."))).mkdir(parents=True, exist_ok=True)

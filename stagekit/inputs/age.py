@@ -17,15 +17,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stagekit.errors import InputError, StagekitError
+from stagekit.paths import expanded
 
 if TYPE_CHECKING:
     from pyrage.x25519 import Identity, Recipient
 
 VARIABLE = "STAGEKIT_AGE_IDENTITY"
 
-_SECRET_KEY = "AGE-SECRET-KEY-1"  # noqa: S105  # how each of them begins
+_SECRET_KEY = "AGE-SECRET-KEY-1"  # noqa: S105  # nosec B105  # how each begins
 _KEYED, _RANDOM = "hmac-sha256:", "random:"
 _KEY_SIZE = 32
+_LONGEST_FILE = 2**20
 
 
 class CannotOpen(Exception):
@@ -49,7 +51,7 @@ def identities(environ: Mapping[str, str]) -> tuple[Identity, ...]:
         InputError: it leads to no identity. Nothing of what was read is in it.
     """
     given = environ.get(VARIABLE, "").strip()
-    text = given if not given or _SECRET_KEY in given else _read(Path(given).expanduser())
+    text = given if not given or _SECRET_KEY in given else _read(expanded(given))
     lines = [line.strip() for line in text.splitlines()]
     found = tuple(_identity(line) for line in lines if line and not line.startswith("#"))
     if given and not found:
@@ -74,7 +76,11 @@ _HINT = f"export {VARIABLE}=FILE, the key file that inv secrets.keygen wrote, or
 
 def _read(path: Path) -> str:
     try:
-        return path.read_text("utf-8")
+        with path.open("rb") as file:
+            data = file.read(_LONGEST_FILE + 1)
+        if len(data) > _LONGEST_FILE:
+            raise InputError("the file it names is no key file: too long", where=VARIABLE)
+        return data.decode("utf-8")
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not a text file"
         what = f"the file it names cannot be read: {(reason or '').lower()}"
@@ -100,7 +106,7 @@ def _recipient(text: str, where: str) -> Recipient:
     from pyrage import RecipientError
     from pyrage.x25519 import Recipient
 
-    if text.startswith(_SECRET_KEY):
+    if _SECRET_KEY in text.upper():  # Bech32 is the same in small letters
         raise InputError(
             "this is a secret key, and a recipient is the public one",
             where=where,

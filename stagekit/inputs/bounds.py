@@ -44,7 +44,8 @@ def _time_limited(seconds: float) -> Iterator[None]:
         yield
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, previous)
+        # None is a handler that was not set from Python, and cannot be either.
+        signal.signal(signal.SIGALRM, signal.SIG_DFL if previous is None else previous)
 
 
 def _raise(_number: int, _frame: FrameType | None) -> None:

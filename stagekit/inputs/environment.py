@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import msgspec
 
+from stagekit import toml
 from stagekit.errors import InputError
 from stagekit.inputs import given
 from stagekit.inputs.jinja import NO_ADDITIONS, Additions
@@ -17,6 +18,7 @@ from stagekit.inputs.near import known_names
 from stagekit.inputs.positions import lines_of
 from stagekit.inputs.project import Project
 from stagekit.inputs.settings import Policy, read_settings
+from stagekit.inputs.within import within
 from stagekit.records import Deploy
 
 _EXTENDS, _UNSET = "extends", "unset"
@@ -219,9 +221,15 @@ def _check_parent(project: Project, parent: str, config: _Config) -> None:
 def _read(project: Project, name: str) -> _Config:
     path = project.environments / name / CONFIG
     where = project.relative(path)
+    if not within(project.root, path):
+        raise InputError(
+            "a link leads out of the project: what is there is another thing on the next machine",
+            where=where,
+            hint="copy it into the project",
+        )
     try:
         text = path.read_text("utf-8")
-        config = _Config(where, tomllib.loads(text), lines_of(text))
+        config = _Config(where, toml.loads(text), lines_of(text))
     except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InputError(str(error), where=where) from error
     for key, value in config.document.items():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+from stagekit.inputs.limits import Seconds
 from stagekit.records import Part
 
 Event = Literal["build", "build failed", "release", "run", "run failed"]
@@ -57,7 +58,7 @@ class SbomSettings(Part, frozen=True, forbid_unknown_fields=True):
     """
 
     format: Literal["cyclonedx", "spdx"] = "cyclonedx"
-    timeout: float = 300.0
+    timeout: Seconds = 300.0
 
 
 class SignSettings(Part, frozen=True, forbid_unknown_fields=True):
@@ -75,4 +76,4 @@ class SignSettings(Part, frozen=True, forbid_unknown_fields=True):
     key: str = ""
     public_key: str = ""
     transparency_log: bool = False
-    timeout: float = 120.0
+    timeout: Seconds = 120.0

@@ -21,6 +21,7 @@ from stagekit.errors import InputError
 from stagekit.inputs.merge import Tree
 from stagekit.inputs.names import ENVIRONMENTS, SOURCE
 from stagekit.inputs.within import resolved
+from stagekit.paths import check_path
 
 FOLDER = "files"
 """Where they are in a release."""
@@ -150,6 +151,7 @@ class _Intake:
         return self._lookup(path.replace("$$", "$"), path, where)
 
     def _lookup(self, relative: str, path: str, where: str) -> _Found:
+        check_path(self.root / relative, where)
         at = resolved(self.root / relative)
         if not at.is_relative_to(self.root):
             raise InputError(
@@ -166,6 +168,7 @@ class _Intake:
         source = str(mount.get("source") or "/")
         if mount.get("type") != "bind":
             return
+        check_path(self._path_of(source), where)
         if not self._is_ours(source):
             mount["source"] = self.as_relative(source)
             return

@@ -7,6 +7,7 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from stagekit import toml
 from stagekit.errors import InputError
 from stagekit.inputs.merge import Key, Layer, Tree, dotted
 
@@ -96,6 +97,6 @@ def _array(text: str, where: str) -> list[Any]:
 
 def _read(text: str) -> Any:
     try:
-        return tomllib.loads(f"value = {text}").get("value")
+        return toml.loads(f"value = {text}").get("value")
     except tomllib.TOMLDecodeError:
         return None

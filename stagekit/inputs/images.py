@@ -10,11 +10,14 @@ from typing import Literal
 from stagekit.errors import InputError
 from stagekit.inputs import ordering
 from stagekit.inputs.names import NOT_SOURCE, check_name, upper
+from stagekit.inputs.within import within
+from stagekit.paths import check_path
 from stagekit.records import Part
 
 _REPOSITORY = re.compile(r"[a-z0-9]+(?:[._-]+[a-z0-9]+)*(?:/[a-z0-9]+(?:[._-]+[a-z0-9]+)*)*")
 _PLATFORM = re.compile(r"[a-z0-9]+/[a-z0-9_]+(?:/v[0-9]+)?")
 _SECRET_ID = re.compile(r"[A-Za-z0-9_.-]+")
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 _TABLE = "pyproject.toml [tool.stagekit.images]"
 
 
@@ -139,9 +142,16 @@ def _check_image(name: str, image: ImageSettings, images: Mapping[str, ImageSett
                 where=f"{where} secrets.{id}",
                 hint='for example secrets.npm = { env = "NPM_TOKEN" }',
             )
+        if secret.env and not _VARIABLE.fullmatch(secret.env):
+            raise InputError(
+                f"{secret.env!r} is not a variable's name",
+                where=f"{where} secrets.{id}",
+                hint="letters, digits and '_', not starting with a digit",
+            )
 
 
 def _check_context(image: ImageSettings, where: str, root: Path) -> None:
+    check_path(root / image.context, where)
     folder = (root / image.context).resolve()
     for name in NOT_SOURCE:
         if folder.is_relative_to((root / name).resolve()):
@@ -151,3 +161,10 @@ def _check_context(image: ImageSettings, where: str, root: Path) -> None:
     may_come = image.needs and not folder.exists()  # a task that it needs makes it
     if not folder.is_relative_to(root.resolve()) or not (folder.is_dir() or may_come):
         raise InputError(f"{image.context!r} is not a folder of this project", where=where)
+    _check_dockerfile(folder / image.dockerfile, where.replace("context", "dockerfile"), root)
+
+
+def _check_dockerfile(path: Path, where: str, root: Path) -> None:
+    check_path(path, where)
+    if not within(root, path):
+        raise InputError(f"{path} lies outside the project", where=where, hint="copy it in")

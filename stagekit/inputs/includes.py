@@ -19,6 +19,7 @@ from stagekit.errors import InputError
 from stagekit.inputs.interpolation import check_depth, filled, names_in
 from stagekit.inputs.nodes import documents, items, pairs, texts, values
 from stagekit.inputs.within import within
+from stagekit.paths import check_path
 
 _MAY_NAME_FILES = re.compile(r"include|extends|(?<![a-z])file|_file|\\")
 """Without any of it, a document names no file; a backslash may write one in other letters."""
@@ -191,6 +192,7 @@ class _Walk:
             raise InputError(
                 f"{path} is not a file of the project", where=f"{line}, {key}", hint=_COPY
             )
+        check_path(document.folder / path, f"{line}, {key}")
         return _Named(key, path, document.folder / path, line)
 
 

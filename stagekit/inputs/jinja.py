@@ -25,6 +25,9 @@ _MEMORY = 512 * 2**20
 _LARGEST = 16 * 2**20
 """Characters of a document: one of ten thousand services has fewer."""
 
+_LONGEST_REASON = 500
+"""Characters of what is said of an error: a template can make it as long as it likes."""
+
 _SYNTAX_HINT = "what is not meant for Jinja goes between {% raw %} and {% endraw %}"
 
 
@@ -95,10 +98,14 @@ class Templates:
             ) from error
         except Exception as error:  # whatever a template's expression raises is the template's
             at, line = self._place(error, name)
+            reason = str(error)[:_LONGEST_REASON] or type(error).__name__
+            undefined = isinstance(error, jinja2.UndefinedError)
             raise InputError(
-                str(error) or type(error).__name__,
+                reason,
                 where=self._at(at, line),
-                hint=_undefined_hint(error, variables, env) or getattr(error, "hint", None),
+                hint=_undefined_hint(reason, variables, env)
+                if undefined
+                else getattr(error, "hint", None),
                 output=self._shown(at, line),
             ) from error
         if text is None:
@@ -197,12 +204,8 @@ class Templates:
         return (lines[line - 1].strip(),) if line and line <= len(lines) else ()
 
 
-def _undefined_hint(error: Exception, variables: Tree, env: str) -> str | None:
-    import jinja2
-
-    if not isinstance(error, jinja2.UndefinedError):
-        return None
-    words = (word for word in str(error).replace("'", " ").split() if word not in variables)
+def _undefined_hint(reason: str, variables: Tree, env: str) -> str:
+    words = (word for word in reason.replace("'", " ").split() if word not in variables)
     meant = next(filter(None, (near(word, list(variables)) for word in words)), None)
     set_it = f"set it in environments/{env}/config.toml [vars]"
     return f"{set_it}, or did you mean {meant}?" if meant else set_it

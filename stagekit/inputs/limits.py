@@ -1,4 +1,6 @@
-"""What no container could be started with. Compose accepts it, and the container dies at its start:
+"""What can be in no setting, and what no container could be started with: Compose accepts it, and
+the container dies at its start.
+
 Linux takes no text of 128 KiB as a variable or an argument, no more than 2 MiB of all of them, and
 no NUL (execve(2)).
 """
@@ -6,10 +8,15 @@ no NUL (execve(2)).
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Annotated, Any
 
-from stagekit.errors import ReleaseFailed
+import msgspec
+
+from stagekit.errors import InputError, ReleaseFailed
 from stagekit.inputs.merge import Tree
+
+Seconds = Annotated[float, msgspec.Meta(gt=0, le=86_400)]
+"""How long a program may take: more than nothing, and at most a day; so neither nan nor inf."""
 
 TEXT_LIMIT = 128 * 2**10
 """Bytes of one variable with its name, or of one argument, with the NUL that ends it."""
@@ -44,6 +51,13 @@ def refuse_unstartable(model: Tree) -> None:
     for where, text in strings(model):
         if "\0" in text:
             raise ReleaseFailed("holds a NUL, which no container can be given", where=where)
+
+
+def refuse_nul(table: Any, where: str) -> None:
+    """Raise InputError for a text with a NUL in it: no path, variable or argument has one."""
+    for key, text in strings(table):
+        if "\0" in text:
+            raise InputError(f"{key} holds a NUL", where=where)
 
 
 def _texts(service: Tree) -> Iterator[tuple[str, str]]:

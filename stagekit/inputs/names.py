@@ -20,7 +20,7 @@ CONFIG = "config.toml"
 NOT_SOURCE = (ARTIFACTS, ENVIRONMENTS)
 """Folders that are no source: a change there never makes a build dirty, and none travels in one."""
 
-SECRET_PREFIX = "STAGEKIT_SECRET_"  # noqa: S105  # no secret, but where one is looked for
+SECRET_PREFIX = "STAGEKIT_SECRET_"  # noqa: S105  # nosec B105  # where one is looked for
 """What stands before a secret's name where it is a variable of the environment."""
 
 

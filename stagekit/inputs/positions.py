@@ -10,7 +10,13 @@ import tomllib
 from collections.abc import Iterator
 from typing import Any
 
+from stagekit import toml
 from stagekit.inputs.merge import Key, leaves
+
+_SHORT = 10_000
+_PATIENCE = 20
+"""How often as much as there is may be read: a value of many lines is tried at each that could end
+it, and what stands behind one without end has no line."""
 
 _CAN_END = ("]", "}", '"""', "'''")
 """What closes a value that began on an earlier line."""
@@ -30,6 +36,7 @@ def lines_of(text: str) -> dict[Key, int]:
 
 def _statements(text: str) -> Iterator[tuple[int, str, dict[str, Any]]]:
     begun: list[str] = []
+    patience = _PATIENCE * (len(text) + _SHORT)
     for number, line in enumerate(text.replace("\r\n", "\n").split("\n"), 1):
         if not begun and (not line.strip() or line.lstrip().startswith("#")):
             continue
@@ -37,8 +44,11 @@ def _statements(text: str) -> Iterator[tuple[int, str, dict[str, Any]]]:
         if len(begun) > 1 and not any(mark in line for mark in _CAN_END):
             continue
         statement = "\n".join(begun)
+        patience -= len(statement)
+        if patience < 0:
+            return
         try:
-            document = tomllib.loads(statement)
+            document = toml.loads(statement)
         except tomllib.TOMLDecodeError:
             continue  # its value goes on on the next line
         yield number - len(begun) + 1, statement, document

@@ -17,9 +17,11 @@ from stagekit.inputs.extending import (
     SignSettings,
 )
 from stagekit.inputs.images import ImageSettings, check_images
+from stagekit.inputs.limits import Seconds, refuse_nul
 from stagekit.inputs.names import ARTIFACTS, CACHE, ENVIRONMENTS, check_name
 from stagekit.inputs.typed import TomlFile
 from stagekit.inputs.within import within
+from stagekit.paths import check_path
 from stagekit.records import Part
 
 _REGISTRY = re.compile(r"[A-Za-z0-9.-]+(?::[0-9]{1,5})?(?:/[a-z0-9._/-]+)?")
@@ -42,7 +44,7 @@ class CheckSettings(Part, frozen=True, forbid_unknown_fields=True):
     run: str | tuple[str, ...]
     image: str | None = None
     entrypoint: str | tuple[str, ...] | None = None
-    timeout: float = 600.0
+    timeout: Seconds = 600.0
 
 
 class Check(Part, frozen=True):
@@ -165,7 +167,9 @@ def load_project(root: Path, environ: Mapping[str, str]) -> Project:
         InputError: a setting is unknown or has the wrong type; says which.
     """
     file = TomlFile(root / _SETTINGS)
-    settings = file.typed(file.table(*_TABLE), ProjectSettings, *_TABLE)
+    given = file.table(*_TABLE)
+    refuse_nul(given, f"{_SETTINGS} [tool.stagekit]")
+    settings = file.typed(given, ProjectSettings, *_TABLE)
     name = settings.name or str(file.table("project").get("name") or root.name)
     images = {
         key: file.typed(value, ImageSettings, *_TABLE, "images", key)
@@ -263,9 +267,9 @@ def _templates(root: Path, setting: str | tuple[str, ...] | None) -> tuple[Path,
         names = ("compose.yaml.j2", "compose.yaml", "docker-compose.yml")
         return (next((folder / n for n in names if (folder / n).is_file()), folder / names[0]),)
     given = (setting,) if isinstance(setting, str) else setting
+    where = f"{_SETTINGS} [tool.stagekit] template"
     for text in given:
+        check_path(root / text, where)
         if not within(root, root / text):
-            raise InputError(
-                f"{text!r} lies outside the project", where=f"{_SETTINGS} [tool.stagekit] template"
-            )
+            raise InputError(f"{text!r} lies outside the project", where=where)
     return tuple(root / text for text in given)

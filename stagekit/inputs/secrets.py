@@ -27,6 +27,7 @@ from typing import TypeVar
 
 import msgspec
 
+from stagekit import toml
 from stagekit.errors import InputError
 from stagekit.inputs.names import SECRET_PREFIX
 from stagekit.records import Part
@@ -210,7 +211,7 @@ def _without_none(table: Mapping[str, str | None]) -> dict[str, str]:
 
 def _decode(kind: type[Document], data: bytes, where: str) -> Document:
     try:
-        document = msgspec.convert(tomllib.loads(data.decode("utf-8")), kind)
+        document = msgspec.convert(toml.loads(data.decode("utf-8")), kind)
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, msgspec.ValidationError) as error:
         conflict = b"\n<<<<<<< " in data
         raise InputError(

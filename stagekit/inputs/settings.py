@@ -13,6 +13,7 @@ from stagekit.records import HOOK_MOMENTS, Deploy, Part
 
 _HOUR, _DAY = 3_600, 86_400
 _SHORTEST_LEASE = 5
+_STATUS = range(100, 600)
 _Settings = TypeVar("_Settings", bound=Part)
 
 
@@ -60,6 +61,8 @@ def read_settings(settings: Merged) -> tuple[Deploy, Policy]:
     ):
         if not fits:
             raise InputError(f"{name} must be {range} seconds", where=_where(settings, name))
+    if deploy.free_disk < 0:
+        raise InputError("free_disk is 0 or more MiB", where=_where(settings, "free_disk"))
     _check_steps(settings, deploy)
     if policy.protected and deploy.source_mounts:
         raise InputError(
@@ -84,6 +87,10 @@ def _check_steps(settings: Merged, deploy: Deploy) -> None:
             raise InputError(
                 f"deadline must be at least 0 and at most {_DAY} seconds",
                 where=f"{_where(settings, 'checks')}.checks",
+            )
+        if check.status not in _STATUS:
+            raise InputError(
+                f"{check.status} is no HTTP status", where=f"{_where(settings, 'checks')}.checks"
             )
     for moment, argv in deploy.hooks.items():
         if moment not in HOOK_MOMENTS:

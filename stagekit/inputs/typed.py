@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from stagekit import toml
 from stagekit.errors import InputError
 from stagekit.inputs.near import known_names
 from stagekit.inputs.positions import lines_of
@@ -36,7 +37,7 @@ class TomlFile:
         self._text = ""
         try:
             self._text = path.read_text("utf-8")
-            self._document = tomllib.loads(self._text)
+            self._document = toml.loads(self._text)
         except FileNotFoundError:
             self._document = {}
         except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

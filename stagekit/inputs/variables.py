@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from typing import Any
 
+from stagekit import toml
 from stagekit.inputs.merge import Merged, Setting, dotted, leaves
 
 VARIABLES = "variables.toml"
@@ -24,7 +24,7 @@ def variables_file(variables: Merged) -> bytes:
 
 def variables_of(files: Mapping[str, bytes]) -> dict[str, Setting]:
     """Read the variables of a release by their dotted names."""
-    tables = tomllib.loads(files.get(VARIABLES, b"").decode())
+    tables = toml.loads(files.get(VARIABLES, b"").decode())
     return {name: Setting(entry["value"], entry["origin"]) for name, entry in tables.items()}
 
 

@@ -6,10 +6,11 @@ from pathlib import Path
 
 
 def resolved(path: Path) -> Path:
-    """Return where a path leads; one whose links lead to themselves stays as it is."""
+    """Return where a path leads; one whose links lead to themselves, or that cannot be one, stays
+    as it is."""
     try:
         return path.resolve()
-    except RuntimeError:
+    except (RuntimeError, ValueError):
         return path
 
 

@@ -9,6 +9,7 @@ bundles/<env>/<id>.toml     what was taken up: whose images are known by which i
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import tarfile
@@ -28,7 +29,17 @@ from stagekit.records import Build, Bundle, Part, Release, Stored
 _RECORD, _BUILD, _SIGNATURE = "bundle.toml", "build.toml", "signature.json"
 _RELEASE = "release/"
 _IMAGE = re.compile(r"images/([0-9a-f]{64})\.tar")
-_FILE_LIMIT = 64 * 2**20
+_LIMIT = 256 * 2**20
+"""Bytes of all that is in a bundle besides images: a release's files are at most 32 MiB."""
+
+_MOST = 10_000
+"""Files in a bundle: those of a release are at most 2,000."""
+
+_UNREADABLE = (
+    *(OSError, tarfile.TarError, EOFError),
+    *(ValueError, OverflowError, MemoryError, RecursionError),  # numbers that no file could have
+)
+_LONGEST_REASON = 200
 
 
 class Packed(Part, frozen=True):
@@ -66,7 +77,10 @@ def write_bundle(
     with durable.writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            with tarfile.open(temporary, "w", format=tarfile.PAX_FORMAT) as tar:
+            with (
+                os.fdopen(_owners_alone(temporary), "wb") as packing,
+                tarfile.open(fileobj=packing, mode="w", format=tarfile.PAX_FORMAT) as tar,
+            ):
                 for name, data in parts.items():
                     member = tarfile.TarInfo(name)
                     member.size = len(data)
@@ -97,9 +111,9 @@ def opened(path: Path) -> Iterator[tuple[Bundle, Packed, tarfile.TarFile]]:
             yield (*_read(tar, path), tar)
     except FileNotFoundError as error:
         raise InputError("there is no such file", where=str(path)) from error
-    except (OSError, tarfile.TarError) as error:
+    except _UNREADABLE as error:
         raise InputError(
-            f"not a bundle that can be read: {error}",
+            f"not a bundle that can be read: {str(error)[:_LONGEST_REASON]}",
             where=str(path),
             hint="inv release.export ENV/ID --out FILE makes one; copy it again",
         ) from error
@@ -169,7 +183,14 @@ class Bundles:
 
 
 def _read(tar: tarfile.TarFile, path: Path) -> tuple[Bundle, Packed]:
-    parts = {member.name: member for member in tar if _is_wanted(member, path)}
+    parts: dict[str, tarfile.TarInfo] = {}
+    size = 0
+    for number, member in enumerate(tar):
+        if _is_wanted(member, path):
+            parts[member.name] = member
+            size += member.size
+        if number > _MOST or size > _LIMIT:
+            raise LedgerError("there is more in it than in any bundle", where=str(path))
     bundle = decode(Bundle, _data(tar, parts, _RECORD, path), where=f"{path}: {_RECORD}").record
     names = [name for name in parts if name.startswith(_RELEASE)]
     packed = Packed(
@@ -179,7 +200,8 @@ def _read(tar: tarfile.TarFile, path: Path) -> tuple[Bundle, Packed]:
     )
     if RELEASE_RECORD not in packed.files:
         raise LedgerError("there is no release in it", where=str(path))
-    release = packed.release
+    where = f"{path}: {_RELEASE}{RELEASE_RECORD}"
+    release = decode(Release, packed.files[RELEASE_RECORD], where=where)
     if release.link != bundle.release or release.record.env != bundle.env:
         raise LedgerError("the release in it is another one than it says", where=str(path))
     build = decode(Build, packed.build, where=f"{path}: {_BUILD}")
@@ -192,7 +214,8 @@ def _is_wanted(member: tarfile.TarInfo, path: Path) -> bool:
     """Refuse what no bundle has: a link, a folder, a path that leads elsewhere."""
     words = member.name.split("/")
     known = member.name in (_RECORD, _BUILD, _SIGNATURE) or member.name.startswith(_RELEASE)
-    if not member.isreg() or ".." in words or "" in words or "." in words:
+    strange = not member.isreg() or member.issparse() or member.size < 0 or "\0" in member.name
+    if strange or ".." in words or "" in words or "." in words:
         raise LedgerError(f"{member.name!r} has no place in a bundle", where=str(path))
     if not known and not _IMAGE.fullmatch(member.name):
         raise LedgerError(f"{member.name!r} has no place in a bundle", where=str(path))
@@ -202,11 +225,17 @@ def _is_wanted(member: tarfile.TarInfo, path: Path) -> bool:
 def _data(
     tar: tarfile.TarFile, parts: Mapping[str, tarfile.TarInfo], name: str, path: Path
 ) -> bytes:
-    if name not in parts or parts[name].size > _FILE_LIMIT:
-        raise LedgerError(f"{name} is not in it, or far too large", where=str(path))
+    if name not in parts:
+        raise LedgerError(f"{name} is not in it", where=str(path))
     file = tar.extractfile(parts[name])
     assert file
     return file.read()
+
+
+def _owners_alone(path: Path) -> int:
+    """Make a file that only its owner may read, as ``docker save`` does: an image may hold what is
+    nobody else's business."""
+    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
 
 
 def _hex(id: str) -> str:

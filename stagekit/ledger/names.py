@@ -66,12 +66,24 @@ def file_bytes(path: Path) -> bytes:
     try:
         if path.is_symlink() or not path.is_file():
             raise LedgerError("not a regular file, as all of a record are", where=str(path))
-        if path.stat().st_size > _RECORD_LIMIT:
-            raise LedgerError("far larger than any record", where=str(path))
-        return path.read_bytes()
+        return bounded(path)
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise LedgerError(f"cannot read: {reason}", where=str(path)) from error
+
+
+def bounded(path: Path) -> bytes:
+    """Read a file that should be as short as a record, whatever it is.
+
+    Raises:
+        LedgerError: it is far longer.
+        OSError: it cannot be read.
+    """
+    with path.open("rb") as file:
+        data = file.read(_RECORD_LIMIT + 1)
+    if len(data) > _RECORD_LIMIT:
+        raise LedgerError("far larger than any record", where=str(path))
+    return data
 
 
 def read_record(kind: type[Record], path: Path) -> Stored[Record]:

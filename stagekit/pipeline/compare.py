@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterator, Mapping
 from datetime import date, time
 from typing import Any, Literal
 
 import msgspec
 
+from stagekit import toml
 from stagekit.inputs.secrets import fingerprints
 from stagekit.pipeline.lines import unified
 from stagekit.records import Link, Part, Pin, Release
@@ -186,7 +186,7 @@ def _kind(old: object, new: object) -> Kind:
 
 
 def _read(side: Side) -> dict[str, Variable]:
-    table = tomllib.loads(side.files.get(_VARIABLES, b"").decode())
+    table = toml.loads(side.files.get(_VARIABLES, b"").decode())
     return msgspec.convert(table, dict[str, Variable])
 
 

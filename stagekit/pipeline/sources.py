@@ -15,6 +15,7 @@ from stagekit.inputs.fingerprint import ImageInputs, read_inputs
 from stagekit.inputs.images import in_order
 from stagekit.inputs.names import NOT_SOURCE
 from stagekit.inputs.project import Project
+from stagekit.paths import expanded
 from stagekit.records import CI, Source
 
 _NAMED = 5
@@ -109,4 +110,4 @@ def _spec(project: Project, name: str) -> ImageSpec:
 
 
 def _file(root: Path, name: str | None) -> Path | None:
-    return root / Path(name).expanduser() if name else None
+    return root / expanded(name) if name else None

@@ -165,6 +165,50 @@ def test_only_its_owner_reaches_the_engine(alone: Repository, bare: Bare) -> Non
     assert bare.do(*plain, "sh", "-c", seen) == "no\n"
 
 
+def test_only_its_owner_reaches_the_registry(alone: Repository, bare: Bare) -> None:
+    """The engine takes base images from there: whoever could push one would be in every build."""
+    address = alone.inv("engine.start", "--json").json["registry"]
+    reach = [
+        "bash",
+        "-c",
+        f"exec 2>&-; </dev/tcp/{address.replace(':', '/')} && echo yes || echo no",
+    ]
+    nobody = [*AS_NOBODY[:4], "--bounding-set=-all"]
+
+    assert bare.do(*reach) == "yes\n"
+    assert bare.do(*nobody, *reach) == "no\n"
+
+    alone.inv("engine.stop")
+    assert "uid-owner" not in bare.do("iptables", "-S", "OUTPUT")
+
+
+def test_a_registry_that_cannot_be_closed_to_others_is_told(alone: Repository, bare: Bare) -> None:
+    """Where the packet filter does not know users, somebody has to know that."""
+    real = bare.do("sh", "-c", "command -v iptables").strip()
+    filter = Path(alone.environ["STAGEKIT_HOME"]).parent / "iptables"
+    refusing = 'case "$*" in *uid-owner*) exit 1;; esac'
+    filter.write_text(f'#!/bin/sh\n{refusing}\nexec {real} "$@"\n')
+    filter.chmod(0o755)
+    alone.environ["PATH"] = f"{filter.parent}:{alone.environ['PATH']}"
+
+    started = alone.inv("engine.start")
+
+    assert "warning: any user of this machine can push to the registry at" in started.stderr
+
+
+def test_a_home_of_another_user_is_not_used(alone: Repository) -> None:
+    """Whoever owns the folder could open it, and be root by the socket in it."""
+    folder = home(alone)
+    folder.mkdir()
+    os.chown(folder, 65534, 65534)
+
+    refused = alone.attempt("engine.start")
+
+    assert refused.code == 6
+    assert "the folder is user 65534's, who could let anybody reach what is in it" in refused.stderr
+    assert not (folder / "docker.sock").exists()
+
+
 def test_a_home_too_long_for_a_socket(alone: Repository) -> None:
     """Said before anything is started, with the setting to change."""
     alone.environ["STAGEKIT_HOME"] = str(home(alone).parent / ("x" * 120))

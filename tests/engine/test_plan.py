@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from stagekit.engine.programs import find_program
+from stagekit.engine.programs import find_plugin
 from tests.conftest import Machine
 from tests.repository import Repository
 
@@ -77,7 +77,7 @@ class Shop:
 
     def compose(self, document: str, *flags: str) -> str:
         """Have Compose bring up a document as stagekit does, by hand; return what it said."""
-        program = find_program("docker-compose", self.repository.environ)
+        program = find_plugin("docker-compose", self.repository.environ)
         folder = self.repository.root / "artifacts/releases/dev"
         done = subprocess.run(
             [

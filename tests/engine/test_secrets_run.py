@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from stagekit.engine.programs import find_program
+from stagekit.engine.programs import find_plugin
 from tests.conftest import Machine
 from tests.engine.test_bad_input import refused
 from tests.repository import Repository
@@ -50,7 +50,7 @@ secrets:
 
 def program(name: str) -> str:
     """A program that comes with the tests' own packages."""
-    found = find_program(name, os.environ)
+    found = find_plugin(name, os.environ)
     assert found, name
     return str(found)
 

@@ -8,10 +8,12 @@ from urllib.parse import urlsplit
 
 from stagekit.digest import of_bytes
 from stagekit.errors import InputError
+from stagekit.paths import check_path, expanded
 from stagekit.records import Part
 
 DEFAULT_BRANCH = "stagekit"
 
+_OPTION = re.compile(r"(?:[^/@]*@)?-")
 _REMOTE = ("ssh", "http", "https", "git", "file")
 _SCP = re.compile(r"[^/:]+:(?!:|//).+")
 _BRANCH = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._/-]{0,199}")
@@ -47,7 +49,7 @@ def parse_address(text: str, root: Path, *, where: str) -> Address:
     """
     url, _, branch = text.strip().partition("#")
     url, branch = url.removeprefix("git+"), branch or DEFAULT_BRANCH
-    if not url or url.startswith("-"):
+    if not url or url.startswith("-") or not url.isprintable():
         raise InputError(
             f"{text!r} is no git repository",
             where=where,
@@ -60,7 +62,12 @@ def parse_address(text: str, root: Path, *, where: str) -> Address:
 
 def _as_git_takes_it(url: str, root: Path, where: str) -> str:
     if "://" in url:
-        parts = urlsplit(url)
+        try:
+            parts = urlsplit(url)
+        except ValueError as error:
+            raise InputError(f"{url!r}: {str(error).lower()}", where=where) from error
+        if parts.scheme != "file" and _OPTION.match(parts.netloc):
+            raise InputError(f"{parts.netloc!r} is no host", where=where)
         if parts.scheme not in _REMOTE:
             raise InputError(
                 f"{parts.scheme}:// is no way to a git repository",
@@ -77,5 +84,9 @@ def _as_git_takes_it(url: str, root: Path, where: str) -> str:
     if "::" in url:
         raise InputError(f"{url.partition('::')[0]}:: is no way to a ledger", where=where)
     if _SCP.fullmatch(url):
+        if _OPTION.match(url):
+            raise InputError(f"{url.partition(':')[0]!r} is no host", where=where)
         return url
-    return str((root / Path(url).expanduser()).resolve())
+    path = root / expanded(url)
+    check_path(path, where)
+    return str(path.resolve())

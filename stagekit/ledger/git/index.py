@@ -6,6 +6,7 @@ from stagekit.ledger.git.entry import Seal
 from stagekit.ledger.git.objects import Format, format_of
 from stagekit.ledger.git.repository import Repository
 from stagekit.ledger.git.series import INDEX, Kind, Listed, Series
+from stagekit.ledger.names import checked_name
 
 
 class Index:
@@ -42,7 +43,8 @@ class Index:
             return []
         if kind not in self._environments:
             below = f"{INDEX}/{kind.name}"
-            self._environments[kind] = sorted(self._repository.names_in(self.commit, below))
+            found = self._repository.names_in(self.commit, below)
+            self._environments[kind] = sorted(map(checked_name, found))
         return self._environments[kind]
 
     def at(self, commit: str, seal: Seal) -> Index:
@@ -56,4 +58,4 @@ class Index:
             return ""
         files = self._repository.below(self.commit, f"{INDEX}/{series.name}")
         chunks = self._repository.read([files[path] for path in sorted(files)])
-        return b"".join(chunks).decode()
+        return b"".join(chunks).decode("utf-8", "replace")

@@ -9,6 +9,8 @@ import hashlib
 from collections.abc import Iterator, Mapping
 from typing import Literal
 
+from stagekit.errors import LedgerError
+
 Content = bytes | Mapping[str, bytes]
 """What a record is: a file, or a folder of files by their relative paths."""
 
@@ -35,7 +37,9 @@ def entries_of(tree: bytes, format: Format) -> Iterator[tuple[str, str, bool]]:
     """Yield what a folder has, as git keeps it: name, object, and whether that is a folder."""
     size, at = hashlib.new(format, usedforsecurity=False).digest_size, 0
     while at < len(tree):
-        end = tree.index(b"\0", at)
+        end = tree.find(b"\0", at)
+        if end < 0 or end + size >= len(tree):
+            raise LedgerError("a folder of the ledger is damaged")
         mode, _, name = tree[at:end].partition(b" ")
         object = tree[end + 1 : end + 1 + size].hex()
         yield name.decode("utf-8", "surrogateescape"), object, mode == _FOLDER_MODE

@@ -27,6 +27,9 @@ _OF_ANOTHER_REPOSITORY = (
 )
 """Set where a hook of git's calls us, or somebody who works on another repository."""
 
+_PROTOCOLS = "file:git:http:https:ssh"
+"""Those of `stagekit.ledger.git.address`; whatever git's settings allow, no program is a remote."""
+
 _SETTINGS = (
     *("core.hooksPath=/dev/null", "gc.autoDetach=false", "protocol.version=2"),
     *("http.lowSpeedLimit=1", f"http.lowSpeedTime={_SILENCE_LIMIT}"),
@@ -112,6 +115,7 @@ def _environment(environ: Mapping[str, str]) -> dict[str, str]:
         **kept,
         "LC_ALL": "C",
         "GIT_TERMINAL_PROMPT": "0",
+        "GIT_ALLOW_PROTOCOL": environ.get("GIT_ALLOW_PROTOCOL") or _PROTOCOLS,
         "GIT_SSH_COMMAND": " ".join([_ssh(environ), *_never_asking()]),
     }
 

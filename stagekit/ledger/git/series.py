@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import cached_property
 from itertools import count
+from string import ascii_letters, digits
 
 from stagekit.errors import LedgerError
 from stagekit.records import Part
@@ -20,7 +21,11 @@ lines would make more objects of which a copy is begun."""
 SHOWN = 50
 """How many of a series' newest records the branch has as files."""
 
-_LENGTHS = {40, 64, len(RESERVED)}
+_LENGTHS = {40, 64}
+_IN_OBJECTS = {*"0123456789abcdef"}
+_NOT_FIRST = {*"._:+-"}
+_IN_IDS = {*ascii_letters, *digits, *_NOT_FIRST}
+_LONGEST_ID = 200
 
 
 class Kind(Part, frozen=True):
@@ -96,6 +101,20 @@ def series_named(name: str) -> Series:
     return Series(kind=KINDS[kind], env=env or None)
 
 
+def _are_ids(texts: Sequence[str]) -> bool:
+    """Tell whether texts are ids: others would lead out of the folder that records lie in. All of
+    them are looked at in one go: there may be very many."""
+    return (
+        set("".join(texts)) <= _IN_IDS
+        and not {text[0] for text in texts} & _NOT_FIRST
+        and max(map(len, texts), default=0) <= _LONGEST_ID
+    )
+
+
+def _are_objects(texts: Collection[str]) -> bool:
+    return {*map(len, texts)} <= _LENGTHS and set("".join(texts)) <= _IN_OBJECTS
+
+
 class Listed:
     """A series as it stands: its lines, and what they say.
 
@@ -109,10 +128,13 @@ class Listed:
     def __init__(self, text: str = "") -> None:
         words = text.split()
         self._ids, self._objects = words[::2], words[1::2]
+        objects = set(self._objects)
         well_formed = len(words) == 2 * text.count("\n") and text[-1:] in ("", "\n")
-        if not well_formed or not {*map(len, self._objects)} <= _LENGTHS:
+        if not well_formed or not _are_objects(objects - {RESERVED}):
             raise LedgerError("a file of the index has lines of another form than its own")
-        self._twice = RESERVED in set(self._objects) or len(set(self._ids)) < len(self._ids)
+        if not _are_ids(self._ids):
+            raise LedgerError("a file of the index has an id that no record could have")
+        self._twice = RESERVED in objects or len(set(self._ids)) < len(self._ids)
 
     @property
     def count(self) -> int:

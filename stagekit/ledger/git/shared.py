@@ -120,7 +120,8 @@ class Shared:
                 raise LedgerAway(
                     "others write to the shared ledger all the time", where=str(self.address)
                 )
-            pause(random.uniform(0, longest), self._cancel)  # noqa: S311  # no secret
+            length = random.uniform(0, longest)  # noqa: S311  # nosec B311  # no secret
+            pause(length, self._cancel)
             longest = min(longest * 2, _LONGEST_PAUSE)
 
     def _has(self, newest: str, commit: str) -> bool:

@@ -10,7 +10,7 @@ from time import monotonic
 from stagekit import process
 from stagekit.cancel import Cancel
 from stagekit.errors import NotProven, StagekitError
-from stagekit.events import Step, Warned, ignore, step
+from stagekit.events import Event, Step, Warned, ignore, reworded, step
 from stagekit.pipeline.failure import failure_of, is_cancelled
 from stagekit.pipeline.run.hooks import Hooks
 from stagekit.pipeline.run.platform import Platform
@@ -102,7 +102,7 @@ class Running:
         self.changed = self.changed or changes
         self._command_ran = self._command_ran or name == "command"
         begun = monotonic()
-        with step(self._on.emit if shown else ignore, name, subject) as under_way:
+        with step(self._emit if shown else ignore, name, subject) as under_way:
             yield under_way
         seconds = round(monotonic() - begun, 3)
         self._steps.append(StepTaken(name=name, seconds=seconds, outcome=under_way.outcome))
@@ -180,15 +180,15 @@ class Running:
 
     def _before(self, moment: str) -> None:
         if self._journal:
-            self._hooks.before(moment, self._facts(), emit=self._on.emit, cancel=self._on.cancel)
+            self._hooks.before(moment, self._facts(), emit=self._emit, cancel=self._on.cancel)
 
     def _after(self, moment: str, cancel: Cancel, **more: str) -> None:
         if self._journal:
             facts = {**self._facts(), **more}
-            wrong = self._hooks.after(moment, facts, emit=self._on.emit, cancel=cancel)
+            wrong = self._hooks.after(moment, facts, emit=self._emit, cancel=cancel)
             if wrong:
-                self._warnings.append(wrong)
-                self._on.emit(Warned(wrong))
+                self._warnings.append(self._hide(wrong))
+                self._emit(Warned(wrong))
 
     def _facts(self) -> dict[str, str]:
         subject = self._subject
@@ -210,6 +210,9 @@ class Running:
             error.reword(self._hide)
         else:
             error.args = tuple(self._hide(str(part)) for part in error.args)
+
+    def _emit(self, event: Event) -> None:
+        self._on.emit(reworded(event, self._hide))
 
     def _hide(self, text: str) -> str:
         return process.hide(text, self.secrets)

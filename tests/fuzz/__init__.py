@@ -1,0 +1,1 @@
+"""What stagekit reads, given bytes that nobody wrote: see `tests.fuzz.targets`."""
