@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from itertools import islice
 
@@ -22,6 +23,8 @@ _LOOK_BACK = 50
 _NAMED = 3
 """How many changed files are told."""
 
+_APART = timedelta(minutes=5)
+"""How far the clocks of two machines may be apart."""
 _WHERE = "artifacts/builds/"
 
 
@@ -72,6 +75,12 @@ def build_of_source(
             emit(Warned(f"build {id} is passed over: {error}"))
             continue
         newest = newest or stored.record
+        if stored.record.created > datetime.now(UTC) + _APART:
+            emit(
+                Warned(
+                    f"build {id} is from the future: a clock is wrong, here or where it was made"
+                )
+            )
         if stored.record.succeeded and _is_of(stored.record, source, project, now):
             if unseen := changed_unseen(project, decode_inputs(ledger.build_inputs(id))):
                 emit(Warned(_told(id, unseen)))
