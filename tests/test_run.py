@@ -759,7 +759,7 @@ def test_a_stop_needs_no_release(ledger: FileLedger) -> None:
 
     on = dataclasses.replace(platform(ledger, runner), runner=find)
     record = flow.stop("prod", on).record
-    assert (asked, runner.calls) == (["swarm"], ["down"])
+    assert (set(asked), runner.calls) == ({"swarm"}, ["down"])
     assert (record.outcome, record.runner, record.release.id) == ("stopped", "swarm", "v1")
 
 

@@ -18,6 +18,7 @@ from stagekit.containers import (
 from stagekit.errors import InputError
 from stagekit.events import Emit, Event
 from stagekit.images import ImageFacts, ImageSpec
+from stagekit.protocols import Engine
 from stagekit.records import (
     Release,
     ReleaseCommand,
@@ -73,6 +74,9 @@ class FakeRunner:
         self.document = b""
         self.folder: PurePath | None = None
         self.source: Path | None = None
+
+    def engine_for(self, engine: Engine) -> Engine:
+        return engine
 
     def up(
         self,
