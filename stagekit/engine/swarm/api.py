@@ -12,7 +12,7 @@ from typing import Any, Literal, NamedTuple
 
 from stagekit.engine.client import Client
 from stagekit.engine.sdk import sdk
-from stagekit.errors import EngineError, EngineRefused, RunFailed
+from stagekit.errors import EngineError, EngineRefused, LimitExceeded, RunFailed
 
 STACK = "com.docker.stack.namespace"
 """Label by which ``docker stack`` knows what belongs to a stack."""
@@ -28,6 +28,7 @@ LONGEST_NAME, DIGITS = 64, 16
 
 _HEADER, _STDERR = 8, 2
 _NO_MAJORITY = ("does not have a leader", "deadline exceeded", "context deadline")
+_NO_MANAGER = "not a swarm manager"
 _OVERTAKEN = "out of sequence"
 _EXISTS = "already exists"
 
@@ -54,30 +55,29 @@ class Swarm:
     def url(self) -> str:
         return self.client.endpoint.url
 
-    def require_manager(self) -> None:
-        """Raise RunFailed unless the engine is a manager of a Swarm."""
-        state = self._state()
-        if state.get("ControlAvailable"):
-            return
-        if state.get("LocalNodeState") in ("active", "pending", "locked"):
-            raise RunFailed(
-                "this engine is no manager of its Swarm, or cannot act as one",
-                where=self.url,
-                hint="name a manager: DOCKER_HOST=ssh://USER@MANAGER, or a docker context",
-            )
-        raise RunFailed(
-            "this engine is in no Swarm",
-            where=self.url,
-            hint="docker swarm init there, or DOCKER_HOST=ssh://USER@MANAGER",
-        )
-
     def id(self) -> str:
-        """Return the id of the Swarm, which all its managers know it by."""
-        return str((self._state().get("Cluster") or {}).get("ID") or "")
+        """Return the id of the Swarm, which all its managers know it by.
+
+        Raises:
+            RunFailed: the engine is no manager of any.
+            EngineError: it does not reach enough of the others.
+        """
+        try:
+            return str(self._get("say which Swarm it manages", "/swarm")["ID"])
+        except EngineRefused as error:
+            if _NO_MANAGER not in error.what:
+                raise
+            raise RunFailed(
+                "this engine is no manager of a Swarm",
+                where=self.url,
+                hint="name one: DOCKER_HOST=ssh://USER@MANAGER, or a docker context; "
+                "docker swarm init makes this one the first",
+            ) from error
 
     def node_here(self) -> str:
         """Return the id of the node that the engine is."""
-        return str(self._state().get("NodeID") or "")
+        info, _ = self.client.described()
+        return str((info.get("Swarm") or {}).get("NodeID") or "")
 
     def services(self, stack: str | None = None) -> list[Found]:
         return self._listed("services", stack)
@@ -169,10 +169,11 @@ class Swarm:
             with self.client.asking(what):
                 yield
         except EngineError as error:
-            if any(text in error.what for text in _NO_MAJORITY):
+            late = isinstance(error, LimitExceeded)
+            if late or any(text in error.what for text in _NO_MAJORITY):
                 error.hint = (
-                    "too few managers of the Swarm are reached: bring them back (docker node ls), "
-                    "or name one that has the others by DOCKER_HOST"
+                    "it may reach too few of the Swarm's managers: bring them back (docker node "
+                    "ls), or name one by DOCKER_HOST that has the others"
                 )
             raise
 
@@ -184,10 +185,6 @@ class Swarm:
     def _get(self, what: str, path: str, **params: str) -> Any:
         with self.asking(what):
             return self._ask("GET", path, params=params).json()
-
-    def _state(self) -> Found:
-        info, _ = self.client.described()
-        return info.get("Swarm") or {}
 
     def _ask(self, method: str, path: str, *, missing: bool = False, **more: Any) -> Any:
         """Ask for a path; what is not there is an error, unless it may be ``missing``."""

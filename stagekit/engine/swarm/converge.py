@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import suppress
 from time import monotonic
 from typing import Any
 
@@ -81,6 +82,7 @@ def converged(
     """
     begun = heard = monotonic()
     told: dict[str, str] = {}
+    away: set[str] | None = None
     while True:
         cancel.check()
         try:
@@ -96,6 +98,11 @@ def converged(
             for name, service in own_services(there, stack).items()
             if name in services
         }
+        gone, before = _away(nodes), away
+        away = gone
+        for id in sorted(gone - before) if before is not None else ():
+            tell(f"node {node_name({'NodeID': id}, nodes)} is down: what it had goes to others")
+            _begin_anew(swarm, own.values())
         for text in _news(told, own, tasks, nodes):
             tell(text)
         outlooks = [outlook(name, service, tasks) for name, service in sorted(own.items())]
@@ -151,6 +158,19 @@ def _ended_badly(slot: Slot) -> tuple[Found, ...]:
     return (*own, *slot.failures)
 
 
+def _away(nodes: Mapping[str, Found]) -> set[str]:
+    return {id for id, node in nodes.items() if node["Status"]["State"] == "down"}
+
+
+def _begin_anew(swarm: Swarm, services: Iterable[Found]) -> None:
+    """Have Swarm begin its updates anew, of the same: one under way may wait for a task on a node
+    that is gone."""
+    for found in services:
+        if (found.get("UpdateStatus") or {}).get("State") == "updating":
+            with suppress(EngineError):
+                swarm.update_service(found, found["Spec"])
+
+
 def _is_ready(slot: Slot, service: Found) -> bool:
     return current(slot.task, service) and (slot.state == "running" or slot.ended_well)
 
@@ -164,14 +184,8 @@ def _is_lost(slot: Slot) -> bool:
 
 def _reason(slot: Slot) -> str:
     if slot.failures or not slot.live:
-        task = slot.failures[0] if slot.live else slot.task
-        said = slot.error or f"ended with {_code(task)}"
-        return f"{slot.service}.{slot.task.get('Slot') or '?'} {said}"
+        return f"{slot.service}.{slot.task.get('Slot') or ''} {slot.error or slot.state}"
     return str(slot.task["Status"].get("Err") or "") or f"one is {slot.state}"
-
-
-def _code(task: Found) -> object:
-    return (task["Status"].get("ContainerStatus") or {}).get("ExitCode", "an error")
 
 
 def _news(

@@ -45,7 +45,6 @@ class SwarmEngine:
 
     def facts(self) -> EngineFacts:
         """Return those of the manager, under the Swarm's id: another manager is no other engine."""
-        self.swarm.require_manager()
         return msgspec.structs.replace(self._engine.facts(), id=self.swarm.id())
 
     def containers(self, project: str | None = None) -> tuple[Container, ...]:
@@ -119,7 +118,7 @@ class SwarmEngine:
     ) -> Lease:
         from stagekit.engine.lease import take
 
-        self.swarm.require_manager()
+        self.swarm.id()  # before anything else: whether it is a manager at all
         lock = self._lock(name)
         return take(lock, holder, seconds=seconds, wait=wait, emit=emit, cancel=cancel)
 

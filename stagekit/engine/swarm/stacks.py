@@ -29,6 +29,7 @@ from stagekit.engine.swarm.tasks import (
     wanted_of,
 )
 from stagekit.errors import InputError, RunFailed
+from stagekit.process import Result
 
 _DOWN_LIMIT, _RESTART_LIMIT = 180.0, 600.0
 _POLL = 0.3
@@ -230,22 +231,30 @@ class Stacks:
         Raises:
             RunFailed: they are not, in time.
         """
-        result = self._program.remove(stack, cancel=cancel)
-        if not result.ok:
-            raise RunFailed("the stack could not be removed", where=stack, output=result.tail())
         deadline, told = monotonic() + _DOWN_LIMIT, -1
-        while left := len(self.swarm.tasks(stack)) + len(self.swarm.networks(stack)):
-            if left != told:
-                tell(f"{left} containers and networks are left")
-                told = left
-            if monotonic() > deadline:
-                raise RunFailed(
-                    f"after {_DOWN_LIMIT:g} s some of it is still there",
-                    where=stack,
-                    hint=f"docker stack ps {stack}; a node that is away keeps its containers",
-                )
+        while True:
+            result = self._program.remove(stack, cancel=cancel)
+            while left := len(self.swarm.tasks(stack)):
+                if left != told:
+                    tell(f"{left} containers are left")
+                    told = left
+                self._refuse_late(stack, deadline, result)
+                cancel.check()
+                cancel.wait(_POLL)
+            if result.ok and not self.swarm.networks(stack):
+                return
+            self._refuse_late(stack, deadline, result)
             cancel.check()
-            cancel.wait(_POLL)
+            cancel.wait(_POLL)  # a network goes once the last of its containers has gone
+
+    def _refuse_late(self, stack: str, deadline: float, result: Result) -> None:
+        if monotonic() > deadline:
+            raise RunFailed(
+                f"after {_DOWN_LIMIT:g} s some of it is still there",
+                where=stack,
+                hint=f"docker stack ps {stack}; a node that is away keeps its containers",
+                output=() if result.ok else result.tail(),
+            )
 
     def _made(
         self, stack: str, document: Tree, given: Mapping[str, str], scale: Mapping[str, int]

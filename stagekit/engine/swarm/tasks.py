@@ -180,7 +180,7 @@ def _container(slot: Slot, service: Found, nodes: Mapping[str, Found]) -> Contai
         started=shown["Status"].get("Timestamp", ""),
         health=_health(container, state),
         exit_code=exit_code(shown) if state == "exited" else None,
-        error=slot.error,
+        error="" if state == "exited" and slot.error == _ended(shown) else slot.error,
         ports=ports_of(service),
         labels=tuple(sorted((container.get("Labels") or {}).items())),
         definition=definition_of(spec),
@@ -214,4 +214,9 @@ def _health(container: Mapping[str, Any], state: str) -> str | None:
 
 def _error(task: Found) -> str:
     said = str(task["Status"].get("Err") or "")
-    return "" if said == f"task: non-zero exit ({exit_code(task)})" else said
+    plain = f"task: non-zero exit ({exit_code(task)})"
+    return _ended(task) if said == plain else said
+
+
+def _ended(task: Found) -> str:
+    return f"it ended with {exit_code(task)}"
