@@ -7,12 +7,23 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from pathlib import Path
+from dataclasses import dataclass
+from pathlib import Path, PurePath
+from secrets import token_hex
 from typing import Any
 
 import docker
 import pytest
 
+from stagekit.builtin.swarm import SwarmRunner, stagekit_runner
+from stagekit.cancel import Cancel
+from stagekit.engine.docker import DockerEngine
+from stagekit.engine.endpoint import Endpoint
+from stagekit.events import ignore
+from stagekit.protocols import Engine
+from stagekit.records import Deploy, Release, ReleaseCommand
+from stagekit.testing.contracts import LeaseContract
+from stagekit.testing.records import a_release
 from tests.conftest import Machine
 from tests.engine.swarm import Node, Nodes, three_nodes
 from tests.engine.under_way import under_way, wait_until
@@ -115,7 +126,6 @@ def test_what_runs_can_be_looked_after(shop: Repository, nodes: Nodes, env: str)
     assert [item["state"] for item in ran["containers"]] == ["running"] * 3
     assert all(item["proven"] and "@sha256:" in item["image_id"] for item in ran["containers"])
     assert {item["settings"]["node"] for item in ran["containers"]} == {"node1", "node2", "node3"}
-    assert shop.inv("run.status", "--env", env, "--exit-code").code == 0
     assert shop.inv("run.logs", "--env", env).stdout.count("| started") == 3
 
     command = ("--", "sh", "-c", 'echo "$GREETING $1"; exit 3', "-", "a  b")
@@ -139,6 +149,7 @@ def test_what_runs_can_be_looked_after(shop: Repository, nodes: Nodes, env: str)
     assert len(scaled["containers"]) == 1
     restarted = shop.inv("run.restart", "--env", env, "--json").json
     assert restarted["containers"][0]["id"] != scaled["containers"][0]["id"]
+    shop.inv("run.status", "--env", env, "--exit-code")
     nodes.first.docker("service", "scale", "--detach", f"{stack(shop, env)}_web=2")
     drifted = shop.attempt("run.status", "--env", env, "--exit-code")
     assert (drifted.code, "2 of 1 containers" in drifted.text) == (1, True)
@@ -153,13 +164,13 @@ services:
     environment:
       GREETING: {{ GREETING | yaml }}
     command: ["sh", "-c", "echo $$GREETING > /www/index.html; exec httpd -f -p 8080 -h /www"]
-    stop_signal: SIGTERM  # as the first process it goes on until it is killed, three seconds later
-    stop_grace_period: 3s
+    stop_signal: SIGTERM  # as the first process it goes on until it is killed, two seconds later
+    stop_grace_period: 2s
     healthcheck:
       test: ["CMD", "wget", "-q", "-O", "-", "http://127.0.0.1:8080/"]
       interval: 1s
     deploy:
-      replicas: 3
+      replicas: 2
       endpoint_mode: dnsrr
       update_config: {order: start-first, parallelism: 1, failure_action: rollback}
   load:
@@ -201,51 +212,139 @@ def test_no_request_is_lost(shop: Repository, nodes: Nodes, env: str) -> None:
     assert min(heard["answers"]["one"], heard["answers"]["two"]) > 0
 
 
-SECRETS = """\
+DOCUMENT = """\
+name: {project}
 services:
   web:
-    image: ${IMAGE_APP}
-    command: ["sh", "-c", "cat /run/secrets/token /etc/app/plain /etc/app/mixed; exec sleep 1000"]
+    image: {image}
+    command: ["sh", "-c", "cat /run/secrets/token /etc/app/plain /etc/app/mixed; exec sleep 999"]
     stop_signal: SIGKILL
-    deploy: {update_config: {order: start-first}}
-    secrets: [{source: token}]
+    deploy: {{update_config: {{order: start-first}}, endpoint_mode: dnsrr}}
+    depends_on: {{other: {{condition: service_started}}}}
+    secrets: [{{source: token}}]
     configs:
-      - {source: plain, target: /etc/app/plain}
-      - {source: mixed, target: /etc/app/mixed}
-secrets: {token: {environment: TOKEN}}
+      - {{source: plain, target: /etc/app/plain}}
+      - {{source: mixed, target: /etc/app/mixed}}
+    volumes: [{{type: bind, source: ./files/{file}, target: /etc/app/files}}]
+  other: {{image: {image}, command: [sleep, "999"], stop_signal: SIGKILL}}
+secrets: {{token: {{environment: STAGEKIT_SECRET_TOKEN}}}}
 configs:
-  plain: {content: "plain {{ GREETING }} $$5\\n"}
-  mixed: {content: "mixed ${SECRET_TOKEN}\\n"}
+  plain: {{content: "plain {value} $$5\\n"}}
+  mixed: {{content: "mixed ${{STAGEKIT_SECRET_TOKEN}}\\n"}}
 """
 
 
-def test_secrets_and_configs_rotate(shop: Repository, nodes: Nodes, env: str) -> None:
+@dataclass
+class Stack:
+    """A stack that the runner is handed documents of."""
+
+    runner: SwarmRunner
+    engine: Engine
+    release: Release
+    image: str
+    node: Node
+
+    def document(self, value: str) -> bytes:
+        file = f"{token_hex(32)}/motd"
+        self.engine.place({f"files/{file}": b"\x00\xff"}, executable=(), image=self.image)
+        return DOCUMENT.format(project=self.name, image=self.image, value=value, file=file).encode()
+
+    @property
+    def name(self) -> str:
+        return self.release.compose_project
+
+    def up(self, value: str) -> tuple[str, ...]:
+        return self.runner.up(
+            self.release,
+            self.document(value),
+            PurePath("/nowhere"),
+            scale={},
+            secrets={"TOKEN": f"{value} secret\n"},
+            source=None,
+            emit=ignore,
+            cancel=Cancel(),
+        )
+
+    def once(self, *command: str) -> tuple[int, tuple[str, ...]]:
+        return self.runner.once(
+            self.release,
+            self.document("once"),
+            PurePath("/nowhere"),
+            ReleaseCommand(service="web", command=command),
+            dependencies=True,
+            secrets={"TOKEN": "a secret\n"},
+            source=None,
+            emit=ignore,
+            cancel=Cancel(),
+        )
+
+    def held(self) -> set[tuple[str, str]]:
+        """The configs and secrets that the Swarm holds for it."""
+        part = f"{self.name}_"
+        return {(kind, it) for kind in ("secret", "config") for it in names(self.node, kind, part)}
+
+
+@pytest.fixture
+def stack_of_two(shop: Repository, nodes: Nodes) -> Iterator[Stack]:
+    """The runner, and a release that it knows nothing of yet."""
+    engine = DockerEngine(Endpoint(nodes.first.url, "a test"), shop.environ)
+    runner = stagekit_runner("swarm", engine, shop.environ)
+    assert isinstance(runner, SwarmRunner)
+    release = a_release(
+        id="v1", project=f"two{token_hex(3)}", deploy=Deploy(engine="swarm", timeout=60)
+    )
+    build = shop.inv("build", "--json").json
+    image = "{repository}@{digest}".format(**build["images"]["app"])
+    yield Stack(runner, runner.engine_for(engine), release, image, nodes.first)
+    nodes.first.attempt("stack", "rm", release.compose_project)
+
+
+def test_secrets_configs_and_files_rotate(stack_of_two: Stack) -> None:
     """Each content has a name of its own, which tells nothing of a secret; what is neither what
     runs nor what ran before goes, and comes back with the release that needs it."""
-
-    def held() -> set[tuple[str, str]]:
-        part = f"{stack(shop, env)}_"
-        return {(it, name) for it in ("secret", "config") for name in names(nodes.first, it, part)}
-
-    def run(value: str, *words: str) -> set[tuple[str, str]]:
-        shop.inv(*words, "--env", env, STAGEKIT_SECRET_TOKEN=f"{value} secret\n")
-        return held()
-
-    shop.write("templates/compose.yaml.j2", SECRETS)
+    stack = stack_of_two
     seen = []
     for value in ("first", "second", "third"):
-        release(shop, env, value, 'secret_provider = "env"')
-        seen.append(run(value, "run"))
+        assert stack.up(value) == ()
+        seen.append(stack.held())
     first, second, third = seen
     kinds = sorted(kind for kind, _ in first)
     assert kinds == ["config", "secret", "secret"]  # the config that a secret is filled into is one
     assert first < second
     assert second - first < third
     assert not first & third
-    printed = shop.inv("run.logs", "--env", env).stdout
-    for line in ("third secret", "plain third $5", "mixed third secret"):
-        assert f"| {line}" in printed
-    assert first < run("first", "run.rollback", "--to", "v1")
+    [web] = stack.runner.observe(stack.name).of("web")
+    wait_until(lambda: stack.engine.logs(web.id, 9), "it to print")
+    assert stack.engine.logs(web.id, 9) == ("third secret", "plain third $5", "mixed third secret")
+    code, printed = stack.engine.execute(web.id, ["cat", "/etc/app/files"], limit=10)
+    assert (code, printed) == (0, b"\x00\xff")
+    assert stack.up("first") == ()
+    assert first < stack.held()
+
+
+def test_a_command_of_the_release(stack_of_two: Stack, nodes: Nodes) -> None:
+    """It has the release's secrets and networks, comes after what it depends on, and is removed."""
+    stack = stack_of_two
+    code, lines = stack.once("sh", "-c", "cat /run/secrets/token; nslookup other; exit 4")
+    assert code == 4
+    assert "a secret" in lines
+    assert any("other" in line for line in lines)
+    assert [it.service for it in stack.runner.observe(stack.name).containers] == ["other"]
+    assert names(nodes.first, "service", stack.name) == [f"{stack.name}_other"]
+
+
+def test_what_is_changed_by_hand_is_seen(stack_of_two: Stack, nodes: Nodes) -> None:
+    """Other containers than the release's are of no definition that anybody knows."""
+    stack = stack_of_two
+    stack.up("first")
+    [before] = stack.runner.observe(stack.name).of("web")
+    nodes.first.docker("service", "update", "--detach", "--env-add", "X=1", f"{stack.name}_web")
+    changed = {it.service: it.definition for it in stack.runner.observe(stack.name).containers}
+    assert changed["web"] == "changed by docker service update" != before.definition
+    assert changed["other"] != changed["web"]
+    stack.up("first")
+    [after] = stack.runner.observe(stack.name).of("web")
+    assert after.definition != changed["web"]
 
 
 FAILING = """\
@@ -275,7 +374,7 @@ def test_what_fails_is_shown_and_all_of_it_goes_back(
     release(shop, env, "bad")
     failed = shop.attempt("run", "--env", env)
     assert failed.code == 8, failed.text
-    for said in ("worker | no database", "it ended with 3", f"{env}/v1 runs again"):
+    for said in ("no database", "it ended with 3", f"{env}/v1 runs again"):
         assert said in failed.stderr
     for service in ("web", "worker"):
         said = nodes.first.docker("service", "inspect", f"{stack(shop, env)}_{service}")
@@ -288,40 +387,30 @@ def test_what_fails_is_shown_and_all_of_it_goes_back(
     ]
 
 
-def test_a_command_of_the_release(shop: Repository, env: str) -> None:
-    """It runs before anything is replaced, and after what it depends on; one that fails stops the
-    run."""
-    more = "    depends_on: [other]\n  other: {image: '${IMAGE_APP}', command: [sleep, '1000']}\n"
-    one = TEMPLATE.replace("replicas: 3", "replicas: 1")
-    shop.write("templates/compose.yaml.j2", one + more)
-    command = '[stagekit.release_command]\nservice = "web"\ncommand = ["sh", "-c", "{}"]\n'
-    release(shop, env, "one", command.format("[ $GREETING = one ] && nslookup other"))
-    ran = shop.inv("run", "--env", env, "--json").json
-    assert (ran["command_ran"], "command" in [it["name"] for it in ran["steps"]]) == (True, True)
-    release(shop, env, "two", command.format("echo cannot; exit 4"))
-    failed = shop.attempt("run", "--env", env)
-    assert (failed.code, "ended with 4" in failed.stderr) == (5, True), failed.text
-    assert "| cannot" in failed.stderr
-
-
 def test_a_node_goes_during_a_run(shop: Repository, nodes: Nodes, env: str) -> None:
     """What it had is started on the others, and the run ends well."""
-    slow = TEMPLATE.replace("parallelism: 0", "parallelism: 1, delay: 2s")
+    slow = TEMPLATE.replace("parallelism: 0", "parallelism: 1, delay: 1s")
     shop.write("templates/compose.yaml.j2", slow)
     release(shop, env, "one")
     shop.inv("run", "--env", env)
     release(shop, env, "two")
     last = nodes.all[-1]
+
+    def elsewhere() -> bool:
+        there = tasks(nodes.first, stack(shop, env))
+        running = [it["Node"] for it in there if it["CurrentState"].startswith("Running")]
+        return len(running) == 3 and "node3" not in running
+
     with under_way(shop, "run", "--env", env) as run:
         wait_until(lambda: _replaced(nodes, shop, env), "the first container to be replaced")
         last.kill()
-        _, said = run.communicate(timeout=90)
-        assert run.returncode == 0, said
-    there = tasks(nodes.first, stack(shop, env))
-    assert [item["CurrentState"].split()[0] for item in there] == ["Running"] * 3
-    assert "node3" not in {item["Node"] for item in there}
-    last.start()
-    nodes.await_all()
+        try:
+            _, said = run.communicate(timeout=90)
+            assert run.returncode == 0, said
+            wait_until(elsewhere, "what it had to run on the others")
+        finally:
+            last.start()
+            nodes.await_all()
 
 
 def _replaced(nodes: Nodes, shop: Repository, env: str) -> bool:
@@ -345,18 +434,64 @@ def test_a_manager_that_is_cut_off_says_so(shop: Repository, nodes: Nodes, env: 
     assert tasks(nodes.first, stack(shop, env)) == []
 
 
-def test_two_people_exclude_each_other(shop: Repository, nodes: Nodes, env: str) -> None:
-    """Whichever manager each of them speaks to."""
-    waiting = "touch begun; while [ ! -e go ]; do sleep 0.1; done"
-    hook = f'[stagekit.hooks]\nbefore_up = ["sh", "-c", "{waiting}"]\n'
-    release(shop, env, more=hook)
-    with under_way(shop, "run", "--env", env) as first:
-        wait_until((shop.root / "begun").exists, "the first to hold the lock")
-        second = shop.attempt("run", "--env", env, DOCKER_HOST=nodes.all[1].url)
-        assert (second.code, "another run holds it" in second.stderr) == (9, True), second.text
-        (shop.root / "go").touch()
-        _, said = first.communicate(timeout=60)
-        assert first.returncode == 0, said
+RACER = """\
+import sys
+from stagekit.builtin.swarm import stagekit_runner
+from stagekit.cancel import Cancel
+from stagekit.engine.docker import DockerEngine
+from stagekit.engine.endpoint import Endpoint
+from stagekit.errors import Busy
+from stagekit.events import ignore
+from stagekit.records import Holder
+from stagekit.testing.records import NOON
+import os
+engine = DockerEngine(Endpoint(sys.argv[1], "a test"), os.environ)
+engine = stagekit_runner("swarm", engine, os.environ).engine_for(engine)
+holder = Holder(actor=sys.argv[3], host="here", pid=1, command="inv run", since=NOON)
+sys.stdin.readline()
+try:
+    lease = engine.lease(sys.argv[2], holder, seconds=60, wait=0, emit=ignore, cancel=Cancel())
+    lease.check()
+    print("taken", flush=True)
+except Busy:
+    print("busy", flush=True)
+sys.stdin.readline()
+"""
+
+
+def test_one_of_many_gets_the_lock(shop: Repository, nodes: Nodes) -> None:
+    """Six processes at once, two at each manager."""
+    lock = f"{shop.name}-race"
+    racers = [
+        subprocess.Popen(
+            [sys.executable, "-c", RACER, nodes.all[n % 3].url, lock, f"racer {n}"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env=shop.environ,
+        )
+        for n in range(6)
+    ]
+    try:
+        for racer in racers:
+            assert racer.stdin
+            racer.stdin.write("go\n")
+            racer.stdin.flush()
+        said = [racer.stdout.readline().strip() for racer in racers if racer.stdout]
+        assert sorted(said) == ["busy"] * 5 + ["taken"]
+    finally:
+        for racer in racers:
+            racer.kill()
+            racer.communicate()
+
+
+class TestSwarmLease(LeaseContract):
+    @pytest.fixture
+    def engine(self, shop: Repository, nodes: Nodes) -> Engine:
+        engine = DockerEngine(Endpoint(nodes.all[1].url, "a test"), shop.environ)
+        runner = stagekit_runner("swarm", engine, shop.environ)
+        assert runner
+        return runner.engine_for(engine)
 
 
 def test_what_swarm_cannot_do_is_refused_when_it_is_released(shop: Repository, env: str) -> None:

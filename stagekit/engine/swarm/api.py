@@ -20,7 +20,7 @@ STACK = "com.docker.stack.namespace"
 Kind = Literal["configs", "secrets"]
 Found = dict[str, Any]
 
-_LIMIT = 15.0
+_LIMIT = 10.0
 """Seconds a manager may take: without a majority of managers each answer is that there is none."""
 
 LONGEST_NAME, DIGITS = 64, 16

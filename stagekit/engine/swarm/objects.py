@@ -8,10 +8,8 @@ manager's API, and to no disk and no argument of ours.
 
 from __future__ import annotations
 
-import base64
 import hmac
 import re
-import secrets
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -23,7 +21,6 @@ from stagekit.engine.swarm.api import (
     Found,
     Kind,
     Swarm,
-    fitting,
     short,
 )
 from stagekit.errors import EngineError, RunFailed
@@ -38,7 +35,6 @@ _OWNED = "stagekit.content"
 """Label of what is held for a stack: the stack's name."""
 
 _YOUNG = timedelta(days=1)
-_KEY = "stagekit-key-"
 _OPEN = re.compile(r"\$(?:\$|\{(\w+)\})")
 
 Tree = Mapping[str, Any]
@@ -104,19 +100,6 @@ def held_of(
 def file_config(path: str) -> str:
     """Name the config that holds a file of a release."""
     return f"stagekit-file.{short(path.encode())}"
-
-
-def key_of(swarm: Swarm, stack: str) -> bytes:
-    """Return the key of the fingerprints of a stack's secrets; the first to ask makes it.
-
-    It is kept in a config: who may read that could mount the secrets themselves.
-    """
-    name = fitting(_KEY + stack)
-    for _ in range(2):
-        if found := swarm.object("configs", name):
-            return base64.b64decode(found["Spec"]["Data"])
-        swarm.create("configs", name, secrets.token_bytes(32), {"stagekit.key": stack})
-    raise EngineError(f"the Swarm does not keep {name}", where=swarm.url)
 
 
 def hold(swarm: Swarm, stack: str, held: Iterable[Held]) -> None:

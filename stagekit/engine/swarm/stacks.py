@@ -9,7 +9,7 @@ from typing import Any
 
 from stagekit.cancel import Cancel
 from stagekit.containers import CommandAsked, Observation
-from stagekit.engine.swarm import objects
+from stagekit.engine.swarm import kept, objects
 from stagekit.engine.swarm.api import Found, Swarm
 from stagekit.engine.swarm.converge import converged
 from stagekit.engine.swarm.program import DockerProgram
@@ -84,6 +84,7 @@ class Stacks:
             self.swarm, stack, made["services"], timeout=timeout, tell=tell, cancel=cancel
         )
         if not wrong:
+            kept.keep(self.swarm, stack)
             for name in objects.prune(self.swarm, stack):
                 tell(f"removed {name}, which nothing uses")
             objects.prune_files(self.swarm)
@@ -167,14 +168,15 @@ class Stacks:
 
     def definitions(self, stack: str, document: Tree, given: Mapping[str, str]) -> dict[str, str]:
         """Return the digest of each service's definition, as `up` writes it on its containers."""
-        key = objects.key_of(self.swarm, stack)
+        key = kept.key_of(self.swarm, stack)
         held = objects.held_of(document, stack=stack, given=given, key=key)
         return definitions_of(document, held=held, given=given, key=key)
 
     def observe(self, stack: str) -> Observation:
         """Return what runs of a stack, on whichever node."""
         services, tasks = self.swarm.services(stack), self.swarm.tasks(stack)
-        found = containers_of(services, tasks, self.swarm.nodes(), stack)
+        changed = kept.changed(self.swarm, stack, services)
+        found = containers_of(services, tasks, self.swarm.nodes(), stack, changed=changed)
         return Observation(
             containers=tuple(found),
             numbers={
@@ -260,7 +262,7 @@ class Stacks:
         self, stack: str, document: Tree, given: Mapping[str, str], scale: Mapping[str, int]
     ) -> Tree:
         """Hold what a document has of configs and secrets, and write it as a stack file."""
-        key = objects.key_of(self.swarm, stack)
+        key = kept.key_of(self.swarm, stack)
         held = objects.held_of(document, stack=stack, given=given, key=key)
         objects.hold(self.swarm, stack, held.values())
         files = {

@@ -8,8 +8,10 @@ failed one tells more.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
+
+from msgspec.structs import replace
 
 from stagekit.containers import ANY_ADDRESS, Container, Port
 from stagekit.engine.swarm.stack import DEFINITION, ONCE, stack_name
@@ -22,6 +24,7 @@ _ENDED = (*ENDED_BADLY, "complete", "shutdown", "remove", "orphaned")
 _WANTED = ("running", "ready", "accepted", "complete")
 _POLICIES = {"none": "no", "on-failure": "on-failure"}
 _GLOBAL = "Global"
+_UNKNOWN = "changed by docker service update"
 
 
 class Slot(Part, frozen=True):
@@ -106,15 +109,22 @@ def slots_tasks(places: Mapping[str, Sequence[Found]]) -> list[Found]:
 
 
 def containers_of(
-    services: Iterable[Found], tasks: Iterable[Found], nodes: Mapping[str, Found], stack: str
+    services: Iterable[Found],
+    tasks: Iterable[Found],
+    nodes: Mapping[str, Found],
+    stack: str,
+    *,
+    changed: Collection[str] = (),
 ) -> Iterator[Container]:
-    """Yield what runs of a stack, on whichever node."""
+    """Yield what runs of a stack, on whichever node; of services that were ``changed`` by somebody,
+    what their containers are made from is not known."""
     by_service: dict[str, list[Found]] = {}
     for task in tasks:
         by_service.setdefault(task["ServiceID"], []).append(task)
     for name, service in sorted(own_services(services, stack).items()):
         for slot in slots_of(name, service, by_service.get(service["ID"], [])):
-            yield _container(slot, service, nodes)
+            container = _container(slot, service, nodes)
+            yield replace(container, definition=_UNKNOWN) if name in changed else container
 
 
 def task_name(task: Found, service: str, nodes: Mapping[str, Found]) -> str:
