@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import subprocess
 from typing import Any
 
 import pytest
@@ -325,3 +326,15 @@ def test_credentials_are_handed_on_where_there_are_any(tmp_path: Any) -> None:
     assert not program.has_credentials(environ)
     (tmp_path / "config.json").write_text('{"credsStore": "pass"}')
     assert program.has_credentials(environ)
+
+
+def test_logs_of_several_services_come_side_by_side() -> None:
+    """The docker command knows one at a time: it is run once for each, and ends as badly as one."""
+    docker = program.DockerProgram("echo", {})
+    assert docker.logs(["shop_web"], LogsAsked())[-1] == "shop_web"
+    argv = docker.logs(["shop_web", "shop_db"], LogsAsked(tail=1))
+    done = subprocess.run(argv, capture_output=True, text=True, check=True)
+    said = [f"service logs --no-task-ids --tail 1 {name}" for name in ("shop_db", "shop_web")]
+    assert sorted(done.stdout.splitlines()) == said
+    failing = program.DockerProgram("false", {}).logs(["shop_web", "shop_db"], LogsAsked())
+    assert subprocess.run(failing, check=False).returncode == 1

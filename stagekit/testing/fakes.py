@@ -62,8 +62,12 @@ class FakeRunner:
         complaint: tuple[str, ...] = (),
         before: Iterable[Container] | None = None,
         command: tuple[int, tuple[str, ...]] = (0, ()),
+        numbers: Mapping[str, int] | None = None,
     ) -> None:
-        self._observations = [Observation(containers=tuple(item)) for item in observations]
+        counted = dict(numbers or {})
+        self._observations = [
+            Observation(containers=tuple(item), numbers=counted) for item in observations
+        ]
         self._before = None if before is None else Observation(containers=tuple(before))
         self._complaint = complaint
         self._command = command
