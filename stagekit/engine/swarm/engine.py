@@ -12,7 +12,7 @@ from stagekit.cancel import Cancel
 from stagekit.containers import Container, Volume
 from stagekit.engine.swarm.api import STACK, Swarm, fitting
 from stagekit.engine.swarm.objects import place
-from stagekit.errors import EngineError, RunFailed
+from stagekit.errors import EngineError
 from stagekit.events import Emit
 from stagekit.records import EngineFacts, Holder, Standing, compose_project
 
@@ -101,10 +101,7 @@ class SwarmEngine:
 
         task = self.swarm.task(container)
         there = engine_of(task, self.swarm, self._engine, self._environ)
-        try:
-            return there.execute(container_id(task), argv, limit=limit)
-        except RunFailed as error:
-            raise EngineError(error.what, where=error.where, hint=error.hint) from error
+        return there.execute(container_id(task), argv, limit=limit)
 
     def lease(
         self,
