@@ -26,7 +26,7 @@ from stagekit.events import ignore
 from stagekit.protocols import Engine
 from stagekit.records import Deploy, Release, ReleaseCommand
 from stagekit.testing.contracts import LeaseContract
-from stagekit.testing.records import a_release
+from stagekit.testing.records import a_release, sha
 from tests.conftest import Machine
 from tests.engine.swarm import Node, Nodes, three_nodes
 from tests.engine.under_way import under_way, wait_until
@@ -256,7 +256,7 @@ class Stack:
     node: Node
 
     def document(self, value: str) -> bytes:
-        file = f"{token_hex(32)}/motd"
+        file = f"{sha(value).removeprefix('sha256:')}/motd"
         self.engine.place({f"files/{file}": b"\x00\xff"}, executable=(), image=self.image)
         return DOCUMENT.format(project=self.name, image=self.image, value=value, file=file).encode()
 
