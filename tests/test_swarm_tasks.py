@@ -173,6 +173,13 @@ def test_waiting_ends_where_it_does_not_help() -> None:
 
 
 def test_start_first_has_two_in_one_slot() -> None:
-    """The newer counts."""
-    slots = slots_of("web", service(), [task("t1", definition="old"), task("t2", "starting")])
-    assert [(slot.task["ID"], slot.state) for slot in slots] == [("t2", "starting")]
+    """The newer one is what is waited for, and that the older one goes."""
+    old = task("t1", definition="old")
+    slots = slots_of("web", service(), [old, task("t2", "starting")])
+    assert [(slot.task["ID"], slot.state) for slot in slots] == [
+        ("t2", "starting"),
+        ("t1", "running"),
+    ]
+    assert not outlook("web", service(), [old, task("t2")]).converged
+    going = task("t1", definition="old", desired="shutdown")
+    assert outlook("web", service(), [going, task("t2")]).converged

@@ -26,7 +26,7 @@ from tests.conftest import free_network, one_at_a_time
 from tests.engine.under_way import wait_until
 
 _LIMIT = 60
-_HEARTBEAT = "1s"
+_HEARTBEAT = "2s"
 
 
 def _run(*argv: str) -> str:

@@ -25,6 +25,9 @@ _POLL = 0.3
 _REJECTIONS = 3
 """Of one container in a row: its image cannot be had, or what it mounts is not there."""
 
+_ANEW = 5.0
+"""Seconds after which an update that a missing node may hold up is begun anew."""
+
 _SHOWN, _LINES = 2, 10
 """Of how many containers of a service the last lines are shown, and how many."""
 
@@ -35,20 +38,21 @@ _STOPPED = ("paused", "rollback_started", "rollback_paused", "rollback_completed
 
 
 class Outlook(Part, frozen=True):
-    """How far a service is: the containers that are as they should be, and what stands in the way
-    of the others; ``hopeless`` where waiting does not help. ``failed`` are the tasks that ended
+    """How far a service is: the containers that are as they should be, how many are not, and what
+    stands in the way of them; ``hopeless`` where waiting does not help. ``failed`` are the tasks that ended
     badly, the last one of each container."""
 
     service: str
     ready: int
     wanted: int
+    others: int = 0
     reasons: tuple[str, ...] = ()
     hopeless: bool = False
     failed: tuple[str, ...] = ()
 
     @property
     def converged(self) -> bool:
-        return self.ready == self.wanted
+        return self.ready == self.wanted and not self.others
 
     def __str__(self) -> str:
         why = f": {'; '.join(self.reasons)}" if self.reasons else ""
@@ -83,6 +87,7 @@ def converged(
     begun = heard = monotonic()
     told: dict[str, str] = {}
     away: set[str] | None = None
+    begun_anew = begun
     while True:
         cancel.check()
         try:
@@ -102,13 +107,15 @@ def converged(
         away = gone
         for id in sorted(gone - before) if before is not None else ():
             tell(f"node {node_name({'NodeID': id}, nodes)} is down: what it had goes to others")
-            _begin_anew(swarm, own.values())
         for text in _news(told, own, tasks, nodes):
             tell(text)
         outlooks = [outlook(name, service, tasks) for name, service in sorted(own.items())]
         left = [item for item in outlooks if not item.converged]
         if not left:
             return ()
+        if away and heard - begun_anew > _ANEW:
+            _begin_anew(swarm, [own[item.service] for item in left])
+            begun_anew = heard
         hopeless = [item for item in left if item.hopeless]
         if hopeless or heard - begun > timeout:
             late = () if hopeless else (f"not all run after {timeout:g} s",)
@@ -132,6 +139,7 @@ def outlook(name: str, service: Found, tasks: list[Found]) -> Outlook:
         service=name,
         ready=len(ready),
         wanted=wanted,
+        others=len(left),
         reasons=tuple(dict.fromkeys(reasons)),
         hopeless=stopped or any(_is_lost(slot) for slot in left),
         failed=tuple(task["ID"] for slot in left for task in _ended_badly(slot)[:1]),
@@ -163,8 +171,8 @@ def _away(nodes: Mapping[str, Found]) -> set[str]:
 
 
 def _begin_anew(swarm: Swarm, services: Iterable[Found]) -> None:
-    """Have Swarm begin its updates anew, of the same: one under way may wait for a task on a node
-    that is gone."""
+    """Have Swarm begin its updates anew, of the same: one under way waits for ever for a task that
+    it gave to a node which went, and leaves what that was to replace (seen with 20.10)."""
     for found in services:
         if (found.get("UpdateStatus") or {}).get("State") == "updating":
             with suppress(EngineError):

@@ -94,18 +94,18 @@ def is_global(service: Found) -> bool:
 
 
 def slots_of(name: str, service: Found, tasks: Iterable[Found]) -> list[Slot]:
-    """Return the slots of a service, each with the task that counts."""
+    """Return the slots of a service, each with the task that counts; one in which an older task
+    runs as well stands there twice."""
     places: dict[str, list[Found]] = {}
     for task in sorted(tasks, key=lambda task: str(task["CreatedAt"])):
         if task["DesiredState"] != "remove":
             places.setdefault(str(task.get("Slot") or task.get("NodeID")), []).append(task)
-    slots = [slot for it in places.values() if (slot := _slot(name, service, it))]
-    slots.sort(key=lambda slot: (not slot.live, str(slot.task.get("Slot") or "").rjust(9)))
-    return slots[: wanted_of(service, slots_tasks(places))]
-
-
-def slots_tasks(places: Mapping[str, Sequence[Found]]) -> list[Found]:
-    return [task for tasks in places.values() for task in tasks]
+    slots = [slot for it in places.values() for slot in _slots(name, service, it)]
+    slots.sort(key=lambda slot: str(slot.task.get("Slot") or "").rjust(9))
+    live = [slot for slot in slots if slot.live]
+    ended = [slot for slot in slots if not slot.live]
+    wanted = wanted_of(service, [task for it in places.values() for task in it])
+    return live + ended[: max(0, wanted - len(live))]
 
 
 def containers_of(
@@ -150,8 +150,8 @@ def exit_code(task: Found) -> int | None:
     return code
 
 
-def _slot(name: str, service: Found, tasks: Sequence[Found]) -> Slot | None:
-    """Read a slot from its tasks, the oldest first; None for one that is given up."""
+def _slots(name: str, service: Found, tasks: Sequence[Found]) -> Iterator[Slot]:
+    """Read a slot from its tasks, the oldest first; nothing of one that is given up."""
     wanted = [task for task in tasks if task["DesiredState"] in _WANTED]
     counts = wanted[-1] if wanted else tasks[-1]
     failures = tuple(
@@ -162,8 +162,11 @@ def _slot(name: str, service: Found, tasks: Sequence[Found]) -> Slot | None:
         and current(task, service)
     )
     slot = Slot(service=name, task=counts, failures=failures)
-    given_up = not wanted and slot.state in ("shutdown", "remove", "orphaned")
-    return None if given_up else slot
+    if wanted or slot.state not in ("shutdown", "remove", "orphaned"):
+        yield slot
+    for older in wanted[:-1]:
+        if older["Status"]["State"] == "running":
+            yield Slot(service=name, task=older)
 
 
 def _container(slot: Slot, service: Found, nodes: Mapping[str, Found]) -> Container:
