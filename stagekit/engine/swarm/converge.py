@@ -38,9 +38,17 @@ _STOPPED = ("paused", "rollback_started", "rollback_paused", "rollback_completed
 
 
 class Outlook(Part, frozen=True):
-    """How far a service is: the containers that are as they should be, how many are not, and what
-    stands in the way of them; ``hopeless`` where waiting does not help. ``failed`` are the tasks that ended
-    badly, the last one of each container."""
+    """How far a service is.
+
+    Attributes:
+        service: as the release calls it.
+        ready: how many containers are as they should be.
+        wanted: how many it should have.
+        others: how many are not as they should be, or are left of what ran before.
+        reasons: what stands in the way of those.
+        hopeless: waiting does not help.
+        failed: the tasks that ended badly, the last one of each container.
+    """
 
     service: str
     ready: int
