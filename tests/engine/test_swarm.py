@@ -148,8 +148,8 @@ services:
     image: ${IMAGE_APP}
     environment: {GREETING: {{ GREETING | yaml }}}
     command: ["sh", "-c", "echo $$GREETING > /www/index.html; exec httpd -f -p 8080 -h /www"]
-    stop_signal: SIGTERM  # as the first process it goes on until it is killed, two seconds later
-    stop_grace_period: 2s
+    stop_signal: SIGTERM  # as the first process it goes on until it is killed, seconds later
+    stop_grace_period: 8s
     healthcheck:
       test: ["CMD", "wget", "-q", "-O", "-", "http://127.0.0.1:8080/"]
       interval: 1s

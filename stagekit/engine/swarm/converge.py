@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
+from secrets import token_hex
 from time import monotonic
 from typing import Any
 
@@ -25,6 +26,7 @@ _POLL = 0.3
 _REJECTIONS = 3
 """Of one container in a row: its image cannot be had, or what it mounts is not there."""
 
+_BEGUN_ANEW = "stagekit.anew"
 _ANEW = 5.0
 """Seconds after which an update that a missing node may hold up is begun anew."""
 
@@ -179,12 +181,14 @@ def _away(nodes: Mapping[str, Found]) -> set[str]:
 
 
 def _begin_anew(swarm: Swarm, services: Iterable[Found]) -> None:
-    """Have Swarm begin its updates anew, of the same: one under way waits for ever for a task that
-    it gave to a node which went, and leaves what that was to replace (seen with 20.10)."""
+    """Have Swarm begin its updates anew. One under way waits for ever for a task that it gave to a
+    node which went, and leaves what that was to replace; and an update to the same is none, as long
+    as it waits (seen with 20.10). A label of the service is another one, and replaces nothing."""
     for found in services:
-        if (found.get("UpdateStatus") or {}).get("State") == "updating":
-            with suppress(EngineError):
-                swarm.update_service(found, found["Spec"])
+        spec = found["Spec"]
+        labels = {**(spec.get("Labels") or {}), _BEGUN_ANEW: token_hex(4)}
+        with suppress(EngineError):
+            swarm.update_service(found, {**spec, "Labels": labels})
 
 
 def _is_ready(slot: Slot, service: Found) -> bool:
