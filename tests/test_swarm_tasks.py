@@ -181,5 +181,7 @@ def test_start_first_has_two_in_one_slot() -> None:
         ("t1", "running"),
     ]
     assert not outlook("web", service(), [old, task("t2")]).converged
+    assert [it[0] for it in seen(old, task("t2"))] == ["t2", "t1"]
+    assert [it[0] for it in seen(old, task("t2", "starting"))] == ["t2"]
     going = task("t1", definition="old", desired="shutdown")
     assert outlook("web", service(), [going, task("t2")]).converged

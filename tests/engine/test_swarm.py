@@ -205,7 +205,7 @@ def test_no_request_is_lost(shop: Repository, nodes: Nodes, env: str) -> None:
 
     release(shop, env, "bad")
     failed = shop.attempt("run", "--env", env)
-    assert failed.code == 8, failed.text  # noqa: PLR2004
+    assert failed.code == 8, failed.text
     for said in ("no database", "it ended with 3", f"{env}/v1 runs again"):
         assert said in failed.stderr, failed.stderr
     for service in ("web", "worker"):

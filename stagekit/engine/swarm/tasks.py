@@ -29,11 +29,12 @@ _UNKNOWN = "changed by docker service update"
 
 class Slot(Part, frozen=True):
     """One place of a service: its task that counts, and those before it that failed, the last of
-    them first."""
+    them first. Of an older task that runs as well, ``newer`` is the state of the one that counts."""
 
     service: str
     task: Found
     failures: tuple[Found, ...] = ()
+    newer: str = ""
 
     @property
     def state(self) -> str:
@@ -123,6 +124,8 @@ def containers_of(
         by_service.setdefault(task["ServiceID"], []).append(task)
     for name, service in sorted(own_services(services, stack).items()):
         for slot in slots_of(name, service, by_service.get(service["ID"], [])):
+            if slot.newer not in ("", "running"):
+                continue  # the one that is to take its place tells more
             container = _container(slot, service, nodes)
             yield replace(container, definition=_UNKNOWN) if name in changed else container
 
@@ -166,7 +169,7 @@ def _slots(name: str, service: Found, tasks: Sequence[Found]) -> Iterator[Slot]:
         yield slot
     for older in wanted[:-1]:
         if older["Status"]["State"] == "running":
-            yield Slot(service=name, task=older)
+            yield Slot(service=name, task=older, newer=slot.state)
 
 
 def _container(slot: Slot, service: Found, nodes: Mapping[str, Found]) -> Container:
