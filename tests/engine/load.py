@@ -13,6 +13,7 @@ import secrets
 import socket
 import struct
 import sys
+from datetime import datetime
 from threading import Event, Thread
 
 _DNS = ("127.0.0.11", 53)
@@ -56,10 +57,13 @@ def main(name: str, port: str) -> None:
 
     def ask() -> None:
         while not over.is_set():
+            address = "nowhere"
+            begun = datetime.now()
             try:
-                body = get(secrets.choice(addresses(name)), int(port))
+                address = secrets.choice(addresses(name))
+                body = get(address, int(port))
             except (OSError, AssertionError, IndexError) as error:
-                lost.append(repr(error))
+                lost.append(f"{begun:%X} {address}: {error!r}")
             else:
                 answers[body] = answers.get(body, 0) + 1
             over.wait(0.01)

@@ -29,7 +29,7 @@ _UNKNOWN = "changed by docker service update"
 
 class Slot(Part, frozen=True):
     """One place of a service: its task that counts, and those before it that failed, the last of
-    them first. Of an older task that runs as well, ``newer`` is the state of the one that counts."""
+    them first. Of an older task that runs too, ``newer`` is the state of the one that counts."""
 
     service: str
     task: Found
