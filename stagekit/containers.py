@@ -38,7 +38,8 @@ class Container(Part, frozen=True):
 
     ``started`` is the engine's own text of the time. ``definition`` is the digest of what its
     runner made it from, as the runner wrote it on it; ``settings`` are those that can be changed of
-    a container that runs, such as its memory limit and its networks.
+    a container that runs, such as its memory limit and its networks. ``kept_up`` says that the
+    engine by itself puts another one in its place where it fails.
     """
 
     id: str
@@ -58,6 +59,7 @@ class Container(Part, frozen=True):
     labels: tuple[tuple[str, str], ...] = ()
     definition: str | None = None
     settings: dict[str, str] = {}
+    kept_up: bool = False
 
     @property
     def since(self) -> str | None:
@@ -101,9 +103,14 @@ class CheckedBuild(Part, frozen=True):
 
 
 class Observation(Part, frozen=True):
-    """What a runner sees of a release on the engine."""
+    """What a runner sees of a release on the engine.
+
+    ``numbers`` are those of containers that the engine alone decides, by service: of one that runs
+    once on each node.
+    """
 
     containers: tuple[Container, ...]
+    numbers: dict[str, int] = {}
 
     def of(self, service: str) -> tuple[Container, ...]:
         return tuple(item for item in self.containers if item.service == service)

@@ -52,6 +52,16 @@ def test_what_runs_and_holds_is_proven() -> None:
     assert settle([a_container(health="healthy")])[0].health == "healthy"
 
 
+def test_the_engine_may_decide_how_many_there_are() -> None:
+    """Of a service that runs once on each node, there are as many as nodes."""
+    wanted, others = replicas(DOCUMENT), [UP, a_container(name="shop-prod_web.node2", id="c2")]
+    runner = FakeRunner(others, numbers={"web": 2})
+    settled = proof.settle(RELEASE, wanted, runner, FakeEngine(), Cancel())
+    assert len(settled.containers) == 2
+    with pytest.raises(NotProven, match="2 of 1 containers"):
+        proof.settle(RELEASE, wanted, FakeRunner(others), FakeEngine(), Cancel())
+
+
 @pytest.mark.parametrize("policy", ["no", "on-failure"])
 def test_a_one_shot_that_ended_with_0_is_done(policy: str) -> None:
     """It need not run any more."""

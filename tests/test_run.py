@@ -759,8 +759,19 @@ def test_a_stop_needs_no_release(ledger: FileLedger) -> None:
 
     on = dataclasses.replace(platform(ledger, runner), runner=find)
     record = flow.stop("prod", on).record
-    assert (asked, runner.calls) == (["swarm"], ["down"])
+    assert (set(asked), runner.calls) == ({"swarm"}, ["down"])
     assert (record.outcome, record.runner, record.release.id) == ("stopped", "swarm", "v1")
+
+
+def test_what_another_runner_brought_up_stops_a_run(ledger: FileLedger) -> None:
+    """It would go on beside the release; once it is taken down, nothing is in the way."""
+    ran(ledger, "v1", runner="swarm")
+    released(ledger)
+    with pytest.raises(RunFailed, match="what runs in prod by swarm") as caught:
+        run(ledger, up([UP]))
+    assert caught.value.hint == "inv run.stop --env prod takes that down first; volumes stay"
+    stopped(ledger, FakeRunner([]))
+    assert run(ledger, up([UP])).outcome == "running"
 
 
 def test_nothing_to_stop_is_said(ledger: FileLedger) -> None:

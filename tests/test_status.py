@@ -182,6 +182,13 @@ def test_what_the_last_run_left_did_not_drift(ledger: FileLedger) -> None:
     assert (report.drift, report.as_released) == ((), True)
 
 
+def test_what_the_engine_keeps_up_may_be_another_one(ledger: FileLedger) -> None:
+    """A Swarm puts a container in the place of one that failed, of the same: that is no drift."""
+    ran(ledger, "v1", containers=(SEEN,))
+    assert drift(ledger, replace(UP, id="new", kept_up=True)) == []
+    assert drift(ledger, replace(UP, id="new", kept_up=True, definition="d2")) != []
+
+
 @pytest.mark.parametrize(
     ("containers", "found"),
     [

@@ -49,6 +49,9 @@ class ComposeRunner:
         self._projects = Projects(compose)
         self._engine = engine
 
+    def engine_for(self, engine: Engine) -> Engine:
+        return engine
+
     def up(
         self,
         release: Release,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
-from stagekit.builtin import age, ci, ids, ledgers, runners, secrets, sops
+from stagekit.builtin import age, ci, ids, ledgers, runners, secrets, sops, swarm
 from stagekit.builtin.builders import Buildx, Classic
 from stagekit.builtin.notify import Notify
 from stagekit.builtin.sbom import Sbom
@@ -21,7 +21,8 @@ def shipped(wanted: Iterable[object] = ()) -> tuple[object, ...]:
     Args:
         wanted: what `asked_for` returned for a project.
     """
-    return (Classic(), Buildx(), ci, ids, *wanted, runners, secrets, age, sops, ledgers)
+    chosen = (runners, swarm, secrets, age, sops, ledgers)
+    return (Classic(), Buildx(), ci, ids, *wanted, *chosen)
 
 
 def asked_for(

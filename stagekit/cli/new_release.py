@@ -44,6 +44,7 @@ def new_release(
             question = f"type {environment.name} to release {build.record.id} to it: "
             facts = replace(facts, confirmed=app.console.ask(question))
         decided = stage.decide(facts)
+        _check(app, decided, facts)
         made = force or not decided.unchanged
         stored = _sealed(app, environment, decided) if made else _as_it_is(app, decided)
     if made:
@@ -152,6 +153,26 @@ def gathered(app: App, environment: Environment, build: Stored[Build], asked: As
         emit=app.console.emit,
         cancel=app.cancel,
     )
+
+
+def _check(app: App, decided: Plan, facts: Facts) -> None:
+    """Ask plugins what is wrong with what would be sealed.
+
+    Raises:
+        ReleaseFailed: something is; with all that they say.
+    """
+    from stagekit.errors import ReleaseFailed
+
+    document = decided.files["compose.yaml"]
+    wrong = app.plugins.gathered(
+        "stagekit_check_release", release=decided.release, document=document
+    )
+    if wrong:
+        raise ReleaseFailed(
+            str(wrong[0]),
+            where=f"{facts.environment.name} by {decided.release.deploy.engine}",
+            output=tuple(map(str, wrong[1:])),
+        )
 
 
 def _sealed(app: App, environment: Environment, decided: Plan) -> Stored[Release]:

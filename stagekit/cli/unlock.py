@@ -22,11 +22,13 @@ def unlock(app: App, *, env: str = "", confirm: str = "", json: bool = False) ->
     """
     from stagekit.envelope import plain
     from stagekit.errors import InputError
+    from stagekit.pipeline.history import runner_of
     from stagekit.records import compose_project
 
     app.check_environment(env)
     name = compose_project(app.project.name, env)
-    held = app.engine.lock_holder(name)
+    engine = app.runner(runner_of(app.ledger, env, app.console.emit)).engine_for(app.engine)
+    held = engine.lock_holder(name)
     if held is None:
         if json:
             app.console.data(None)
@@ -37,7 +39,7 @@ def unlock(app: App, *, env: str = "", confirm: str = "", json: bool = False) ->
     app.console.note(f"{env} is held by {holder}; for {seconds:.0f} s more unless it is renewed")
     if (confirm or app.console.ask(f"type {env} to free it all the same: ")) != env:
         raise InputError(f"{env} stays locked", where="--confirm", hint=f"--confirm {env} frees it")
-    broken = app.engine.break_lock(name)
+    broken = engine.break_lock(name)
     if json:
         app.console.data(plain(broken) if broken else None)
     else:

@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from stagekit.cancel import Cancel
 from stagekit.containers import CheckedBuild, Container, Volume
@@ -20,6 +20,9 @@ from stagekit.events import Emit
 from stagekit.images import ImageFacts, ImageSpec
 from stagekit.protocols import Lease
 from stagekit.records import EngineFacts, Holder, Standing
+
+if TYPE_CHECKING:
+    from stagekit.engine.lease import Lock
 
 _BUILD_SILENCE = 3_600.0
 
@@ -246,19 +249,18 @@ class DockerEngine:
     ) -> Lease:
         from stagekit.engine.lease import take
 
-        return take(
-            self._client, name, holder, seconds=seconds, wait=wait, emit=emit, cancel=cancel
-        )
+        lock = self._lock(name)
+        return take(lock, holder, seconds=seconds, wait=wait, emit=emit, cancel=cancel)
 
     def lock_holder(self, name: str) -> tuple[Holder, float] | None:
         from stagekit.engine.lease import held
 
-        return held(self._client, name)
+        return held(self._lock(name))
 
     def break_lock(self, name: str) -> Holder | None:
         from stagekit.engine.lease import break_open
 
-        return break_open(self._client, name)
+        return break_open(self._lock(name))
 
     def keep_standing(self, standing: Standing) -> None:
         from stagekit.engine.standing import keep
@@ -278,3 +280,8 @@ class DockerEngine:
             return shutil.disk_usage(info["DockerRootDir"]).free
         except OSError:  # the engine's folder is another user's, or in a namespace of its own
             return None
+
+    def _lock(self, name: str) -> Lock:
+        from stagekit.engine.volume_lock import VolumeLock
+
+        return VolumeLock(self._client, name)

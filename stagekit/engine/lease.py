@@ -1,11 +1,10 @@
 """The lock of an environment: a lease that all who use an engine see.
 
-A generation of it is a labelled volume ``stagekit-lock-<environment>-<generation>``. To create a
-volume that is there already returns it with its first labels, which makes it a compare-and-swap:
-who put the token there has that generation. The highest generation counts. A lease is renewed by
-taking the next generation, and let go of by the same with a label that says so: numbers never start
-again, and whoever slept past the end of a lease finds a higher one than its own. Ages are told by
-the engine's clock alone.
+Every state of it is a generation, put there by a compare-and-swap of the engine's own (`Lock`): who
+put the token there has that generation. The highest counts. A lease is renewed by taking the next
+generation, and let go of by the same with a label that says so: numbers never start again, and
+whoever slept past the end of a lease finds a higher one than its own. Ages are told by the engine's
+clock alone.
 """
 
 from __future__ import annotations
@@ -16,19 +15,25 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import datetime
+from typing import Protocol
 
 import msgspec
 
 from stagekit import alive
 from stagekit.cancel import Cancel
-from stagekit.engine.client import Client
 from stagekit.errors import Busy, EngineError, LeaseLost
 from stagekit.events import Emit, Noted, Warned
 from stagekit.records import Holder, Part
 
-_LOCK = "stagekit.lock"
-_GENERATION = "stagekit.generation"
-_TOKEN = "stagekit.token"  # noqa: S105  # nosec B105  # the name of a label
+LOCK = "stagekit.lock"
+"""Label of what a lock is kept in: the environment's name."""
+
+GENERATION = "stagekit.generation"
+"""Label of a generation: its number."""
+
+TOKEN = "stagekit.token"  # noqa: S105  # nosec B105  # the name of a label
+"""Label of a generation: who put it there."""
+
 _SECONDS = "stagekit.seconds"
 _HOLDER = "stagekit.holder"
 _FREE = "stagekit.free"
@@ -39,9 +44,8 @@ _TRIES = 100
 
 
 class Generation(Part, frozen=True):
-    """One volume of a lock: whose it is, since when and for how long."""
+    """One state of a lock: whose it is, since when and for how long."""
 
-    volume: str
     number: int
     token: str
     seconds: float
@@ -54,58 +58,53 @@ class Generation(Part, frozen=True):
         return self.seconds - (now - self.created).total_seconds()
 
 
-class Lock:
-    """The lock of one environment on one engine.
-
-    Args:
-        client: the engine's.
-        name: the environment's, as its containers are named.
-    """
-
-    def __init__(self, client: Client, name: str) -> None:
-        self._client = client
-        self._name = name
+class Lock(Protocol):
+    """Where the lock of one environment is kept, for all who use an engine."""
 
     @property
     def name(self) -> str:
-        return self._name
+        """The environment's, as its containers are named."""
+        ...
 
-    def generations(self) -> list[Generation]:
-        """Return what there is of it, the highest first."""
-        found = self._client.volumes(f"{_LOCK}={self._name}")
-        read = [generation for item in found if (generation := _read(item))]
-        return sorted(read, key=lambda item: item.number, reverse=True)
+    @property
+    def where(self) -> str:
+        """The engine's address."""
+        ...
 
     def top(self) -> Generation | None:
         """Return the generation that counts."""
-        return next(iter(self.generations()), None)
+        ...
 
     def claim(self, number: int, labels: Mapping[str, str]) -> bool:
-        """Try to put the next generation there; return whether it is ours, and counts.
-
-        One that was taken and is gone again could be put there twice: so the highest has to be ours
-        as well."""
-        name = f"stagekit-lock-{self._name}-{number}"
-        wanted = {_LOCK: self._name, _GENERATION: str(number), **labels}
-        made = self._client.create_volume(name, wanted)
-        if (made.get("Labels") or {}).get(_TOKEN) != labels[_TOKEN]:
-            return False
-        top = self.top()
-        return top is not None and top.token == labels[_TOKEN]
+        """Try to put the next generation there; return whether it is ours, and counts."""
+        ...
 
     def remove_below(self, number: int) -> None:
         """Remove what does not count any more."""
-        for item in self.generations():
-            if item.number < number:
-                self._client.remove_volume(item.volume)
+        ...
 
     def now(self) -> datetime:
-        """Return the time by the engine's clock."""
-        info, _ = self._client.described()
-        return datetime.fromisoformat(info["SystemTime"])
+        """Return the time by the clock that generations are dated by."""
+        ...
 
 
-class VolumeLease:
+def generation(labels: Mapping[str, str], created: str) -> Generation | None:
+    """Read a generation from the labels it was put there with, and the time of that."""
+    try:
+        said = labels.get(_HOLDER)
+        return Generation(
+            number=int(labels[GENERATION]),
+            token=labels[TOKEN],
+            seconds=float(labels[_SECONDS]),
+            created=datetime.fromisoformat(created),
+            free=_FREE in labels,
+            holder=msgspec.json.decode(said, type=Holder) if said else None,
+        )
+    except (KeyError, ValueError, msgspec.DecodeError):
+        return None  # somebody else's, who took our label
+
+
+class HeldLease:
     """A lease that this process holds (the `stagekit.protocols.Lease`).
 
     A thread renews it. Where that finds it taken, or cannot reach the engine until it has run out,
@@ -161,7 +160,7 @@ class VolumeLease:
             top = self._lock.top()
         except EngineError:
             return True  # it has not run out yet; what comes next will say what is wrong
-        return top is not None and top.token == self._labels[_TOKEN]
+        return top is not None and top.token == self._labels[TOKEN]
 
     def _keep(self) -> None:
         while not self._released.wait(self._seconds / _RENEWALS) and not self.lost:
@@ -186,19 +185,18 @@ class VolumeLease:
 
 
 def take(
-    client: Client,
-    name: str,
+    lock: Lock,
     holder: Holder,
     *,
     seconds: float,
     wait: float,
     emit: Emit,
     cancel: Cancel,
-) -> VolumeLease:
+) -> HeldLease:
     """Do what `stagekit.protocols.Engine.lease` says."""
-    lock = Lock(client, name)
+    name = lock.name
     labels = {
-        _TOKEN: secrets.token_hex(16),
+        TOKEN: secrets.token_hex(16),
         _SECONDS: f"{seconds:g}",
         _HOLDER: msgspec.json.encode(holder).decode(),
     }
@@ -222,15 +220,14 @@ def take(
             if before:
                 emit(Warned(f"taking over the lock of {name}, left behind: {before}"))
             lock.remove_below(number)
-            return VolumeLease(
+            return HeldLease(
                 lock, number, labels, seconds=seconds, taken_over=before, cancel=cancel
             )
-    raise EngineError(f"the lock of {name} could not be taken", where=client.endpoint.url)
+    raise EngineError(f"the lock of {name} could not be taken", where=lock.where)
 
 
-def held(client: Client, name: str) -> tuple[Holder, float] | None:
+def held(lock: Lock) -> tuple[Holder, float] | None:
     """Return who holds the lock of an environment, and for how many seconds more."""
-    lock = Lock(client, name)
     top = lock.top()
     if top is None or top.free or top.holder is None:
         return None
@@ -238,11 +235,10 @@ def held(client: Client, name: str) -> tuple[Holder, float] | None:
     return (top.holder, left) if left > 0 else None
 
 
-def break_open(client: Client, name: str) -> Holder | None:
+def break_open(lock: Lock) -> Holder | None:
     """Free the lock of an environment, whoever holds it; return who did. That one finds it lost
     before its next step."""
-    lock = Lock(client, name)
-    labels = {_TOKEN: secrets.token_hex(16), _SECONDS: "0", _FREE: "yes"}
+    labels = {TOKEN: secrets.token_hex(16), _SECONDS: "0", _FREE: "yes"}
     for _ in range(_TRIES):
         top = lock.top()
         if top is None or top.free:
@@ -250,7 +246,7 @@ def break_open(client: Client, name: str) -> Holder | None:
         if lock.claim(top.number + 1, labels):
             lock.remove_below(top.number + 1)
             return top.holder
-    raise EngineError(f"the lock of {name} could not be freed", where=client.endpoint.url)
+    raise EngineError(f"the lock of {lock.name} could not be freed", where=lock.where)
 
 
 def _died(holder: Holder | None) -> bool:
@@ -267,25 +263,6 @@ def _busy(name: str, top: Generation, left: float) -> Busy:
         hint=f"--wait-lock SECONDS waits; it is renewed while that process lives, and free "
         f"at most {left:.0f} s after; inv run.unlock frees it now",
     )
-
-
-def _read(volume: Mapping[str, object]) -> Generation | None:
-    labels = volume.get("Labels")
-    if not isinstance(labels, dict):
-        return None
-    try:
-        said = labels.get(_HOLDER)
-        return Generation(
-            volume=str(volume["Name"]),
-            number=int(labels[_GENERATION]),
-            token=labels[_TOKEN],
-            seconds=float(labels[_SECONDS]),
-            created=datetime.fromisoformat(str(volume["CreatedAt"])),
-            free=_FREE in labels,
-            holder=msgspec.json.decode(said, type=Holder) if said else None,
-        )
-    except (KeyError, ValueError, msgspec.DecodeError):
-        return None  # somebody else's, who took our label
 
 
 def _elapsed() -> float:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from stagekit.errors import InputError, LedgerError
 from stagekit.events import Emit, Warned
 from stagekit.protocols import Ledger
-from stagekit.records import Release, Run, Stored
+from stagekit.records import Deploy, Release, Run, Stored
 
 RUNNING = "running"
 """What the engine runs now, where something looks there; else the same as ``current``."""
@@ -48,6 +48,15 @@ def last_run(ledger: Ledger, env: str, emit: Emit) -> Stored[Run] | None:
     force. One that ended before it touched anything is passed over."""
     runs = readable_runs(ledger, env, emit)
     return next((run for run in runs if run.record.changed), None)
+
+
+def runner_of(ledger: Ledger, env: str, emit: Emit) -> str:
+    """Name the runner of an environment: of the run in force, else of its newest release, else the
+    one that is the default."""
+    if last := last_run(ledger, env, emit):
+        return last.record.runner
+    newest = next(readable_releases(ledger, env, emit), None)
+    return newest.record.deploy.engine if newest else Deploy().engine
 
 
 def newest_release(ledger: Ledger, env: str) -> str | None:

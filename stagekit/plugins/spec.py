@@ -143,6 +143,12 @@ class Hooks:
         """Hear that a build is about to be released. What is raised stops the release."""
 
     @hookspec
+    def stagekit_check_release(self, release: Release, document: bytes) -> Iterable[str]:
+        """Look at what is about to be sealed: a release's record, but for its id and its time, and
+        its compose.yaml; return what is wrong with it, a sentence each. One is enough to refuse
+        it."""
+
+    @hookspec
     def stagekit_released(
         self, release: Stored[Release], emit: Emit, environ: Mapping[str, str]
     ) -> None:

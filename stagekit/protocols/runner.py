@@ -9,11 +9,18 @@ from typing import Protocol
 from stagekit.cancel import Cancel
 from stagekit.containers import CommandAsked, Invocation, LogsAsked, Observation
 from stagekit.events import Emit
+from stagekit.protocols.engine import Engine
 from stagekit.records import Release, ReleaseCommand
 
 
 class Runner(Protocol):
     """Brings a sealed release up on an engine, looks at it, and takes it down."""
+
+    def engine_for(self, engine: Engine) -> Engine:
+        """Return the engine as the releases that this runner brings up see it: their lock is taken
+        on it, and it says what of them is in force and which containers there are. By default
+        ``engine`` itself."""
+        ...
 
     def up(
         self,

@@ -53,7 +53,7 @@ class Deploy(Part, frozen=True):
     """How a release is run, sealed with it.
 
     Attributes:
-        engine: names the runner.
+        engine: names the runner: ``compose``, ``swarm``, or a plugin's.
         timeout: seconds its services may take to come up.
         settle: seconds they must then hold.
         secret_provider: asked for its secrets: ``age``, ``sops``, ``env``, or a plugin's. ``auto``

@@ -18,6 +18,7 @@ from stagekit.containers import (
 from stagekit.errors import InputError
 from stagekit.events import Emit, Event
 from stagekit.images import ImageFacts, ImageSpec
+from stagekit.protocols import Engine
 from stagekit.records import (
     Release,
     ReleaseCommand,
@@ -61,8 +62,12 @@ class FakeRunner:
         complaint: tuple[str, ...] = (),
         before: Iterable[Container] | None = None,
         command: tuple[int, tuple[str, ...]] = (0, ()),
+        numbers: Mapping[str, int] | None = None,
     ) -> None:
-        self._observations = [Observation(containers=tuple(item)) for item in observations]
+        counted = dict(numbers or {})
+        self._observations = [
+            Observation(containers=tuple(item), numbers=counted) for item in observations
+        ]
         self._before = None if before is None else Observation(containers=tuple(before))
         self._complaint = complaint
         self._command = command
@@ -73,6 +78,9 @@ class FakeRunner:
         self.document = b""
         self.folder: PurePath | None = None
         self.source: Path | None = None
+
+    def engine_for(self, engine: Engine) -> Engine:
+        return engine
 
     def up(
         self,

@@ -182,6 +182,15 @@ def test_what_a_plugin_finds_wrong_fails_the_run(shop: Shop) -> None:
     assert shop.about("ran")[0]["outcome"] == "failed"
 
 
+def test_what_a_plugin_finds_wrong_refuses_the_release(shop: Shop) -> None:
+    """It sees the document as it would be sealed."""
+    shop.inv("build")
+    refused = shop.attempt("release", "--env", "prod", PROBE_REFUSES="no owner is named")
+    assert (refused.code, "no owner is named" in refused.stderr) == (4, True), refused.text
+    assert shop.about("check_release") == [{"hook": "check_release", "env": "prod", "images": 1}]
+    assert shop.inv("release.list", "--env", "prod", "--json").json == []
+
+
 def test_plugins_are_listed_and_left_out(shop: Shop) -> None:
     """With origin, version and hooks; disabled by name, or all of them."""
     listed = {item["name"]: item for item in shop.inv("plugins", "--json").json}

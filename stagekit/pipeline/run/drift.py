@@ -110,7 +110,7 @@ def _since(container: Container, run: Run) -> Iterator[Drift]:
     if known and container.definition not in known:
         text = f"{name} was made from another Compose file since run {run.n}"
         yield Drift(kind="definition", text=text, service=service)
-    else:
+    elif not container.kept_up:
         text = f"{name} is another container than run {run.n} left"
         yield Drift(kind="replaced", text=text, service=service)
 

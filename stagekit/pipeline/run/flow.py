@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from stagekit.errors import InputError
+from stagekit.errors import InputError, RunFailed
 from stagekit.events import Noted, Warned
 from stagekit.inputs.near import known_names
 from stagekit.pipeline.history import commands_since, last_run
@@ -52,6 +52,8 @@ def run(
     looking = Running(on)
     checked = verify(env, release_id, on, looking)
     release = checked.release.record
+    _refuse_another_runner(release, on)
+    on = on.run_by(release.deploy.engine)
     numbers = _numbers(scale, release, on)
     with locked(release.compose_project, release.deploy.lease, on, looking) as holding:
         if reason == "rollback":
@@ -78,6 +80,8 @@ def plan(env: str, *, release_id: str | None, reason: RunReason, on: Platform) -
     """
     checked = verify(env, release_id, on, Running(on))
     release = checked.release.record
+    _refuse_another_runner(release, on)
+    on = on.run_by(release.deploy.engine)
     secrets = values(release, checked.files, on.providers)
     found = preflight.look(checked, on.engine, emit=on.emit, cancel=on.cancel)
     decided = decide(found, checked, _numbers(None, release, on), on.engine)
@@ -134,6 +138,7 @@ def stop(env: str, on: Platform) -> Stored[Run]:
         actor=on.actor,
         ci=on.ci,
     )
+    on = on.run_by(subject.runner)
     looking = Running(on)
     project = compose_project(subject.project, env)
     with locked(project, Deploy().lease, on, looking) as holding:
@@ -145,6 +150,17 @@ def stop(env: str, on: Platform) -> Stored[Run]:
 
 def _is_up(project: str, last: Run, on: Platform) -> bool:
     return bool(on.runner(last.runner).observe(project).containers)
+
+
+def _refuse_another_runner(release: Release, on: Platform) -> None:
+    """What another runner brought up would go on beside it."""
+    last, kind = last_run(on.ledger, release.env, on.emit), release.deploy.engine
+    if last and last.record.outcome != "stopped" and last.record.runner != kind:
+        raise RunFailed(
+            f"it is run by {kind}, and what runs in {release.env} by {last.record.runner}",
+            where=release.name,
+            hint=f"inv run.stop --env {release.env} takes that down first; volumes stay",
+        )
 
 
 def _numbers(scale: Mapping[str, int] | None, release: Release, on: Platform) -> dict[str, int]:

@@ -63,6 +63,11 @@ class Platform:
             "stagekit_verify_release", release=release, emit=self.emit, environ=self.environ
         )
 
+    def run_by(self, kind: str) -> Platform:
+        """Return the same with the engine as the releases of a runner see it: what their lock is
+        taken on, their state is kept on, and their containers are found on."""
+        return replace(self, engine=self.runner(kind).engine_for(self.engine))
+
     def under(self, lease: Lease, cancel: Cancel) -> Platform:
         """Return the same with the environment's lock held; its loss requests ``cancel``."""
         return replace(self, lease=lease, cancel=cancel)

@@ -176,7 +176,7 @@ def _until_up(
 
 def _troubles(observed: Observation, wanted: Mapping[str, int]) -> dict[str, _Trouble]:
     troubles = {}
-    for service, count in wanted.items():
+    for service, count in {**wanted, **observed.numbers}.items():
         containers = observed.of(service)
         found = [trouble for item in containers if (trouble := _trouble(item))]
         if len(containers) != count:
@@ -189,7 +189,8 @@ def _troubles(observed: Observation, wanted: Mapping[str, int]) -> dict[str, _Tr
 
 def _trouble(container: Container) -> _Trouble | None:
     if container.state == "exited":
-        text = f"exited with {container.exit_code}"
+        detail = f": {container.error}" if container.error else ""
+        text = f"exited with {container.exit_code}{detail}"
         return None if container.done else _Trouble(text, False, container)
     if container.state != "running":
         detail = f": {container.error}" if container.error else ""

@@ -45,7 +45,7 @@ def recover(error: Exception, checked: Verified, failed: Running, on: Platform) 
         error.hint = _tells_more(release, failed.n)
     if not release.deploy.rolls_back(release.env):
         return
-    if back:
+    if back and back.record.runner == release.deploy.engine:
         _go_back(error, release, failed.n, back.record, on)
     elif last_good(on.ledger, release.env, on.emit, but="") is None:
         _take_down(error, checked, failed.n, on)

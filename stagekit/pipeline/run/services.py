@@ -73,6 +73,7 @@ def beside(env: str, asked: CommandAsked, on: Platform, folder: Path) -> Invocat
     on.check_trust(checked.release)
     document = folder / "compose.yaml"
     document.write_bytes(checked.text)
+    on = on.run_by(run.runner)
     on.emit(Noted(f"beside {release.name}, which runs"))
     return on.runner(run.runner).beside(
         release,
@@ -99,6 +100,7 @@ def restart(env: str, services: Sequence[str], on: Platform) -> Stored[Run]:
     """
     last, release = _in_force(env, on)
     _check_services(services, release)
+    on = on.run_by(last.runner)
     looking = Running(on)
     with locked(release.compose_project, release.deploy.lease, on, looking) as holding:
         running = Running(holding, looking.steps)

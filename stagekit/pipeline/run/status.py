@@ -82,10 +82,12 @@ def status_of(
         return None
     run = last.record
     release = ledger.release(env, run.release.id).record
-    observed = runner(run.runner).observe(release.compose_project)
+    brings_up = runner(run.runner)
+    engine = brings_up.engine_for(engine)
+    observed = brings_up.observe(release.compose_project)
     build = ledger.find_build(release.build.id)
     stopped = run.outcome == "stopped" and not observed.containers
-    wanted = {} if stopped else {**_wanted(ledger, release, emit), **run.scale}
+    wanted = {} if stopped else {**_wanted(ledger, release, emit), **run.scale, **observed.numbers}
     drift = (
         [] if stopped else list(services_drift(wanted, observed.containers, release, run, engine))
     )

@@ -148,6 +148,12 @@ def stagekit_after_step(step: str, facts: Mapping[str, str]) -> None:
 
 
 @stagekit.hookimpl
+def stagekit_check_release(release: Release, document: bytes) -> Iterable[str]:
+    _told("check_release", env=release.env, images=document.count(b"image:"))
+    return filter(None, [os.environ.get("PROBE_REFUSES", "")])
+
+
+@stagekit.hookimpl
 def stagekit_check_run(release: Release, containers: Sequence[Container]) -> Iterable[str]:
     _told("check_run", release=release.name, services=[item.service for item in containers])
     return [wrong] if (wrong := os.environ.get("PROBE_WRONG")) else []

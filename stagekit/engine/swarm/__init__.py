@@ -1,0 +1,1 @@
+"""Docker Swarm: releases as stacks, on many nodes."""

@@ -1,0 +1,84 @@
+"""HTTP load on a service of a stack, from within its network: what is lost is counted.
+
+Run in the network namespace of one of its containers, it asks the network's own DNS for the
+service's addresses before each request, until it gets a line on stdin:
+
+    load.py SERVICE PORT
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+import socket
+import struct
+import sys
+from datetime import datetime
+from threading import Event, Thread
+
+_DNS = ("127.0.0.11", 53)
+_LIMIT = 5.0
+_AT_ONCE = 4
+_POINTER = 0xC0
+
+
+def addresses(name: str) -> list[str]:
+    """Ask for a name's IPv4 addresses (RFC 1035)."""
+    asked = b"".join(bytes([len(part)]) + part.encode() for part in name.split(".")) + b"\0"
+    head = struct.pack(">6H", secrets.randbelow(2**16), 0x100, 1, 0, 0, 0)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as dns:
+        dns.settimeout(_LIMIT)
+        dns.sendto(head + asked + struct.pack(">2H", 1, 1), _DNS)
+        answer = dns.recv(4096)
+    found, rest = [], answer[len(head) + len(asked) + 4 :]
+    while rest:
+        rest = rest[len(asked) if rest[0] < _POINTER else 2 :]  # the name, or where it stood before
+        kind, _, _, size = struct.unpack(">2HIH", rest[:10])
+        if kind == 1:
+            found.append(".".join(map(str, rest[10:14])))
+        rest = rest[10 + size :]
+    return found
+
+
+def get(address: str, port: int) -> str:
+    with socket.create_connection((address, port), _LIMIT) as connection:
+        connection.sendall(b"GET / HTTP/1.0\r\n\r\n")
+        answer = b""
+        while part := connection.recv(4096):
+            answer += part
+    head, _, body = answer.partition(b"\r\n\r\n")
+    assert head.split(b" ")[1:2] == [b"200"], head
+    return body.decode().strip()
+
+
+def main(name: str, port: str) -> None:
+    over, lost = Event(), list[str]()
+    answers: dict[str, int] = {}
+
+    def ask() -> None:
+        while not over.is_set():
+            address = "nowhere"
+            begun = datetime.now()
+            try:
+                address = secrets.choice(addresses(name))
+                body = get(address, int(port))
+            except (OSError, AssertionError, IndexError) as error:
+                lost.append(f"{begun:%X} {address}: {error!r}")
+            else:
+                answers[body] = answers.get(body, 0) + 1
+            over.wait(0.01)
+
+    threads = [Thread(target=ask) for _ in range(_AT_ONCE)]
+    for thread in threads:
+        thread.start()
+    sys.stdout.write("asking\n")
+    sys.stdout.flush()
+    sys.stdin.readline()
+    over.set()
+    for thread in threads:
+        thread.join()
+    sys.stdout.write(json.dumps({"answers": answers, "lost": lost}) + "\n")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,500 @@
+"""Docker Swarm: releases as stacks on three nodes, with what goes wrong there."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path, PurePath
+from secrets import token_hex
+from typing import Any
+
+import docker
+import pytest
+
+from stagekit.builtin.swarm import SwarmRunner, stagekit_runner
+from stagekit.cancel import Cancel
+from stagekit.containers import CommandAsked
+from stagekit.engine.docker import DockerEngine
+from stagekit.engine.endpoint import Endpoint
+from stagekit.errors import RunFailed
+from stagekit.events import ignore
+from stagekit.protocols import Engine
+from stagekit.records import Deploy, Release, ReleaseCommand
+from stagekit.testing.contracts import LeaseContract
+from stagekit.testing.records import a_release, sha
+from tests.conftest import Machine
+from tests.engine.swarm import Node, Nodes, three_nodes
+from tests.engine.under_way import under_way, wait_until
+from tests.repository import Repository
+
+pytestmark = pytest.mark.engine
+
+LOAD = Path(__file__).with_name("load.py")
+TEMPLATE = """\
+services:
+  web:
+    image: ${IMAGE_APP}
+    environment:
+      GREETING: {{ GREETING | yaml }}
+    command: ["sh", "-c", "echo started; exec sleep 1000"]
+    stop_signal: SIGKILL
+    deploy:
+      replicas: 3
+      endpoint_mode: dnsrr
+      update_config: {order: start-first, parallelism: 0}
+"""
+CONFIG = """\
+[stagekit]
+engine = "swarm"
+timeout = 60
+{more}
+[vars]
+GREETING = "{greeting}"
+"""
+
+
+@pytest.fixture(scope="module")
+def nodes(machine: Machine, docker_registry: Path) -> Iterator[Nodes]:
+    with three_nodes(docker_registry) as found:
+        with (
+            closing(machine.client()) as here,
+            closing(docker.DockerClient(base_url=found.first.url)) as there,
+        ):
+            [image] = there.images.load(here.images.get("busybox:1").save(named=True))
+            image.tag("busybox", "1")
+        yield found
+
+
+@pytest.fixture(scope="module")
+def shop(
+    nodes: Nodes, machine: Machine, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Repository]:
+    """A repository with a build, whose environments are stacks of the Swarm."""
+    environ = {**machine.environ, "STAGEKIT_REGISTRY": nodes.registry}
+    environ["DOCKER_HOST"] = nodes.first.url
+    repository = Repository.create(tmp_path_factory.mktemp("shop") / "repository", environ)
+    repository.inv("build")
+    return repository
+
+
+@pytest.fixture
+def env(shop: Repository, nodes: Nodes) -> Iterator[str]:
+    """An environment of the test's own."""
+    name = f"e{len(list(shop.root.glob('environments/e*')))}"
+    shop.write("templates/compose.yaml.j2", TEMPLATE)
+    configure(shop, name)
+    yield name
+    nodes.first.attempt("stack", "rm", f"{shop.name}-{name}")
+
+
+def configure(shop: Repository, env: str, greeting: str = "hello", more: str = "") -> None:
+    text = CONFIG.format(greeting=greeting, more=more)
+    shop.write(f"environments/{env}/config.toml", text)
+
+
+def release(shop: Repository, env: str, greeting: str = "hello", more: str = "") -> None:
+    configure(shop, env, greeting, more)
+    shop.inv("release", "--env", env)
+
+
+def tasks(node: Node, stack: str) -> list[dict[str, Any]]:
+    """The tasks of a stack that are to run, as Docker's own command has them."""
+    if not names(node, "service", f"{stack}_"):
+        return []
+    lines = node.docker(
+        *("stack", "ps", stack, "--no-trunc", "--format", "{{json .}}"),
+        *("--filter", "desired-state=running"),
+    )
+    return [json.loads(line) for line in lines.splitlines()]
+
+
+def stack(shop: Repository, env: str) -> str:
+    return f"{shop.name}-{env}"
+
+
+def names(node: Node, kind: str, part: str) -> list[str]:
+    found = node.docker(kind, "ls", "--format", "{{.Name}}").splitlines()
+    return [name for name in found if part in name]
+
+
+def test_what_runs_can_be_looked_after(shop: Repository, nodes: Nodes, env: str) -> None:
+    """Status, logs, commands in and beside it, other numbers of it, and its end."""
+    release(shop, env)
+    ran = shop.inv("run", "--env", env, "--json").json
+    assert [item["state"] for item in ran["containers"]] == ["running"] * 3
+    assert all(item["proven"] and "@sha256:" in item["image_id"] for item in ran["containers"])
+    assert {item["settings"]["node"] for item in ran["containers"]} == {"node1", "node2", "node3"}
+    assert shop.inv("run.logs", "--env", env).stdout.count("| started") == 3
+    command = ("--", "sh", "-c", 'echo "$GREETING $1"; exit 3', "-", "a  b")
+    for task in ("run.exec", "run.once"):
+        said = shop.attempt(task, "web", "--env", env, *command)
+        assert (said.stdout, said.code) == ("hello a  b\n", 3)
+    assert names(nodes.first, "service", "once") == []
+    scaled = shop.inv("run.scale", "--env", env, "--set", "web=1", "--json").json
+    assert len(scaled["containers"]) == 1
+    shop.inv("run.status", "--env", env, "--exit-code")
+    shop.inv("run.stop", "--env", env)
+    assert tasks(nodes.first, stack(shop, env)) == []
+
+
+ROLLING = """\
+services:
+  web:
+    image: ${IMAGE_APP}
+    environment: {GREETING: {{ GREETING | yaml }}}
+    command: ["sh", "-c", "echo $$GREETING > /www/index.html; exec httpd -f -p 8080 -h /www"]
+    stop_signal: SIGTERM  # as the first process it goes on until it is killed, seconds later
+    stop_grace_period: 8s
+    healthcheck:
+      test: ["CMD", "wget", "-q", "-O", "-", "http://127.0.0.1:8080/"]
+      interval: 1s
+    deploy:
+      replicas: 2
+      endpoint_mode: dnsrr
+      update_config: {order: start-first, parallelism: 1, failure_action: rollback}
+      placement: {constraints: ["node.hostname == node1"]}
+  worker:
+    image: ${IMAGE_APP}
+    environment: {GREETING: {{ GREETING | yaml }}}
+    stop_signal: SIGKILL
+    command: ["sh", "-c", "[ $$GREETING != bad ] || { echo no database; exit 3; }; exec sleep 999"]
+    deploy: {update_config: {order: start-first}}
+  load:
+    image: ${IMAGE_APP}
+    command: ["sleep", "1000"]
+    stop_signal: SIGKILL
+    deploy: {placement: {constraints: ["node.hostname == node1"]}}
+"""
+
+
+@contextmanager
+def asking(node: Node, stack: str) -> Iterator[dict[str, Any]]:
+    """Ask a service for its page all the while; what became of that is there in the end."""
+    [container] = node.docker("ps", "--quiet", "--filter", f"name={stack}_load").split()
+    pid = node.docker("inspect", "--format", "{{.State.Pid}}", container)
+    argv = ["nsenter", "--target", pid, "--net", sys.executable, str(LOAD), "web", "8080"]
+    found: dict[str, Any] = {}
+    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as load:
+        try:
+            assert load.stdout
+            assert load.stdout.readline() == "asking\n"
+            yield found
+            said, _ = load.communicate("over\n", timeout=30)
+            found.update(json.loads(said))
+        finally:
+            load.kill()
+
+
+def test_no_request_is_lost(shop: Repository, nodes: Nodes, env: str) -> None:
+    """While one release takes the place of another, and in a rollback: start-first, with a health
+    check, and a server that goes on until it is not asked any more. One that fails goes back with
+    all its services, and says what failed.
+
+    Asked on the node that has the containers: what nodes tell each other of new ones may be lost on
+    a machine that is as busy as one with three engines and the tests."""
+    shop.write("templates/compose.yaml.j2", ROLLING)
+    release(shop, env, "one")
+    shop.inv("run", "--env", env)
+    release(shop, env, "two")
+    with asking(nodes.first, stack(shop, env)) as heard:
+        shop.inv("run", "--env", env)
+        shop.inv("run.rollback", "--env", env)
+    assert heard["lost"] == []
+    assert min(heard["answers"]["one"], heard["answers"]["two"]) > 0
+
+    release(shop, env, "bad")
+    failed = shop.attempt("run", "--env", env)
+    assert failed.code == 8, failed.text
+    for said in ("no database", "it ended with 3", f"{env}/v1 runs again"):
+        assert said in failed.stderr, failed.stderr
+    for service in ("web", "worker"):
+        assert greeting(nodes.first, f"{stack(shop, env)}_{service}") == "one"
+
+
+def greeting(node: Node, service: str) -> str:
+    """What a service's containers are told."""
+    [found] = json.loads(node.docker("service", "inspect", service))
+    told = found["Spec"]["TaskTemplate"]["ContainerSpec"]["Env"]
+    return next(text.removeprefix("GREETING=") for text in told if text.startswith("GREETING="))
+
+
+DOCUMENT = """\
+name: {project}
+services:
+  web:
+    image: {image}
+    command: ["sh", "-c", "cat /run/secrets/token /etc/app/plain /etc/app/mixed; exec sleep 999"]
+    stop_signal: SIGKILL
+    deploy:
+      endpoint_mode: dnsrr
+      update_config: {{order: start-first}}
+      placement: {{constraints: ["node.hostname == node1"]}}
+    depends_on: {{other: {{condition: service_started}}}}
+    secrets: [{{source: token}}]
+    configs:
+      - {{source: plain, target: /etc/app/plain}}
+      - {{source: mixed, target: /etc/app/mixed}}
+    volumes: [{{type: bind, source: ./files/{file}, target: /etc/app/files}}]
+  other: {{image: {image}, command: [sleep, "999"], stop_signal: SIGKILL}}
+secrets: {{token: {{environment: STAGEKIT_SECRET_TOKEN}}}}
+configs:
+  plain: {{content: "plain {value} $$5\\n"}}
+  mixed: {{content: "mixed ${{STAGEKIT_SECRET_TOKEN}}"}}
+"""
+
+
+@dataclass
+class Stack:
+    """A stack that the runner is handed documents of."""
+
+    runner: SwarmRunner
+    engine: Engine
+    release: Release
+    image: str
+    node: Node
+
+    def document(self, value: str) -> bytes:
+        file = f"{sha(value).removeprefix('sha256:')}/motd"
+        self.engine.place({f"files/{file}": b"\x00\xff"}, executable=(), image=self.image)
+        return DOCUMENT.format(project=self.name, image=self.image, value=value, file=file).encode()
+
+    @property
+    def name(self) -> str:
+        return self.release.compose_project
+
+    def up(self, value: str) -> tuple[str, ...]:
+        return self.runner.up(
+            self.release,
+            self.document(value),
+            PurePath("/nowhere"),
+            scale={},
+            secrets={"TOKEN": f"{value} secret\n"},
+            source=None,
+            emit=ignore,
+            cancel=Cancel(),
+        )
+
+    def once(self, *command: str) -> tuple[int, tuple[str, ...]]:
+        return self.runner.once(
+            self.release,
+            self.document("once"),
+            PurePath("/nowhere"),
+            ReleaseCommand(service="web", command=command),
+            dependencies=True,
+            secrets={"TOKEN": "a secret\n"},
+            source=None,
+            emit=ignore,
+            cancel=Cancel(),
+        )
+
+    def held(self) -> set[tuple[str, str]]:
+        """The configs and secrets that the Swarm holds for it."""
+        part = f"{self.name}_"
+        return {(kind, it) for kind in ("secret", "config") for it in names(self.node, kind, part)}
+
+
+@pytest.fixture
+def stack_of_two(shop: Repository, nodes: Nodes) -> Iterator[Stack]:
+    """The runner, and a release that it knows nothing of yet."""
+    engine = DockerEngine(Endpoint(nodes.first.url, "a test"), shop.environ)
+    runner = stagekit_runner("swarm", engine, shop.environ)
+    assert isinstance(runner, SwarmRunner)
+    release = a_release(
+        id="v1", project=f"two{token_hex(3)}", deploy=Deploy(engine="swarm", timeout=60)
+    )
+    build = shop.inv("build", "--json").json
+    image = "{repository}@{digest}".format(**build["images"]["app"])
+    yield Stack(runner, runner.engine_for(engine), release, image, nodes.first)
+    nodes.first.attempt("stack", "rm", release.compose_project)
+
+
+def test_secrets_configs_and_files_rotate(stack_of_two: Stack) -> None:
+    """Each content has a name of its own, which tells nothing of a secret; what is neither what
+    runs nor what ran before goes, and comes back with the release that needs it."""
+    stack = stack_of_two
+    seen = []
+    for value in ("first", "second", "third"):
+        assert stack.up(value) == ()
+        seen.append(stack.held())
+    first, second, third = seen
+    kinds = sorted(kind for kind, _ in first)
+    assert kinds == ["config", "secret", "secret"]  # the config that a secret is filled into is one
+    assert first < second
+    assert second - first < third
+    assert not first & third
+    [web] = stack.runner.observe(stack.name).of("web")
+    wait_until(lambda: stack.engine.logs(web.id, 9), "it to print")
+    assert stack.engine.logs(web.id, 9) == ("third secret", "plain third $5", "mixed third secret")
+    code, printed = stack.engine.execute(web.id, ["cat", "/etc/app/files"], limit=10)
+    assert (code, printed) == (0, b"\x00\xff")
+    assert stack.up("first") == ()
+    assert first < stack.held()
+
+
+def test_a_command_of_the_release(stack_of_two: Stack, nodes: Nodes) -> None:
+    """It has the release's secrets and networks, comes after what it depends on, and is removed."""
+    stack = stack_of_two
+    code, lines = stack.once("sh", "-c", "cat /run/secrets/token; nslookup other; exit 4")
+    assert code == 4
+    assert "a secret" in lines
+    assert any("other" in line for line in lines)
+    assert [it.service for it in stack.runner.observe(stack.name).containers] == ["other"]
+    assert names(nodes.first, "service", stack.name) == [f"{stack.name}_other"]
+
+
+def test_a_container_on_another_node(stack_of_two: Stack, nodes: Nodes, tmp_path: Path) -> None:
+    """A manager does not reach into it, and says what helps; where the node's label says where that
+    is reached, it is."""
+    stack = stack_of_two
+    stack.up("first")
+    node, other = nodes.all[:2]
+    engine = DockerEngine(Endpoint(other.url, "a test"), os.environ)
+    runner = stagekit_runner("swarm", engine, os.environ)
+    assert runner
+    asked = CommandAsked(service="web", command=("cat", "/etc/app/plain"), index=1)
+    with pytest.raises(RunFailed, match=f"is on node {node.name}") as caught:
+        runner.inside(stack.name, asked, tmp_path)
+    assert "docker node update --label-add stagekit.address=ssh://" in str(caught.value.hint)
+    other.docker("node", "update", "--label-add", f"stagekit.address={node.url}", node.name)
+    found = runner.inside(stack.name, asked, tmp_path)
+    done = subprocess.run(found.argv, env=found.env, capture_output=True, text=True, check=True)
+    assert done.stdout == "plain first $5\n"
+    other.docker("node", "update", "--label-rm", "stagekit.address", node.name)
+
+
+def test_what_is_changed_by_hand_is_seen(stack_of_two: Stack, nodes: Nodes) -> None:
+    """Other containers than the release's are of no definition that anybody knows."""
+    stack = stack_of_two
+    stack.up("first")
+    [before] = stack.runner.observe(stack.name).of("web")
+    nodes.first.docker("service", "update", "--detach", "--env-add", "X=1", f"{stack.name}_web")
+    changed = {it.service: it.definition for it in stack.runner.observe(stack.name).containers}
+    assert changed["web"] == "changed by docker service update" != before.definition
+    assert changed["other"] != changed["web"]
+    stack.up("first")
+    [after] = stack.runner.observe(stack.name).of("web")
+    assert after.definition == before.definition
+    assert stack.runner.restart(stack.name, ["web"], emit=ignore, cancel=Cancel()) == ()
+    [again] = stack.runner.observe(stack.name).of("web")
+    assert (again.id != after.id, again.definition) == (True, after.definition)
+
+
+def test_a_node_goes_during_a_run(shop: Repository, nodes: Nodes, env: str) -> None:
+    """What it had is started on the others, and the run ends well."""
+    slow = TEMPLATE.replace("parallelism: 0", "parallelism: 1, delay: 1s")
+    shop.write("templates/compose.yaml.j2", slow)
+    release(shop, env, "one")
+    shop.inv("run", "--env", env)
+    release(shop, env, "two")
+    last = nodes.all[-1]
+
+    def elsewhere() -> bool:
+        there = tasks(nodes.first, stack(shop, env))
+        running = [it["Node"] for it in there if it["CurrentState"].startswith("Running")]
+        return len(running) == 3 and "node3" not in running
+
+    with under_way(shop, "run", "--env", env) as run:
+        wait_until(lambda: _replaced(nodes, shop, env), "the first container to be replaced")
+        last.kill()
+        try:
+            _, said = run.communicate(timeout=90)
+            assert run.returncode == 0, said
+            wait_until(elsewhere, "what it had to run on the others")
+        finally:
+            last.start()
+            nodes.await_all()
+
+
+def _replaced(nodes: Nodes, shop: Repository, env: str) -> bool:
+    everything = nodes.first.docker(
+        "stack", "ps", stack(shop, env), "--format", "{{.DesiredState}}"
+    )
+    return "Shutdown" in everything
+
+
+def test_a_manager_that_is_cut_off_says_so(shop: Repository, nodes: Nodes, env: str) -> None:
+    """And what it lacks, within its limit; nothing was changed."""
+    release(shop, env)
+    second = nodes.all[1]
+    second.cut_off()
+    try:
+        alone = shop.attempt("run", "--env", env, DOCKER_HOST=second.url)
+    finally:
+        second.plug_in()
+    assert (alone.code, "too few of the Swarm's managers" in alone.stderr) == (6, True), alone.text
+    nodes.await_all()
+    assert tasks(nodes.first, stack(shop, env)) == []
+
+
+RACER = """\
+import sys
+from stagekit.builtin.swarm import stagekit_runner
+from stagekit.cancel import Cancel
+from stagekit.engine.docker import DockerEngine
+from stagekit.engine.endpoint import Endpoint
+from stagekit.errors import Busy
+from stagekit.events import ignore
+from stagekit.records import Holder
+from stagekit.testing.records import NOON
+import os
+engine = DockerEngine(Endpoint(sys.argv[1], "a test"), os.environ)
+engine = stagekit_runner("swarm", engine, os.environ).engine_for(engine)
+holder = Holder(actor=sys.argv[3], host="here", pid=1, command="inv run", since=NOON)
+sys.stdin.readline()
+try:
+    lease = engine.lease(sys.argv[2], holder, seconds=60, wait=0, emit=ignore, cancel=Cancel())
+    lease.check()
+    print("taken", flush=True)
+except Busy:
+    print("busy", flush=True)
+sys.stdin.readline()
+"""
+
+
+def test_one_of_many_gets_the_lock(shop: Repository, nodes: Nodes) -> None:
+    """Six processes at once, two at each manager."""
+    lock = f"{shop.name}-race"
+    racers = [
+        subprocess.Popen(
+            [sys.executable, "-c", RACER, nodes.all[n % 3].url, lock, f"racer {n}"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env=shop.environ,
+        )
+        for n in range(6)
+    ]
+    try:
+        for racer in racers:
+            assert racer.stdin
+            racer.stdin.write("go\n")
+            racer.stdin.flush()
+        said = [racer.stdout.readline().strip() for racer in racers if racer.stdout]
+        assert sorted(said) == ["busy"] * 5 + ["taken"]
+    finally:
+        for racer in racers:
+            racer.kill()
+            racer.communicate()
+
+
+class TestSwarmLease(LeaseContract):
+    @pytest.fixture
+    def engine(self, shop: Repository, nodes: Nodes) -> Engine:
+        engine = DockerEngine(Endpoint(nodes.all[1].url, "a test"), shop.environ)
+        runner = stagekit_runner("swarm", engine, shop.environ)
+        assert runner
+        return runner.engine_for(engine)
+
+
+def test_what_swarm_cannot_do_is_refused_when_it_is_released(shop: Repository, env: str) -> None:
+    """By its place in the document, and with the way out."""
+    shop.write(
+        "templates/compose.yaml.j2", "services: {web: {image: '${IMAGE_APP}', privileged: true}}\n"
+    )
+    refused = shop.attempt("release", "--env", env)
+    assert (refused.code, "services.web.privileged" in refused.stderr) == (4, True), refused.text
