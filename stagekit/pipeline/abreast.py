@@ -52,7 +52,7 @@ def abreast(
     """
     outcome: Outcome[Result] = Outcome()
     events: SimpleQueue[Event] = SimpleQueue()
-    group = Cancel(above=cancel)
+    group = Cancel(cancel)
     waiting = dict(items)
     running: dict[Future[Result], str] = {}
     with ThreadPoolExecutor(max_workers=jobs) as pool:
