@@ -4,7 +4,6 @@ own on the loopback."""
 from __future__ import annotations
 
 import ctypes
-import os
 import shutil
 import signal
 import socket
@@ -21,6 +20,7 @@ import docker
 from tests.sshd import sshd
 
 _LIMIT = 30.0
+_DISK = "96m"
 _CLONE_NEWNET = 0x40000000
 _HELD = "ip link set lo up && echo ready && exec sleep infinity"
 
@@ -33,24 +33,25 @@ class EngineHost:
         url: where stagekit is told that it is.
     """
 
-    def __init__(self, name: str, folder: Path, port: int, *sshd_settings: str) -> None:
+    def __init__(self, name: str, folder: Path, port: int) -> None:
         self.name = name
         self.url = f"ssh://root@{name}"
         self.folder = folder
         self.socket = folder / "docker.sock"
+        self.data = folder / "data"
         self._port = port
-        self._settings = (f"SetEnv DOCKER_HOST=unix://{self.socket}", *sshd_settings)
         self._space: subprocess.Popen[str] | None = None
         self._dockerd: subprocess.Popen[bytes] | None = None
         self._sshd = ExitStack()
         self._listening: list[socket.socket] = []
-        self._lets_in = False
 
     # the engine
 
     def start(self) -> None:
         """Start its engine, and let it be reached; wait for neither."""
-        self.folder.mkdir(parents=True, exist_ok=True)
+        self.data.mkdir(parents=True)
+        mount = ["mount", "-t", "tmpfs", "-o", f"size={_DISK}", "tmpfs", self.data]
+        subprocess.run(mount, check=True)
         self._space = subprocess.Popen(
             ["unshare", "--net", "sh", "-c", _HELD], stdout=subprocess.PIPE, text=True
         )
@@ -65,7 +66,7 @@ class EngineHost:
             self._dockerd = subprocess.Popen(
                 [
                     *("nsenter", f"--net=/proc/{self._space.pid}/ns/net", "dockerd"),
-                    *("--data-root", self.folder / "data", "--exec-root", self.folder / "exec"),
+                    *("--data-root", self.data, "--exec-root", self.folder / "exec"),
                     *("--pidfile", self.folder / "pid", "--host", f"unix://{self.socket}"),
                     *("--iptables=false", "--ip6tables=false", "--ip-masq=false"),
                 ],
@@ -106,32 +107,45 @@ class EngineHost:
     def mend(self) -> None:
         """Bring back what a test has taken away."""
         if self._dockerd and self._dockerd.poll() is not None:
+            (self.folder / "pid").unlink(missing_ok=True)
             self.start_engine()
             self.await_engine()
         if not self._lets_in:
+            self._sshd.close()
             self.let_in()
 
     # ssh
 
     def let_in(self) -> None:
-        self._lets_in = True
-        self._sshd.enter_context(sshd(self.folder / "ssh", self._port, *self._settings))
+        self._sshd.enter_context(
+            sshd(self.folder / "ssh", self._port, f"SetEnv DOCKER_HOST=unix://{self.socket}")
+        )
+
+    @property
+    def cut_command(self) -> str:
+        """What lets nobody in any more, and ends every connection that there is; for a shell."""
+        listed = f'ss -Htnap "sport = :{self._port}"'
+        return f"kill -9 $({listed} | grep -o 'pid=[0-9]*' | cut -d= -f2)"
 
     def cut_off(self) -> None:
-        """Let nobody in any more, and end every connection there is."""
-        self._lets_in = False
+        subprocess.run(["sh", "-c", self.cut_command], check=False, capture_output=True)
         self._sshd.close()
-        for pid in self._connections():
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
 
-    def _connections(self) -> list[int]:
-        """Return the processes of sshd that hold a connection to its port."""
-        shown = subprocess.run(
-            ["ss", "-Htnp", "state", "established", f"sport = :{self._port}"],
-            capture_output=True, text=True, check=True,
-        ).stdout  # fmt: skip
-        return [int(part.split(",")[0]) for part in shown.split("pid=")[1:]]
+    @property
+    def _lets_in(self) -> bool:
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", self._port)) == 0
+
+    @property
+    def keys(self) -> Path:
+        """The file of the keys that are let in."""
+        return self.folder / "ssh/authorized"
+
+    @property
+    def pid(self) -> int:
+        """Its dockerd's."""
+        assert self._dockerd
+        return self._dockerd.pid
 
     @property
     def log(self) -> str:
@@ -162,8 +176,8 @@ class EngineHost:
 
     # what runs
 
-    def containers(self, project: str) -> dict[str, str]:
-        """Return the containers of a project: the image of each by its service's name."""
+    def greetings(self, project: str) -> dict[str, str]:
+        """Return what the running containers of a project were told, by their services."""
         with self.client() as client:
             found = client.containers.list(
                 filters={"label": f"com.docker.compose.project={project}"}
@@ -176,7 +190,7 @@ class EngineHost:
             }
 
     def clear(self) -> None:
-        """Remove every container and volume."""
+        """Remove every container, network and volume."""
         with self.client() as client:
             for item in client.containers.list(all=True):
                 item.remove(force=True, v=True)
@@ -196,6 +210,7 @@ class EngineHost:
         if self._space:
             self._space.kill()
             self._space.communicate(timeout=_LIMIT)
+            subprocess.run(["umount", "--lazy", self.data], check=False)
 
 
 def _listen_in(pid: int, port: int) -> socket.socket:

@@ -177,7 +177,11 @@ def fleet_on(
         return app.platform(wait=wait, engine=engines.engine(host.name, host.url))
 
     try:
-        yield Fleet(tuple(hosts), platform, lambda host, cancel: engines.open(host.name, cancel))
+        yield Fleet(
+            hosts=tuple(hosts),
+            platform=platform,
+            open=lambda host, cancel: engines.open(host.name, host.url, cancel),
+        )
     finally:
         engines.close()
 

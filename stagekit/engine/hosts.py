@@ -51,17 +51,22 @@ class Hosts:
             self._engines[name] = DockerEngine(self._endpoint(name, url), self._environ)
         return self._engines[name]
 
-    def open(self, name: str, cancel: Cancel) -> None:
-        """Connect to a host whose engine was asked for, and see whether it answers.
+    def open(self, name: str, url: str, cancel: Cancel) -> None:
+        """Connect to a host, and see whether its engine answers.
+
+        Args:
+            name: as `engine` takes it.
+            url: as `engine` takes it.
+            cancel: stops it.
 
         Raises:
             EngineError: it does not; says what would help.
         """
-        connection = self._connections.get(name)
+        engine, connection = self.engine(name, url), self._connections.get(name)
         if connection:
             connection.open(cancel)
         try:
-            self._engines[name].facts()
+            engine.facts()
         except EngineError as error:
             if connection and connection.said:
                 error.output = connection.said

@@ -14,7 +14,7 @@ _AT_REST = 2
 class _OnePool(UnixHTTPAdapter):
     """The SDK's own keeps a pool for each URL that was ever asked for."""
 
-    def get_connection(self, url: str, proxies: Any = None) -> Any:  # noqa: ARG002
+    def get_connection(self, url: Any, proxies: Any = None) -> Any:  # noqa: ARG002
         return super().get_connection("http+docker://localhost")
 
 

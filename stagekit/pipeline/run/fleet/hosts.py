@@ -27,6 +27,8 @@ _LOGINS_AT_ONCE = 8
 """sshd refuses some of more than ten that have not logged in yet (MaxStartups, sshd_config(5)):
 hosts may be behind one."""
 
+_ADDRESSES = ("ssh://", "tcp://", "unix://")
+
 
 @dataclass(frozen=True)
 class Fleet:
@@ -117,7 +119,7 @@ def failure_of(errors: Mapping[str, Exception], total: int, what: str) -> Except
         return next(iter(errors.values()))
     if len(errors) == 1:
         [(name, error)] = errors.items()
-        if isinstance(error, StagekitError) and name not in (error.where or ""):
+        if isinstance(error, StagekitError) and not (error.where or "").startswith(_ADDRESSES):
             error.where = ", ".join(filter(None, (f"host {name}", error.where)))
         return error
     kind = EngineError if all(isinstance(e, EngineError) for e in errors.values()) else RunFailed

@@ -213,7 +213,7 @@ def still_holds(member: Member, on: Platform) -> None:
     assert member.plan
     if _proven(member.plan, on) is None:
         raise NotProven(
-            "it did not hold while it was the canary",
+            "it runs no more as it was proven",
             where=f"{member.plan.release.name} on {member.name}",
         )
 

@@ -95,7 +95,9 @@ class Transaction:
         try:
             for member in self._members:
                 if member.name in gone:
-                    self._fail(member, gone[member.name], None)
+                    nowhere = MainThread(ignore, self._on.cancel)
+                    running = self._running_on(member, member.on, nowhere)
+                    self._fail(member, gone[member.name], running)
             self._on.plugins.tell(
                 "stagekit_before_run", release=self._checked.release, reason=self._reason
             )
@@ -160,6 +162,8 @@ class Transaction:
             self._go_on_or_raise(outcome.failed, f"run {self._release.name}")
             if at == 0 and deploy.canary and len(order) > 1:
                 self._watch(batch, deploy.canary_pause)
+        if len(order) > 1:
+            self._look_again([known[name] for names in order[:-1] for name in names])
         failed = [member for member in self._members if member.stage == "failed"]
         if failed:
             raise self._mixed(failed)
@@ -174,27 +178,28 @@ class Transaction:
 
     def _watch(self, canaries: Sequence[Member], seconds: float) -> None:
         """Let the canaries hold for a while before others follow."""
-        well = [member for member in canaries if member.stage == "switched"]
-        names = names_of([member.name for member in well])
+        names = names_of([member.name for member in canaries])
         with step(self._on.emit, "canary", names) as under_way:
             self._on.cancel.wait(seconds)
-            self._on.cancel.check()
-
-            def look(member: Member, own: Platform, _main: MainThread) -> None:
-                try:
-                    parts.still_holds(member, own)
-                except Exception as error:
-                    self._fail(member, error, None)
-                    raise
-
-            outcome = on_each(well, look, self._on)
+            self._look_again(canaries)
             under_way.outcome = f"held for {seconds:g} s"
-            self._go_on_or_raise(outcome.failed, "hold")
 
-    def _fail(self, member: Member, error: Exception, running: HostRunning | None) -> None:
-        running = running or self._running_on(
-            member, member.on, MainThread(ignore, self._on.cancel)
-        )
+    def _look_again(self, members: Sequence[Member]) -> None:
+        """See whether hosts that were switched a while ago still run what they should."""
+        self._on.cancel.check()
+
+        def look(member: Member, own: Platform, main: MainThread) -> None:
+            try:
+                parts.still_holds(member, own)
+            except Exception as error:
+                self._fail(member, error, self._running_on(member, own, main))
+                raise
+
+        well = [member for member in members if member.stage == "switched"]
+        outcome = on_each(well, look, self._on)
+        self._go_on_or_raise(outcome.failed, f"hold {self._release.name}")
+
+    def _fail(self, member: Member, error: Exception, running: HostRunning) -> None:
         changed = running.changed
         member.stage = "failed"
         member.told = running.told(
