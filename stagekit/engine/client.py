@@ -197,15 +197,14 @@ class Client:
         docker = sdk()  # before what imports parts of it
         from stagekit.engine.tls import tls_config
 
-        url = self.endpoint.dialled
-        client = docker.DockerClient(
+        if self.endpoint.tunnel:
+            from stagekit.engine.pooled import pooled_client
+
+            return pooled_client(self.endpoint.tunnel, limit)
+        url = self.endpoint.url
+        return docker.DockerClient(
             base_url=url,
             tls=tls_config(self.endpoint) or False,
             timeout=limit,
             use_ssh_client=url.startswith("ssh://"),
         )
-        if self.endpoint.tunnel:
-            from stagekit.engine.pooled import keep_few
-
-            keep_few(client, self.endpoint.tunnel, limit)
-        return client

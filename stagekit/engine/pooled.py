@@ -1,4 +1,4 @@
-"""Connections of the docker SDK, as few as there can be: through a tunnel each takes one of the
+"""The docker SDK with as few connections as there can be: through a tunnel each takes one of the
 sessions that a host allows, and takes long to make."""
 
 from __future__ import annotations
@@ -6,6 +6,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from docker import DockerClient
+from docker.constants import MINIMUM_DOCKER_API_VERSION
 from docker.transport import UnixHTTPAdapter
 
 _AT_REST = 2
@@ -18,13 +20,19 @@ class _OnePool(UnixHTTPAdapter):
         return super().get_connection("http+docker://localhost")
 
 
-def keep_few(client: Any, socket: Path, limit: int) -> None:
-    """Let a client of the SDK keep two connections at rest.
+def pooled_client(socket: Path, limit: int) -> DockerClient:
+    """Return a client that keeps two connections at rest.
 
     Args:
-        client: one that was made just now.
         socket: where it connects.
         limit: seconds each answer may take.
     """
-    client.api.get_adapter(client.api.base_url).close()  # it has asked for the version with one
-    client.api.mount("http+docker://", _OnePool(str(socket), limit, max_pool_size=_AT_REST))
+    adapter = _OnePool(str(socket), limit, max_pool_size=_AT_REST)
+    asking = _client(socket, limit, MINIMUM_DOCKER_API_VERSION, adapter)
+    return _client(socket, limit, asking.version(api_version=False)["ApiVersion"], adapter)
+
+
+def _client(socket: Path, limit: int, version: str, adapter: _OnePool) -> DockerClient:
+    client = DockerClient(base_url=f"unix://{socket}", version=version, timeout=limit)
+    client.api.mount("http+docker://", adapter)
+    return client

@@ -66,6 +66,12 @@ def check_fleet(deploy: Deploy, where: str) -> None:
     hosts = hosts_of(deploy)
     for host in hosts:
         _check_host(host, f"{where} hosts")
+    if hosts and deploy.engine != "compose":
+        raise InputError(
+            f"a fleet is run by Compose, and not by {deploy.engine}",
+            where=f"{where} hosts",
+            hint="leave out engine, or hosts",
+        )
     names = [host.name for host in hosts]
     if again := {name for name in names if names.count(name) > 1}:
         raise InputError(
@@ -146,7 +152,7 @@ def _check_host(host: Host, where: str) -> None:
         wrong = "has a password in it, which would stand in every record"
     elif parts.scheme == "unix" and not parts.path.startswith("/"):
         wrong = "names no socket"
-    elif parts.scheme != "unix" and (not parts.hostname or parts.netloc.startswith("-")):
+    elif parts.scheme != "unix" and (parts.hostname or "-").startswith("-"):
         wrong = "names no host"
     elif not _NAME.fullmatch(host.name):
         wrong = f"has a name that is none: {host.name!r}"
