@@ -50,7 +50,7 @@ class EngineHost:
     def start(self) -> None:
         """Start its engine, and let it be reached; wait for neither."""
         self.data.mkdir(parents=True)
-        mount = ["mount", "-t", "tmpfs", "-o", f"size={_DISK}", "tmpfs", self.data]
+        mount = ["mount", "-t", "tmpfs", "-o", f"size={_DISK}", "tmpfs", str(self.data)]
         subprocess.run(mount, check=True)
         self._space = subprocess.Popen(
             ["unshare", "--net", "sh", "-c", _HELD], stdout=subprocess.PIPE, text=True

@@ -33,7 +33,7 @@ def sshd(folder: Path, port: int, *settings: str) -> Iterator[Sshd]:
         port: a free one.
         settings: further lines of its configuration.
     """
-    if not folder.exists():
+    if not (folder / "config").exists():
         _set_up(folder, port, settings)
     if os.getuid() == 0:
         Path("/run/sshd").mkdir(exist_ok=True)  # where Debian's keeps its privileges apart
@@ -50,9 +50,9 @@ def sshd(folder: Path, port: int, *settings: str) -> Iterator[Sshd]:
 
 
 def _set_up(folder: Path, port: int, settings: tuple[str, ...]) -> None:
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
     for name in ("host", "user"):
-        keygen = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", folder / name]
+        keygen = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(folder / name)]
         subprocess.run(keygen, check=True, timeout=_LIMIT)
     shutil.copy(folder / "user.pub", folder / "authorized")
     public = (folder / "host.pub").read_text().split()[:2]

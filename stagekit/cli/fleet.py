@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from stagekit.pipeline.run.fleet.hosts import Fleet
     from stagekit.pipeline.run.platform import Platform
     from stagekit.pipeline.run.status import EnvironmentStatus
+    from stagekit.protocols import Engine
     from stagekit.records import Release, Run, RunReason, Stored
 
 
@@ -128,6 +129,19 @@ def platform_for(
             app.console.note(f"on {name}; --host names another")
         fleet.open(fleet.hosts[0], app.cancel)
         yield fleet.base
+
+
+@contextmanager
+def engines_of(app: App, env: str) -> Iterator[Sequence[Engine]]:
+    """Give the engines of an environment, connected: the one that is found, or every host's."""
+    last = fleet_in_force(app, env)
+    if last is None:
+        yield (app.engine,)
+        return
+    with fleet_of_run(app, last) as fleet:
+        for host in fleet.hosts:
+            fleet.open(host, app.cancel)
+        yield [fleet.platform(host).engine for host in fleet.hosts]
 
 
 def fleet_in_force(app: App, env: str, emit: Emit | None = None) -> Run | None:

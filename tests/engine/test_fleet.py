@@ -13,6 +13,7 @@ import pytest
 from stagekit.cancel import Cancel
 from stagekit.engine.docker import DockerEngine
 from stagekit.engine.endpoint import Endpoint
+from stagekit.errors import LeaseLost
 from stagekit.events import ignore
 from stagekit.ledger.files import FileLedger
 from stagekit.records import Holder, Run
@@ -314,7 +315,9 @@ def test_nothing_is_changed_where_one_host_is_not_ready(running: Repository, hos
     )
     busy = run(running, code=9)
     assert f"{running.name}-prod on b: another run holds it" in busy.stderr
-    lease.release()
+    running.inv("run.unlock", "--env", "prod", "--confirm", "prod")
+    with pytest.raises(LeaseLost):
+        lease.check()
 
     with (hosts["c"].data / "filling").open("wb") as filling:
         free = os.statvfs(hosts["c"].data)
