@@ -57,6 +57,7 @@ def run(
             where="--keep-going",
             hint=f'hosts = ["ssh://…"] in environments/{env}/config.toml makes it a fleet',
         )
+    _refuse_left_on_hosts(app, env)
     return flow.run(env, release_id=id, reason=reason, on=app.platform(wait=wait), scale=scale)
 
 
@@ -228,6 +229,19 @@ def refuse_fleet(app: App, env: str, what: str, hint: str) -> None:
 
     if fleet_in_force(app, env) is not None:
         raise InputError(f"{env} is a fleet: {what}", hint=hint)
+
+
+def _refuse_left_on_hosts(app: App, env: str) -> None:
+    """Raise InputError where hosts run what a run on one engine would leave there unseen."""
+    from stagekit.errors import InputError
+
+    last = fleet_in_force(app, env)
+    left = [host.name for host in last.hosts if host.release or not host.known] if last else []
+    if left:
+        raise InputError(
+            f"{env} runs on hosts ({', '.join(left)}), and this release is for one engine",
+            hint=f"inv run.stop --env {env} takes it down there",
+        )
 
 
 def _first_with(app: App, last: Run, service: str) -> str:

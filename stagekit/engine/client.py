@@ -31,6 +31,7 @@ _ANSWER_LIMIT = 60
 """Seconds an engine may take to answer."""
 
 _PROBE_LIMIT = 5
+_BROKEN = "Remote end closed connection"
 
 
 class Client:
@@ -187,6 +188,8 @@ class Client:
         late = timed_out(error)
         kind = LimitExceeded if late else EngineError
         cause = "nothing was heard in time" if late else reason(error)
+        if self.endpoint.tunnel and _BROKEN in cause:
+            cause = "the connection to its host ended"
         return kind(
             f"the engine does not {what}: {cause}",
             where=self.endpoint.url,

@@ -160,6 +160,7 @@ class Connection:
                     stdin=caller.fileno(),
                     stdout=caller.fileno(),
                     stderr=subprocess.PIPE,
+                    start_new_session=True,  # a terminal's Ctrl-C is for us to deal with
                 )
             assert session.stderr
             with session.stderr:
