@@ -59,7 +59,7 @@ def run(
     here, gone = _reached(fleet, members, base, policy)
     _warn_of_left(env, fleet, base)
     with held(here, release.compose_project, release.deploy.lease):
-        on = replace(base, lease=here[0].on.lease, cancel=here[0].on.cancel)
+        on = replace(base, lease=here[0].on.lease)
         if reason == "rollback":
             warn_of_commands(release, on)
         running = Running(on, looking.steps)
@@ -110,5 +110,4 @@ def _reached(
     here = [member for member in members if member.name in outcome.done]
     if outcome.failed and (not policy.keep_going or not here):
         raise failure_of(outcome.failed, len(members), "be reached")
-    on.cancel.check()
     return here, outcome.failed

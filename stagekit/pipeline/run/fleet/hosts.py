@@ -64,15 +64,21 @@ def on_each(
     *,
     at_once: int = 64,
 ) -> Outcome[Result]:
-    """Do ``work`` on every host, side by side; a failure stays that host's."""
+    """Do ``work`` on every host, side by side; a failure stays that host's.
+
+    Raises:
+        Cancelled: somebody stopped it; not every host was begun.
+    """
     known = {member.name: member for member in members}
-    return side_by_side(
+    outcome = side_by_side(
         {member.name: member.on for member in members},
         lambda name, own, main: work(known[name], own, main),
         emit=on.emit,
         cancel=on.cancel,
         at_once=at_once,
     )
+    on.cancel.check()
+    return outcome
 
 
 def reach(fleet: Fleet, members: Sequence[Member], on: Platform) -> Outcome[None]:

@@ -21,7 +21,7 @@ from stagekit.pipeline.run.standing import note_standing
 from stagekit.pipeline.verify import Verified
 from stagekit.records import ContainerSeen, HostRun, Standing, compose_project
 
-_RUNS = "running"
+_RUNS, _STOPPED = "running", "stopped"
 
 
 @dataclass
@@ -34,6 +34,7 @@ class Member:
         told: what is recorded of it, as far as it has come.
         stage: how far that is.
         before: the id of the release that it ran before.
+        foreign: it ran something before that this ledger does not know.
         plan: what is to be run there, once that was decided.
         folder: of the files that it mounts, once they are there.
     """
@@ -43,6 +44,7 @@ class Member:
     told: HostRun = field(init=False)
     stage: Stage = "waiting"
     before: str | None = None
+    foreign: bool = False
     plan: Plan | None = None
     folder: PurePath | None = None
 
@@ -129,6 +131,8 @@ def make_ready(
         running.note_before(member.before)
         scale = scale_for(numbers, checked, part)
         found = preflight.look(part, on.engine, emit=on.emit, cancel=on.cancel)
+        stopped = standing is not None and standing.outcome == _STOPPED
+        member.foreign = member.before is None and not found.first and not stopped
         member.plan = decide(found, part, scale, on.engine)
         of_it = standing and standing.release_digest == part.release.digest
         seen = _proven(member.plan, on) if keep_proven and of_it else None

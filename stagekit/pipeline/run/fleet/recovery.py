@@ -60,7 +60,9 @@ def recover(
     names = decide.to_bring_back(member.state for member in members)
     if not failed.changed or not names:
         return
-    if keep_going or is_cancelled(error) or not release.deploy.rolls_back(release.env):
+    if keep_going and not is_cancelled(error):
+        return  # the error says what runs where
+    if is_cancelled(error) or not release.deploy.rolls_back(release.env):
         _say_what_runs(error, release, members, on)
         return
     on.emit(Warned(f"run {failed.n} failed: {error}"))
@@ -119,6 +121,7 @@ class _WayBack:
         self._answers = answers
         self._on = on
         self._targets = {item.name: item.before for item in members if item.name in names}
+        self._foreign = {item.name for item in members if item.foreign}
         self._back = [member.afresh() for member in members if member.name in names]
         self._others = [_left_alone(member.told) for member in members if member.name not in names]
         self._order = [member.name for member in members]
@@ -179,6 +182,12 @@ class _WayBack:
         running = HostRunning(member.host, own, self._running, main, member.told)
         target = self._targets[member.name]
         try:
+            if target is None and member.name in self._foreign:
+                raise RunFailed(
+                    "this ledger does not know what ran there before",
+                    where=f"host {member.name}",
+                    hint="look at what its containers are: docker ps",
+                )
             if target is None:
                 standing = self._standing("stopped", self._release, self._link.digest)
                 runner = self._release.deploy.engine

@@ -40,7 +40,6 @@ def status_of(last: Run, fleet: Fleet) -> EnvironmentStatus:
         return _host(member.host, told[member.name], last, release, own, main)
 
     outcome = on_each(members, one, base)
-    base.cancel.check()
     hosts = tuple(
         outcome.done.get(host.name)
         or HostStatus(name=host.name, url=host.url, trouble=_why(outcome.failed[host.name]))

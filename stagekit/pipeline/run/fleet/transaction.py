@@ -210,7 +210,6 @@ class Transaction:
         )
 
     def _go_on_or_raise(self, failed: Mapping[str, Exception], what: str) -> None:
-        self._on.cancel.check()
         states = [member.state for member in self._members]
         if not failed or decide.may_go_on(states, keep_going=self._policy.keep_going):
             for name, error in failed.items():
@@ -222,9 +221,11 @@ class Transaction:
     def _mixed(self, failed: Sequence[Member]) -> RunFailed:
         env = self._release.env
         running = len(self._members) - len(failed)
+        mixed = decide.is_mixed(member.told for member in self._members)
         return RunFailed(
-            f"{running} of {len(self._members)} hosts run {self._release.name}, and the fleet is "
-            f"mixed: {names_of([member.name for member in failed])} failed",
+            f"{running} of {len(self._members)} hosts run {self._release.name}"
+            f"{', and the fleet is mixed' if mixed else ''}: "
+            f"{names_of([member.name for member in failed])} failed",
             hint=f"inv run --env {env} --resume goes on with these; inv run.rollback --env {env} "
             "takes all back",
             output=tuple(parts.lines_of(member.told for member in self._members)),
