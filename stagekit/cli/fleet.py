@@ -82,6 +82,9 @@ def stop(app: App, env: str, *, host: str = "", wait: float = 0.0) -> Stored[Run
     if last is None:
         refuse_host(env, host)
         return flow.stop(env, app.platform(wait=wait))
+    if last.outcome == "stopped":
+        app.console.note(f"nothing runs in {env}")
+        return app.ledger.run(env, last.n)
     with fleet_of_run(app, last, host, wait=wait) as fleet:
         return stop_hosts(last, fleet)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from stagekit.errors import InputError
+from stagekit.events import Noted
 from stagekit.pipeline.history import last_run
 from stagekit.pipeline.run import preflight
 from stagekit.pipeline.run.attempt import attempt, verify

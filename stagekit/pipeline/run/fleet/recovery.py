@@ -182,13 +182,8 @@ class _WayBack:
         running = HostRunning(member.host, own, self._running, main, member.told)
         target = self._targets[member.name]
         try:
-            if target is None and member.name in self._foreign:
-                raise RunFailed(
-                    "this ledger does not know what ran there before",
-                    where=f"host {member.name}",
-                    hint="look at what its containers are: docker ps",
-                )
             if target is None:
+                self._refuse_foreign(member)
                 standing = self._standing("stopped", self._release, self._link.digest)
                 runner = self._release.deploy.engine
                 parts.take_down(member, standing, runner, own, running)
@@ -202,6 +197,15 @@ class _WayBack:
             member.stage = "failed"
             member.told = running.told("failed", release=None, before=member.before, error=error)
             raise
+
+    def _refuse_foreign(self, member: Member) -> None:
+        """Take nothing down that may have been in the place of something else."""
+        if member.name in self._foreign:
+            raise RunFailed(
+                "this ledger does not know what ran there before",
+                where=f"host {member.name}",
+                hint="look at what its containers are: docker ps",
+            )
 
     def _standing(self, outcome: str, release: Release, digest: str) -> Standing:
         return Standing(
