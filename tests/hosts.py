@@ -118,7 +118,12 @@ class EngineHost:
 
     def let_in(self) -> None:
         self._sshd.enter_context(
-            sshd(self.folder / "ssh", self._port, f"SetEnv DOCKER_HOST=unix://{self.socket}")
+            sshd(
+                self.folder / "ssh",
+                self._port,
+                f"SetEnv DOCKER_HOST=unix://{self.socket}",
+                "MaxSessions 8",  # as many as stagekit asks for, and not one more
+            )
         )
 
     @property

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,6 +16,7 @@ import pytest
 from stagekit.cancel import Cancel
 from stagekit.engine.docker import DockerEngine
 from stagekit.engine.endpoint import Endpoint
+from stagekit.engine.hosts import Hosts as Engines
 from stagekit.errors import LeaseLost
 from stagekit.events import ignore
 from stagekit.ledger.files import FileLedger
@@ -108,6 +112,13 @@ def outcomes(run: Run) -> list[tuple[str, str | None]]:
     return [(host.outcome, host.release) for host in run.hosts]
 
 
+def wait_until(holds: Callable[[], bool]) -> None:
+    until = time.monotonic() + 20
+    while not holds():
+        assert time.monotonic() < until
+        time.sleep(0.05)
+
+
 def status(fleet: Repository) -> tuple[int, Any]:
     shown = fleet.attempt("run.status", "--env", "prod", "--exit-code", "--json")
     return shown.code, shown.json[0]
@@ -150,6 +161,32 @@ def test_a_release_runs_on_every_host(fleet: Repository, hosts: Hosts) -> None:
         [("stopped", None)] * 3,
     )
     assert greetings(hosts, fleet) == [None] * 3
+
+
+def test_one_connection_is_shared_and_made_anew(hosts: Hosts) -> None:
+    """By everything that speaks to the engine, few at a time; it leaves nothing behind."""
+    host, cancel = hosts["a"], Cancel()
+    environ = {**os.environ, "STAGEKIT_SSH": f"ssh -F {host.folder.parent}/ssh_config"}
+    before, engines = host.logins, Engines(2, environ)
+    engines.open("a", host.url, cancel)
+    engine = engines.engine("a", host.url)
+    tunnel = engine.endpoint.tunnel
+    assert tunnel
+    assert tunnel.parent.stat().st_mode & 0o777 == 0o700
+    with ThreadPoolExecutor(12) as pool:
+        assert list(pool.map(engine.image, ["none"] * 24)) == [None] * 24
+    subprocess.run(["docker", "ps"], env=engine.environment(), check=True, capture_output=True)
+    assert (host.logins - before, engine.url, engine.local) == (1, host.url, False)
+
+    host.cut_off()
+    host.let_in()
+    wait_until(lambda: not tunnel.with_suffix(".ctl").exists())
+    assert engine.facts().url == host.url
+    assert host.logins - before == 2
+    engines.close()
+    assert not tunnel.parent.exists()
+    found = ["pgrep", "--full", str(tunnel.parent)]
+    wait_until(lambda: subprocess.run(found, check=False, capture_output=True).returncode == 1)
 
 
 def test_a_canary_goes_first_and_then_batches(fleet: Repository, hosts: Hosts) -> None:
