@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import json
+from hashlib import sha256
 from itertools import product
+from pathlib import Path
 from typing import get_args
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
+from stagekit.cancel import Cancel
+from stagekit.engine.hosts import Hosts as Engines
 from stagekit.errors import Busy, Cancelled, EngineError, InputError, RunFailed
 from stagekit.inputs.fleet import Host, check_roles, hosts_of, services_on, size_of
 from stagekit.inputs.merge import Layer, merge
@@ -24,7 +30,10 @@ from stagekit.pipeline.run.fleet.decide import (
     went_before,
 )
 from stagekit.pipeline.run.fleet.hosts import failure_of
-from stagekit.records import Deploy, HostOutcome, HostRun
+from stagekit.pipeline.run.fleet.member import part_for, scale_for
+from stagekit.pipeline.verify import Verified
+from stagekit.records import Deploy, HostOutcome, HostRun, HttpCheck
+from stagekit.testing.records import PIN, a_release, stored_release
 
 A, B = "ssh://deploy@a", "ssh://deploy@b"
 
@@ -115,6 +124,96 @@ def test_services_that_share_a_container_run_on_the_same_hosts(
 def test_a_role_is_of_a_service_that_there_is() -> None:
     with pytest.raises(InputError, match="there is no service 'wbe'"):
         check_roles(deploy(hosts=[A], roles={"wbe": ["a"]}), {"services": {"web": {}}}, "here")
+
+
+def test_a_host_gets_its_part_of_a_release() -> None:
+    """Its services' images and checks; the document's bytes and the release's name stay. Of what
+    runs elsewhere there are no containers, whatever number was asked for."""
+    settings = replace(
+        deploy(hosts=[A, B], roles={"db": ["b"]}),
+        checks=(
+            HttpCheck(url="http://{host}:8000/"),
+            HttpCheck(url="http://web:8000/", asked_from="web"),
+            HttpCheck(url="http://db:8000/", asked_from="db"),
+        ),
+    )
+    stored = stored_release(a_release(deploy=settings, pins={"web": PIN, "db": PIN}))
+    document = {"services": {"web": {}, "db": {}}}
+    whole = Verified(release=stored, text=b"sealed", document=document)
+    part = part_for(whole, Host(name="a", url=A))
+    assert (part.text, part.release.digest) == (b"sealed", stored.digest)
+    assert list(part.document["services"]) == list(part.release.record.pins) == ["web"]
+    checks = [check.url for check in part.release.record.deploy.checks]
+    assert checks == ["http://a:8000/", "http://web:8000/"]
+    assert scale_for({"web": 3, "db": 2}, whole, part) == {"web": 3, "db": 0}
+    assert part_for(whole, Host(name="b", url=B)).document == document
+
+
+# how a host is reached
+
+
+def context(config: Path, name: str, host: str) -> None:
+    """Keep a docker context as the docker command does."""
+    folder = config / "contexts/meta" / sha256(name.encode()).hexdigest()
+    folder.mkdir(parents=True)
+    (folder / "meta.json").write_text(json.dumps({"Endpoints": {"docker": {"Host": host}}}))
+
+
+def test_hosts_are_reached_as_their_addresses_say(tmp_path: Path) -> None:
+    """A context as docker keeps it; ssh, also a context's, through a socket of our own."""
+    context(tmp_path, "there", "ssh://me@there")
+    context(tmp_path, "plain", "tcp://plain:2375")
+    engines = Engines(8, {"DOCKER_CONFIG": str(tmp_path)})
+    try:
+        here = engines.engine("here", "unix:///run/here.sock")
+        assert (here.local, here.environment()["DOCKER_HOST"]) == (True, "unix:///run/here.sock")
+        plain = engines.engine("plain", "context://plain")
+        assert (plain.url, plain.environment()["DOCKER_CONTEXT"]) == ("tcp://plain:2375", "plain")
+        tunnels = []
+        for name, url in (("a", A), ("there", "context://there")):
+            engine = engines.engine(name, url)
+            assert engines.engine(name, url) is engine
+            assert not engine.local
+            tunnel = engine.endpoint.tunnel
+            assert tunnel
+            assert engine.environment()["DOCKER_HOST"] == f"unix://{tunnel}"
+            assert "DOCKER_CONTEXT" not in engine.environment()
+            assert len(f"{tunnel.with_suffix('.ctl')}.1234567890123456") < 108
+            tunnels.append(tunnel)
+        assert len(set(tunnels)) == 2
+        assert engines.engine("there", "context://there").url == "ssh://me@there"
+        with pytest.raises(EngineError, match="the docker context 'gone' names no engine"):
+            engines.engine("gone", "context://gone")
+    finally:
+        engines.close()
+    assert not tunnels[0].parent.exists()
+
+
+def test_certificates_can_be_a_hosts_own(tmp_path: Path) -> None:
+    """In a folder of its name; the others have those of all."""
+    (tmp_path / "a").mkdir()
+    engines = Engines(8, {"DOCKER_CERT_PATH": str(tmp_path), "DOCKER_TLS_VERIFY": "1"})
+    found = [engines.engine(name, f"tcp://{name}:2376").endpoint for name in ("a", "b")]
+    assert [endpoint.certificates for endpoint in found] == [tmp_path / "a", tmp_path]
+    assert all(endpoint.verify for endpoint in found)
+
+
+def test_ssh_that_is_not_let_in_says_what_to_do(tmp_path: Path) -> None:
+    """In its own words, by what they mean."""
+    ssh = tmp_path / "ssh"
+    for said, hint in (
+        ("me@a: Permission denied (publickey).", "authorized_keys"),
+        ("Host key verification failed.", "compare the key"),
+        ("connect to host a port 22: No route to host", "try ssh -l deploy a"),
+    ):
+        ssh.write_text(f"#!/bin/sh\necho '{said}' >&2\nexit 255\n")
+        ssh.chmod(0o755)
+        engines = Engines(8, {"STAGEKIT_SSH": f"{ssh} -v"})
+        with pytest.raises(EngineError) as raised:
+            engines.open("a", A, Cancel())
+        engines.close()
+        assert said in str(raised.value)
+        assert hint in (raised.value.hint or "")
 
 
 # batches
