@@ -19,6 +19,7 @@ from stagekit.events import Done
 from stagekit.images import ImageFacts
 from stagekit.inputs.fleet import Host
 from stagekit.ledger.files import FileLedger
+from stagekit.pipeline.run.bundled import knowing
 from stagekit.pipeline.run.fleet import flow
 from stagekit.pipeline.run.fleet.hosts import Fleet
 from stagekit.pipeline.run.fleet.stopping import stop
@@ -53,6 +54,7 @@ class Hosts:
         self.engines = {name: _Engine(self, name, dict(images)) for name in NAMES}
         self.runners = {name: FakeRunner([UP], before=()) for name in NAMES}
         self.plugins: Any = Nobody()
+        self.bundled = False
 
     def fleet(self, names: tuple[str, ...] = NAMES) -> Fleet:
         def open(host: Host, _cancel: Cancel) -> None:
@@ -67,7 +69,8 @@ class Hosts:
                 self.cancel,
                 self.heard,
             )
-            return _with(one, plugins=self.plugins)
+            engine = knowing(one.engine, {PIN.pinned: UP.image_id} if self.bundled else {})
+            return _with(one, plugins=self.plugins, engine=engine)
 
         hosts = tuple(Host(name=name, url=f"ssh://{name}") for name in names)
         return Fleet(hosts, on, open)
@@ -118,6 +121,12 @@ class _Engine(FakeEngine):
         super().__init__(images=images, url=f"ssh://{name}")
         self._hosts = hosts
         self._name = name
+        self.watched: _Opening | None = None
+
+    def image(self, reference: str) -> ImageFacts | None:
+        if self.watched is not None and self._name not in self.watched.open:
+            self.watched.early.append(self._name)
+        return super().image(reference)
 
     def lease(self, name: str, holder: Holder, **more: Any) -> Any:
         self._hosts.locked.append(self._name)
@@ -400,6 +409,29 @@ def test_hooks_and_the_ledger_are_the_main_threads(hosts: Hosts, tmp_path: Path)
     hosts.runners = {name: Runner([UP], before=()) for name in NAMES}
     hosts.run()
     assert threads == {"ledger": {True}, "plugins": {True}, "engine": {False}}
+
+
+def test_images_of_a_bundle_are_named_once_a_host_is_reached(hosts: Hosts) -> None:
+    """No engine is asked for anything before that."""
+    opened = hosts.away = _Opening(hosts)  # type: ignore[assignment]
+    hosts.bundled = True
+    hosts.run()
+    assert opened.early == []
+
+
+class _Opening(dict[str, EngineError]):
+    """Watches engines that are asked before their host is opened."""
+
+    def __init__(self, hosts: Hosts) -> None:
+        super().__init__()
+        self.early: list[str] = []
+        self.open: set[str] = set()
+        for engine in hosts.engines.values():
+            engine.watched = self
+
+    def __contains__(self, name: object) -> bool:
+        self.open.add(str(name))
+        return False
 
 
 def test_some_hosts_are_stopped(hosts: Hosts) -> None:

@@ -9,6 +9,7 @@ from stagekit.errors import InputError
 from stagekit.events import Emit, Warned
 from stagekit.pipeline.history import last_run
 from stagekit.pipeline.run import attempt
+from stagekit.pipeline.run.bundled import without_bundles
 from stagekit.pipeline.run.fleet.hosts import Fleet, failure_of, held, reach
 from stagekit.pipeline.run.fleet.member import Member
 from stagekit.pipeline.run.fleet.recovery import recover
@@ -50,7 +51,9 @@ def run(
     """
     base = fleet.base
     looking = Running(base)
-    checked = attempt.verify(env, release_id, base, looking)
+    # What bundled images are called is asked of each host, once it is reached.
+    nowhere = replace(base, engine=without_bundles(base.engine))
+    checked = attempt.verify(env, release_id, nowhere, looking)
     release = checked.release.record
     members = fleet.members(release.deploy.engine)
     if policy.resumes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import NamedTuple
 
@@ -11,6 +12,7 @@ from stagekit.events import Noted, Warned
 from stagekit.pipeline.failure import is_cancelled
 from stagekit.pipeline.history import readable_runs
 from stagekit.pipeline.run.attempt import verify
+from stagekit.pipeline.run.bundled import without_bundles
 from stagekit.pipeline.run.fleet import decide
 from stagekit.pipeline.run.fleet import member as parts
 from stagekit.pipeline.run.fleet.abreast import MainThread, names_of
@@ -167,7 +169,8 @@ class _WayBack:
         return ()
 
     def _looked_up(self, id: str) -> _Earlier:
-        checked = verify(self._release.env, id, self._on, Running(self._on))
+        on = replace(self._on, engine=without_bundles(self._on.engine))
+        checked = verify(self._release.env, id, on, Running(on))
         release = checked.release.record
         runs = readable_runs(self._on.ledger, release.env, self._on.emit)
         good = next(
