@@ -79,7 +79,7 @@ def test_hosts_are_called_as_their_settings_say() -> None:
         ({"hosts": [A], "batch": "half"}, "batch is 'half'"),
         ({"hosts": [A], "canary": -1}, "canary must be at least 0"),
         ({"hosts": [A], "canary_pause": -1}, "canary_pause must be"),
-        ({"hosts": [A], "ssh_sessions": 0}, "ssh_sessions must be"),
+        ({"hosts": [A], "ssh_sessions": 5}, "ssh_sessions must be"),
         ({"hosts": [A], "roles": {"web": ["b"]}}, "web is to run on 'b', which is no host"),
         ({"hosts": [A], "roles": {"web": []}}, "web is to run on no host"),
         ({"roles": {"web": ["a"]}}, "there are no hosts"),

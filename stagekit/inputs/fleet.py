@@ -17,7 +17,8 @@ _SHARE = re.compile(r"(100|[1-9]\d?)%")
 _NAME = re.compile(r"[A-Za-z0-9/\[][A-Za-z0-9.:_/%\[\]-]*")
 _SHARED = ("network_mode", "ipc", "pid")
 _DAY = 86_400
-_SESSIONS = 100
+_FEWEST, _MOST = 6, 100
+"""Sessions: four pulls side by side, the lock's renewal, and one to spare."""
 
 
 class Host(Part, frozen=True):
@@ -175,7 +176,7 @@ def _check_numbers(deploy: Deploy, where: str) -> None:
     for name, fits, range in (
         ("canary", deploy.canary >= 0, "at least 0"),
         ("canary_pause", 0 <= deploy.canary_pause <= _DAY, f"0 to {_DAY} seconds"),
-        ("ssh_sessions", 1 <= deploy.ssh_sessions <= _SESSIONS, f"1 to {_SESSIONS}"),
+        ("ssh_sessions", _FEWEST <= deploy.ssh_sessions <= _MOST, f"{_FEWEST} to {_MOST}"),
     ):
         if not fits:
             raise InputError(f"{name} must be {range}", where=where)

@@ -124,50 +124,11 @@ def status(fleet: Repository) -> tuple[int, Any]:
     return shown.code, shown.json[0]
 
 
-def test_a_release_runs_on_every_host(fleet: Repository, hosts: Hosts) -> None:
-    """Brought up, recorded host by host, looked into, stopped; a command connects once to each."""
-    one = release(fleet, "one")
-    before = [host.logins for host in hosts.values()]
-    run(fleet)
-    assert [host.logins - n for host, n in zip(hosts.values(), before, strict=True)] == [1, 1, 1]
-    assert greetings(hosts, fleet) == ["one"] * 3
-    assert outcomes(recorded(fleet)) == [("running", one)] * 3
-    for host in recorded(fleet).hosts:
-        assert [step.name for step in host.steps] == ["check", "pull", "up", "settle", "prove"]
-        assert [(seen.service, seen.proven) for seen in host.containers] == [("web", True)]
-    code, seen = status(fleet)
-    assert (code, seen["mixed"], [host["release"] for host in seen["hosts"]]) == (
-        0,
-        False,
-        [one] * 3,
-    )
-
-    told = fleet.inv("run.exec", "web", "--env", "prod", "--host", "b", "--", "hostname").stdout
-    with hosts["b"].client() as client:
-        [container] = client.containers.list()
-        assert told.strip() == container.short_id
-    beside = fleet.inv("run.once", "web", "--env", "prod", "--", "sh", "-c", "echo $GREETING")
-    assert (beside.stdout, "on a" in beside.stderr) == ("one\n", True)
-    assert "c:" in fleet.inv("run.logs", "--env", "prod").stderr
-    fleet.inv("run.scale", "--env", "prod", "--set", "web=2")
-    assert [len(host.containers) for host in recorded(fleet).hosts] == [2, 2, 2]
-
-    fleet.inv("run.stop", "--env", "prod", "--host", "c")
-    assert greetings(hosts, fleet) == ["one", "one", None]
-    assert status(fleet)[0] == 1
-    fleet.inv("run.stop", "--env", "prod")
-    assert (recorded(fleet).outcome, outcomes(recorded(fleet))) == (
-        "stopped",
-        [("stopped", None)] * 3,
-    )
-    assert greetings(hosts, fleet) == [None] * 3
-
-
 def test_one_connection_is_shared_and_made_anew(hosts: Hosts) -> None:
     """By everything that speaks to the engine, few at a time; it leaves nothing behind."""
     host, cancel = hosts["a"], Cancel()
     environ = {**os.environ, "STAGEKIT_SSH": f"ssh -F {host.folder.parent}/ssh_config"}
-    before, engines = host.logins, Engines(2, environ)
+    before, engines = host.logins, Engines(6, environ)
     engines.open("a", host.url, cancel)
     engine = engines.engine("a", host.url)
     tunnel = engine.endpoint.tunnel
@@ -187,46 +148,6 @@ def test_one_connection_is_shared_and_made_anew(hosts: Hosts) -> None:
     assert not tunnel.parent.exists()
     found = ["pgrep", "--full", str(tunnel.parent)]
     wait_until(lambda: subprocess.run(found, check=False, capture_output=True).returncode == 1)
-
-
-def test_a_canary_goes_first_and_then_batches(fleet: Repository, hosts: Hosts) -> None:
-    """In their order; where services have roles, each host runs its own. The release command is
-    run once, on a host that has its service."""
-    usual = fleet.read("templates/compose.yaml.j2")
-    fleet.write(
-        "templates/compose.yaml.j2",
-        "services:\n"
-        "  web:\n    image: ${IMAGE_APP}\n    depends_on: [worker]\n"
-        "    environment: {GREETING: '${GREETING}'}\n"
-        "  worker:\n    image: ${IMAGE_APP}\n    environment: {GREETING: '${GREETING}'}\n",
-    )
-    log = fleet.root / "order"
-    settings(
-        fleet,
-        '[stagekit.roles]\nweb = ["a", "ssh://root@b"]\nworker = ["c"]',
-        '[stagekit.release_command]\nservice = "worker"\ncommand = ["hostname"]',
-        hooks(
-            before_command=f"echo command >> {log}",
-            before_up=f"echo up $STAGEKIT_HOST >> {log}",
-            after_prove=f"echo proven $STAGEKIT_HOST >> {log}",
-        ),
-        canary=1,
-        canary_pause=0.2,
-        batch='"50%"',
-    )
-    release(fleet, "roles")
-    run(fleet)
-    order = log.read_text().splitlines()
-    assert order[:3] == ["command", "up a", "proven a"]
-    assert set(order[3:5]) == {"up b", "up c"}
-    services = [host.greetings(f"{fleet.name}-prod") for host in hosts.values()]
-    assert services == [{"web": "roles"}, {"web": "roles"}, {"worker": "roles"}]
-    assert recorded(fleet).command_ran
-    code, seen = status(fleet)
-    listed = [[item["service"] for item in host["services"]] for host in seen["hosts"]]
-    assert (code, listed) == (0, [["web"], ["web"], ["worker"]])
-    fleet.inv("run.stop", "--env", "prod")
-    fleet.write("templates/compose.yaml.j2", usual)
 
 
 def test_a_host_that_dies_before_its_switch(running: Repository, hosts: Hosts) -> None:
@@ -282,6 +203,9 @@ def test_a_host_that_dies_after_its_switch(running: Repository, hosts: Hosts) ->
     assert outcomes(recorded(running, 1)) == [("failed", None), *[("running", new)] * 2]
     assert outcomes(recorded(running)) == [("failed", None), *[("running", was)] * 2]
     assert greetings(hosts, running) == ["after", *before[1:]]
+    hosts["a"].mend()
+    run(running, "--resume")
+    assert greetings(hosts, running) == before
 
 
 def test_going_on_with_the_other_hosts(running: Repository, hosts: Hosts) -> None:
@@ -375,3 +299,82 @@ def test_what_is_not_done_on_a_fleet_says_what_to_type(running: Repository) -> N
     assert (restarted.code, "next: inv run --env prod" in restarted.stderr) == (2, True)
     elsewhere = running.attempt("run.logs", "--env", "prod", "--host", "d")
     assert (elsewhere.code, "there are: a, b, c" in elsewhere.stderr) == (2, True)
+
+
+def test_a_release_runs_on_every_host(fleet: Repository, hosts: Hosts) -> None:
+    """Brought up, recorded host by host, looked into, stopped; a command connects once to each."""
+    one = release(fleet, "one")
+    before = [host.logins for host in hosts.values()]
+    run(fleet)
+    assert [host.logins - n for host, n in zip(hosts.values(), before, strict=True)] == [1, 1, 1]
+    assert greetings(hosts, fleet) == ["one"] * 3
+    assert outcomes(recorded(fleet)) == [("running", one)] * 3
+    for host in recorded(fleet).hosts:
+        assert [step.name for step in host.steps] == ["check", "pull", "up", "settle", "prove"]
+        assert [(seen.service, seen.proven) for seen in host.containers] == [("web", True)]
+    code, seen = status(fleet)
+    assert (code, seen["mixed"], [host["release"] for host in seen["hosts"]]) == (
+        0,
+        False,
+        [one] * 3,
+    )
+
+    told = fleet.inv("run.exec", "web", "--env", "prod", "--host", "b", "--", "hostname").stdout
+    with hosts["b"].client() as client:
+        [container] = client.containers.list()
+        assert told.strip() == container.short_id
+    beside = fleet.inv("run.once", "web", "--env", "prod", "--", "sh", "-c", "echo $GREETING")
+    assert (beside.stdout, "on a" in beside.stderr) == ("one\n", True)
+    logs = fleet.inv("run.logs", "--env", "prod")
+    assert [f"{name}:" in logs.stderr for name in NAMES] == [True] * 3
+    fleet.inv("run.scale", "--env", "prod", "--set", "web=2")
+    assert [len(host.containers) for host in recorded(fleet).hosts] == [2, 2, 2]
+
+    fleet.inv("run.stop", "--env", "prod", "--host", "c")
+    assert greetings(hosts, fleet) == ["one", "one", None]
+    fleet.inv("run.stop", "--env", "prod")
+    assert (recorded(fleet).outcome, outcomes(recorded(fleet))) == (
+        "stopped",
+        [("stopped", None)] * 3,
+    )
+    assert greetings(hosts, fleet) == [None] * 3
+
+
+def test_a_canary_goes_first_and_then_batches(fleet: Repository, hosts: Hosts) -> None:
+    """In their order; where services have roles, each host runs its own. The release command is
+    run once, on a host that has its service."""
+    usual = fleet.read("templates/compose.yaml.j2")
+    fleet.write(
+        "templates/compose.yaml.j2",
+        "services:\n"
+        "  web:\n    image: ${IMAGE_APP}\n    depends_on: [worker]\n"
+        "    environment: {GREETING: '${GREETING}'}\n"
+        "  worker:\n    image: ${IMAGE_APP}\n    environment: {GREETING: '${GREETING}'}\n",
+    )
+    log = fleet.root / "order"
+    settings(
+        fleet,
+        '[stagekit.roles]\nweb = ["a", "ssh://root@b"]\nworker = ["c"]',
+        '[stagekit.release_command]\nservice = "worker"\ncommand = ["hostname"]',
+        hooks(
+            before_command=f"echo command >> {log}",
+            before_up=f"echo up $STAGEKIT_HOST >> {log}",
+            after_prove=f"echo proven $STAGEKIT_HOST >> {log}",
+        ),
+        canary=1,
+        canary_pause=0.2,
+        batch='"50%"',
+    )
+    release(fleet, "roles")
+    run(fleet)
+    order = log.read_text().splitlines()
+    assert order[:3] == ["command", "up a", "proven a"]
+    assert set(order[3:5]) == {"up b", "up c"}
+    services = [host.greetings(f"{fleet.name}-prod") for host in hosts.values()]
+    assert services == [{"web": "roles"}, {"web": "roles"}, {"worker": "roles"}]
+    assert recorded(fleet).command_ran
+    code, seen = status(fleet)
+    listed = [[item["service"] for item in host["services"]] for host in seen["hosts"]]
+    assert (code, listed) == (0, [["web"], ["web"], ["worker"]])
+    fleet.inv("run.stop", "--env", "prod")
+    fleet.write("templates/compose.yaml.j2", usual)
