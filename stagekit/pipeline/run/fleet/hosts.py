@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from stagekit.cancel import Cancel
 from stagekit.errors import Busy, Cancelled, EngineError, RunFailed, StagekitError
-from stagekit.events import step
+from stagekit.events import Emit, step
 from stagekit.inputs.fleet import Host
 from stagekit.pipeline.abreast import Outcome
 from stagekit.pipeline.run.fleet.abreast import (
@@ -81,14 +81,24 @@ def on_each(
     return outcome
 
 
-def reach(fleet: Fleet, members: Sequence[Member], on: Platform) -> Outcome[None]:
-    """Connect to every host; return how that went. Nothing is changed."""
+def reach(
+    fleet: Fleet, members: Sequence[Member], on: Platform, *, emit: Emit | None = None
+) -> Outcome[None]:
+    """Connect to every host; return how that went. Nothing is changed.
+
+    Args:
+        fleet: connects.
+        members: the hosts.
+        on: what it is done for.
+        emit: told of it, in the place of whom ``on`` tells.
+    """
 
     def connect(member: Member, own: Platform, _main: MainThread) -> None:
         with step(own.emit, "reach", member.host.url):
             fleet.open(member.host, own.cancel)
 
-    return on_each(members, connect, on, at_once=_LOGINS_AT_ONCE)
+    heard = replace(on, emit=emit or on.emit)
+    return on_each(members, connect, heard, at_once=_LOGINS_AT_ONCE)
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from stagekit.inputs.fleet import Host, services_on
 from stagekit.pipeline.history import newest_release
 from stagekit.pipeline.run.drift import Drift, environment_drift
 from stagekit.pipeline.run.fleet.abreast import MainThread
-from stagekit.pipeline.run.fleet.hosts import Fleet, on_each
+from stagekit.pipeline.run.fleet.hosts import Fleet, on_each, reach
 from stagekit.pipeline.run.fleet.member import Member
 from stagekit.pipeline.run.platform import Platform
 from stagekit.pipeline.run.status import EnvironmentStatus, HostStatus, look
@@ -36,13 +36,14 @@ def status_of(last: Run, fleet: Fleet) -> EnvironmentStatus:
     members = fleet.members(last.runner)
 
     def one(member: Member, own: Platform, main: MainThread) -> HostStatus:
-        fleet.open(member.host, own.cancel)
         return _host(member.host, told[member.name], last, release, own, main)
 
-    outcome = on_each(members, one, base)
+    reached = reach(fleet, members, base, emit=ignore)
+    outcome = on_each([member for member in members if member.name in reached.done], one, base)
+    failed = {**reached.failed, **outcome.failed}
     hosts = tuple(
         outcome.done.get(host.name)
-        or HostStatus(name=host.name, url=host.url, trouble=_why(outcome.failed[host.name]))
+        or HostStatus(name=host.name, url=host.url, trouble=_why(failed[host.name]))
         for host in fleet.hosts
     )
     return EnvironmentStatus(
