@@ -16,10 +16,10 @@ class Cancel:
     Stages look at it between steps, `stagekit.process.run` while a program works.
 
     Args:
-        above: a token that stops this one as well.
+        above: tokens each of which stops this one as well.
     """
 
-    def __init__(self, above: Cancel | None = None) -> None:
+    def __init__(self, *above: Cancel) -> None:
         self._event = Event()
         self._above = above
 
@@ -29,7 +29,7 @@ class Cancel:
 
     @property
     def requested(self) -> bool:
-        return self._event.is_set() or (self._above is not None and self._above.requested)
+        return self._event.is_set() or any(token.requested for token in self._above)
 
     def wait(self, seconds: float) -> None:
         """Wait, for less where a stop is asked for."""

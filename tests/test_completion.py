@@ -13,6 +13,7 @@ import pytest
 import stagekit
 from stagekit.cli.task import USUAL, Kind
 from stagekit.ledger.files import FileLedger
+from stagekit.records import HostRun
 from stagekit.testing.project import clean_environment
 from stagekit.testing.records import NOON, PIN, a_build, ran, released
 from tests.repository import Repository
@@ -35,7 +36,7 @@ def fill(repository: Repository) -> Repository:
     released(ledger, "prod", pins={"web": PIN, "worker": PIN})
     released(ledger, "prod", pins={"web": PIN, "redis": PIN})
     released(ledger, "dev")
-    ran(ledger, "v1")
+    ran(ledger, "v1", hosts=tuple(HostRun(name=name, url=f"ssh://{name}") for name in "ba"))
     repository.write("environments/prod/secrets.toml", SECRETS)
     return repository
 
@@ -87,6 +88,8 @@ def answer(repository: Repository, line: str, cwd: Path | None = None) -> list[s
         ("inv run.show prod/", "prod/1"),
         ("inv run.logs -e prod --service ", "redis web"),
         ("inv run.logs -e prod -s web,", "web,redis"),
+        ("inv run.exec web -e prod --host ", "a b"),
+        ("inv run.stop -e dev --host ", ""),
         ("inv run.scale -e prod --set ", "redis=… web=…"),
         ("inv run.scale -e prod --set web=", ""),
         ("inv run.exec ", "redis web"),
@@ -107,9 +110,9 @@ def answer(repository: Repository, line: str, cwd: Path | None = None) -> list[s
         ("inv -r ", "folder"),
         ("inv -r . run -e ", "dev prod"),
         ("inv -c nope run -e ", ""),
-        ("inv run.stop --", "--env --wait-lock --json"),
-        ("inv run.stop -", "--env -e --wait-lock --json"),
-        ("inv run.stop --json -e dev --", "--wait-lock"),
+        ("inv run.stop --", "--env --host --wait-lock --json"),
+        ("inv run.stop -", "--env -e --host --wait-lock --json"),
+        ("inv run.stop --json -e dev --", "--host --wait-lock"),
         ("inv secrets.rotate --add a -e dev --", "--add --remove --json"),
         ("inv release.show prod/v1 --", "--json"),
         ("inv build --he", "--help"),

@@ -10,6 +10,7 @@ from pathlib import Path
 import msgspec
 
 from stagekit.inputs.environment import load_environment
+from stagekit.inputs.fleet import hosts_of
 from stagekit.inputs.images import ImageSettings
 from stagekit.inputs.project import Project, load_project
 from stagekit.inputs.settings import Policy
@@ -42,15 +43,17 @@ def test_every_setting_of_a_build(tmp_path: Path) -> None:
 
 
 def test_every_setting_of_an_environment(tmp_path: Path) -> None:
-    """docs/release.md and docs/run.md name all there are, the former with their defaults, and what
-    they show is read."""
+    """docs/release.md, docs/run.md and docs/fleet.md name all there are, the first with their
+    defaults, and what they show is read."""
     text = block("toml", "[stagekit]", "docs/release.md")
     steps = block("toml", "[stagekit.release_command]", "docs/run.md")
+    fleet = block("toml", "[stagekit.roles]", "docs/fleet.md")
     (tmp_path / "pyproject.toml").write_text('[tool.stagekit]\nname = "shop"\n')
     for name, config in (
         ("staging", "[vars]\nweb.debug = true\n"),
         ("prod", text),
         ("steps", steps),
+        ("fleet", fleet),
     ):
         folder = tmp_path / "environments" / name
         folder.mkdir(parents=True)
@@ -60,14 +63,17 @@ def test_every_setting_of_an_environment(tmp_path: Path) -> None:
     assert prod.deploy == Deploy()
     assert prod.policy == Policy(require_clean=False, require_pushed=False, confirm=False)
     settings = {field.name for kind in (Deploy, Policy) for field in msgspec.structs.fields(kind)}
-    shown = tomllib.loads(text)["stagekit"] | tomllib.loads(steps)["stagekit"]
-    assert set(shown) == settings
+    shown = [tomllib.loads(found)["stagekit"] for found in (text, steps, fleet)]
+    assert set().union(*shown) == settings
     deploy = load_environment(load_project(tmp_path, {}), "steps").deploy
     assert deploy.release_command == ReleaseCommand(
         service="web", command=("python", "manage.py", "migrate")
     )
     assert [check.asked_from for check in deploy.checks] == ["here", "worker"]
     assert set(deploy.hooks) == {"before_up", "on_failure"}
+    names = ["a.example.com", "b.example.com", "c.example.com"]
+    deploy = load_environment(load_project(tmp_path, {}), "fleet").deploy
+    assert [host.name for host in hosts_of(deploy)] == names
 
 
 def test_settings_environment_and_template(tmp_path: Path) -> None:

@@ -146,10 +146,13 @@ class App:
     @property
     def engine_of_runs(self) -> Engine:
         """The engine, which knows what the pins of images mean that came in bundles."""
+        return self._knowing(self.engine)
+
+    def _knowing(self, engine: DockerEngine) -> Engine:
         from stagekit.ledger.bundles import Bundles
         from stagekit.pipeline.run.bundled import knowing
 
-        return knowing(self.engine, Bundles(self.file_ledger).images())
+        return knowing(engine, Bundles(self.file_ledger).images())
 
     @cached_property
     def ci(self) -> CI | None:
@@ -193,20 +196,23 @@ class App:
         """Return the runner of that name on the engine."""
         return self.plugins.runner(kind, self.engine, os.environ)
 
-    def platform(self, *, wait: float = 0.0) -> Platform:
+    def platform(self, *, wait: float = 0.0, engine: DockerEngine | None = None) -> Platform:
         """Return what a run is done with.
 
         Args:
             wait: seconds to wait for an environment that another run holds.
+            engine: where; by default the one that is found.
         """
         import sys
+        from functools import cache
 
         from stagekit.pipeline.run.platform import Platform
 
+        there = engine or self.engine
         return Platform(
             ledger=self.ledger,
-            engine=self.engine_of_runs,
-            runner=self.runner,
+            engine=self._knowing(there),
+            runner=cache(lambda kind: self.plugins.runner(kind, there, os.environ)),
             providers=self.secret_provider,
             actor=self.actor,
             emit=self.console.emit,

@@ -11,7 +11,7 @@ from stagekit.cli.show import age
 from stagekit.cli.task import ENV, JSON, stage_task
 
 if TYPE_CHECKING:
-    from stagekit.records import Failure, Run
+    from stagekit.records import Failure, HostRun, Run
 
 _HEAD = ["RUN", "RELEASE", "REASON", "OUTCOME", "WHEN", "TOOK", "BY", "WHY"]
 _WHY_WIDTH = 80
@@ -73,6 +73,7 @@ def show(app: App, name: str, *, json: bool = False) -> None:
         ("on", run.engine.url if run.engine else None),
         ("ci", run.ci.url if run.ci else None),
         ("follows", f"run {run.answers}, which failed" if run.answers else None),
+        ("resumes", f"run {run.resumes}" if run.resumes else None),
         ("lock", f"taken over from {run.taken_over}" if run.taken_over else None),
         ("scale", ", ".join(f"{name}={number}" for name, number in run.scale.items()) or None),
     ):
@@ -81,9 +82,23 @@ def show(app: App, name: str, *, json: bool = False) -> None:
     rows = [[f"  {step.name}", f"{step.seconds:.1f} s", step.outcome] for step in run.steps]
     if rows:
         app.console.table(["  STEP", "TOOK", "OUTCOME"], rows)
+    for host in run.hosts:
+        _show_host(app, host)
     for warning in run.warnings:
         app.console.result(f"  warning: {warning}", "changed")
     _show_failure(app, run)
+
+
+def _show_host(app: App, host: HostRun) -> None:
+    app.console.result(f"  {host.name}: {host.outcome}, runs {host.release or '-'}", "place")
+    rows = [[f"    {step.name}", f"{step.seconds:.1f} s", step.outcome] for step in host.steps]
+    if rows:
+        app.console.table(["    STEP", "TOOK", "OUTCOME"], rows)
+    if host.failure:
+        text = f"    failed at {host.failure.step}: {host.failure.message}"
+        app.console.result(text, "removed")
+        for line in host.failure.output:
+            app.console.result(f"    | {line}")
 
 
 def _show_failure(app: App, run: Run) -> None:

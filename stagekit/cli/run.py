@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from stagekit.cli import fleet
 from stagekit.cli.app import App
 from stagekit.cli.bundle import taken_up
 from stagekit.cli.task import ENV, JSON, WAIT_LOCK, stage_task
@@ -25,6 +26,8 @@ _PLAN_OUT = "write that plan to a file, for --plan-file"
         "plan": "say what would be done and why, and stop",
         "plan-out": _PLAN_OUT,
         "plan-file": "do what this file of --plan-out says, or refuse where that has changed",
+        "keep-going": "of a fleet: where a host fails, go on with the others, and end failed",
+        "resume": "of a fleet: go on with the run that failed or was interrupted",
         "wait-lock": WAIT_LOCK,
         "json": JSON,
     },
@@ -42,6 +45,8 @@ def new(
     plan: bool = False,
     plan_out: str = "",
     plan_file: str = "",
+    keep_going: bool = False,
+    resume: bool = False,
     wait_lock: int = 0,
     json: bool = False,
 ) -> None:
@@ -51,10 +56,12 @@ def new(
     at, has to hold for the settle time, and must run the image that the release pins. Where it
     fails, the environment goes back to the release that ran well before, but for dev
     (rollback_on_failure in [stagekit] says otherwise): exit code 8, and 5 where it did not go back.
-    Another run of the environment: 9. A machine without the source takes the release from the
-    shared ledger by --from, or by STAGEKIT_LEDGER as every other task of run does; one without a
-    network from a file, by --bundle.
+    Another run of the environment: 9. Of a fleet, every host goes back where one fails. A machine
+    without the source takes the release from the shared ledger by --from, or by STAGEKIT_LEDGER as
+    every other task of run does; one without a network from a file, by --bundle.
     """
+    from stagekit.errors import InputError
+
     if from_:
         app.share(from_)
     if bundle:
@@ -66,8 +73,11 @@ def new(
     id = release_id(app, env, release)
     if plan or plan_out:
         _plan(app, env, id, "run", plan_out, json)
-    else:
-        _bring_up(app, env, id, "run", wait_lock, json)
+        return
+    if resume and id:
+        raise InputError("it goes on with the release of that run", where="--resume, --release")
+    stored = fleet.run(app, env, id, "run", wait=wait_lock, keep_going=keep_going, resume=resume)
+    show_run(app, stored, json)
 
 
 @stage_task(
@@ -102,7 +112,7 @@ def rollback(
     if plan or plan_out:
         _plan(app, env, target, "rollback", plan_out, json)
     else:
-        _bring_up(app, env, target, "rollback", wait_lock, json)
+        show_run(app, fleet.run(app, env, target, "rollback", wait=wait_lock), json)
 
 
 @stage_task(
@@ -125,24 +135,27 @@ def scale(
     It is a run like any other, proven and recorded. The next run of the same release keeps the
     numbers; one of another release says that it does not.
     """
-    from stagekit.pipeline.run import flow
-
     app.check_environment(env)
-    show_run(app, flow.scaled(env, _numbers(set), app.platform(wait=wait_lock)), json)
+    show_run(app, fleet.scaled(app, env, _numbers(set), wait=wait_lock), json)
 
 
 @stage_task(
     name="stop",
-    help={"env": ENV, "wait-lock": WAIT_LOCK, "json": JSON},
+    help={
+        "env": ENV,
+        "host": "of a fleet: only this one; by default all",
+        "wait-lock": WAIT_LOCK,
+        "json": JSON,
+    },
     short={"env": "e"},
     numbers=["wait_lock"],
 )
-def stop(app: App, *, env: str = "", wait_lock: int = 0, json: bool = False) -> None:
+def stop(
+    app: App, *, env: str = "", host: str = "", wait_lock: int = 0, json: bool = False
+) -> None:
     """Take an environment's containers and networks down. Volumes stay."""
-    from stagekit.pipeline.run import flow
-
     app.check_environment(env)
-    show_run(app, flow.stop(env, app.platform(wait=wait_lock)), json)
+    show_run(app, fleet.stop(app, env, host=host, wait=wait_lock), json)
 
 
 def release_id(app: App, env: str, text: str) -> str | None:
@@ -176,21 +189,20 @@ def _numbers(text: str) -> dict[str, int]:
     return numbers
 
 
-def _bring_up(
-    app: App, env: str, release_id: str | None, reason: RunReason, wait: int, json: bool
-) -> None:
-    from stagekit.pipeline.run import flow
-
-    on = app.platform(wait=wait)
-    show_run(app, flow.run(env, release_id=release_id, reason=reason, on=on), json)
-
-
 def _plan(
     app: App, env: str, release_id: str | None, reason: RunReason, out: str, json: bool
 ) -> None:
     from stagekit.cli.plan import show_plan
+    from stagekit.errors import InputError
     from stagekit.pipeline.run import flow
 
+    if fleet.hosts_of_release(app, env, release_id)[0]:
+        raise InputError(
+            f"{env} is a fleet, for which no plan is made",
+            where="--plan",
+            hint=f"inv release.diff {env}/current {env}/latest shows what would be another, and "
+            f"inv run.status --env {env} what runs where",
+        )
     plan = flow.plan(env, release_id=release_id, reason=reason, on=app.platform())
     show_plan(app, plan, out, json)
 
@@ -229,6 +241,8 @@ def show_run(app: App, stored: Stored[Run], json: bool) -> None:
         app.console.data(plain(run))
         return
     app.console.result(f"run {run.n}: {run.env}/{run.release.id} {run.outcome}")
+    for host in run.hosts:
+        app.console.result(f"  {host.name}  {host.outcome}  {host.release or '-'}")
     for container in run.containers:
         app.console.result(f"  {container.name}  {container.state}  {container.health or '-'}")
     app.console.note("record: " + app.where_recorded(f"runs/{run.env}/{run.n}.toml"))

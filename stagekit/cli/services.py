@@ -7,13 +7,14 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from stagekit.cli import fleet
 from stagekit.cli.app import App
 from stagekit.cli.task import ENV, JSON, WAIT_LOCK, stage_task, words_after_dashes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from stagekit.containers import CommandAsked, Invocation
+    from stagekit.containers import CommandAsked, Invocation, LogsAsked
     from stagekit.pipeline.run.platform import Platform
 
 _SERVICE = "a service of the release"
@@ -28,6 +29,7 @@ _SERVICE = "a service of the release"
         "tail": "the last lines of each container",
         "since": "a time or a duration, as 2026-01-02T13:23:37Z or 10m",
         "timestamps": "put the time in front",
+        "host": "of a fleet: of this host; by default of each in turn",
     },
     short={"env": "e", "follow": "f", "service": "s", "tail": "n"},
     numbers=["tail"],
@@ -42,29 +44,49 @@ def logs(
     tail: int | None = None,
     since: str = "",
     timestamps: bool = False,
+    host: str = "",
 ) -> None:
     """Print what the containers of an environment printed.
 
     The release's secrets are masked in it, where they can be opened here.
     """
-    from stagekit.attached import lines
     from stagekit.containers import LogsAsked
-    from stagekit.errors import Cancelled
-    from stagekit.pipeline.run import services
+    from stagekit.errors import InputError
 
     app.check_environment(env)
     asked = LogsAsked(
         services=_names(service), follow=follow, tail=tail, since=since, timestamps=timestamps
     )
-    with tempfile.TemporaryDirectory(prefix="stagekit-") as empty:
-        shown = services.logs(env, asked, app.platform(), Path(empty))
+    last = fleet.fleet_in_force(app, env)
+    if host or last is None:
+        _print_logs(app, env, asked, host)
+        return
+    if follow and len(last.hosts) > 1:
+        raise InputError(
+            "of which host?", where="--follow", hint=f"--host {last.hosts[0].name}, or another one"
+        )
+    for item in last.hosts:
+        app.console.note(f"{item.name}:")
+        _print_logs(app, env, asked, item.name)
+
+
+def _print_logs(app: App, env: str, asked: LogsAsked, host: str) -> None:
+    from stagekit.attached import lines
+    from stagekit.errors import Cancelled
+    from stagekit.pipeline.run import services
+
+    with (
+        fleet.platform_for(app, env, "", host) as on,
+        tempfile.TemporaryDirectory(prefix="stagekit-") as empty,
+    ):
+        shown = services.logs(env, asked, on, Path(empty))
         try:
             for line in lines(
                 shown.argv, env=shown.env, cancel=app.cancel, cwd=shown.folder, mask=shown.mask
             ):
                 app.console.result(line)
         except Cancelled:
-            if not follow:
+            if not asked.follow:
                 raise
 
 
@@ -77,6 +99,7 @@ def logs(
         "index": "which of its containers, from 1",
         "user": "as whom, as the image has it",
         "workdir": "in which folder of the container",
+        "host": "of a fleet: on this host; by default the first that has the service",
     },
     short={"env": "e"},
     numbers=["index"],
@@ -89,6 +112,7 @@ def exec_(
     index: int | None = None,
     user: str = "",
     workdir: str = "",
+    host: str = "",
 ) -> None:
     """Run a command in a running container: inv run.exec SERVICE --env ENV -- COMMAND.
 
@@ -106,7 +130,7 @@ def exec_(
         workdir=workdir,
         terminal=_on_terminal(),
     )
-    _run(app, env, asked, services.inside)
+    _run(app, env, host, asked, services.inside)
 
 
 @stage_task(
@@ -118,6 +142,7 @@ def exec_(
         "deps": "start what the service depends on, where it does not run",
         "user": "as whom, as the image has it",
         "workdir": "in which folder of the container",
+        "host": "of a fleet: on this host; by default the first that has the service",
     },
     short={"env": "e"},
 )
@@ -129,6 +154,7 @@ def once(
     deps: bool = False,
     user: str = "",
     workdir: str = "",
+    host: str = "",
 ) -> None:
     """Run a command in a container of its own: inv run.once SERVICE --env ENV -- COMMAND.
 
@@ -147,7 +173,7 @@ def once(
         terminal=_on_terminal(),
         dependencies=deps,
     )
-    _run(app, env, asked, services.beside)
+    _run(app, env, host, asked, services.beside)
 
 
 @stage_task(
@@ -170,6 +196,12 @@ def restart(
     from stagekit.pipeline.run import services
 
     app.check_environment(env)
+    fleet.refuse_fleet(
+        app,
+        env,
+        "its containers are not restarted from here",
+        f"inv run --env {env} brings up what is not as it should be, on every host",
+    )
     stored = services.restart(env, _names(service), app.platform(wait=wait_lock))
     show_run(app, stored, json)
 
@@ -177,6 +209,7 @@ def restart(
 def _run(
     app: App,
     env: str,
+    host: str,
     asked: CommandAsked,
     how: Callable[[str, CommandAsked, Platform, Path], Invocation],
 ) -> None:
@@ -185,8 +218,11 @@ def _run(
     from stagekit.attached import attached
 
     app.check_environment(env)
-    with tempfile.TemporaryDirectory(prefix="stagekit-") as empty:
-        found = how(env, asked, app.platform(), Path(empty))
+    with (
+        fleet.platform_for(app, env, asked.service, host) as on,
+        tempfile.TemporaryDirectory(prefix="stagekit-") as empty,
+    ):
+        found = how(env, asked, on, Path(empty))
         code = attached(found.argv, env=found.env, cwd=found.folder)
     if code:
         raise Exit(code=code)

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from stagekit.cli import fleet
 from stagekit.cli.app import App
 from stagekit.cli.task import ENV, stage_task
 
 if TYPE_CHECKING:
     from stagekit.cli.console import Line
     from stagekit.events import Emit
-    from stagekit.pipeline.run.status import EnvironmentStatus, ServiceStatus
+    from stagekit.pipeline.run.drift import Drift
+    from stagekit.pipeline.run.status import EnvironmentStatus, HostStatus, ServiceStatus
 
 _HEAD = ["  SERVICE", "STATE", "HEALTH", "UP", "SINCE (UTC)", "IMAGE"]
 
@@ -65,15 +67,12 @@ _ENDED = {"cancelled": "stopped by hand, not proven", "interrupted": "interrupte
 def _reports(app: App, env: str, emit: Emit) -> list[EnvironmentStatus]:
     from stagekit.events import Noted, Warned
     from stagekit.inputs.environment import environment_names
-    from stagekit.pipeline.run.status import status_of
 
     reports = []
     for name in [env] if env else environment_names(app.project):
         if n := app.ledger.unfinished_run(name):
             emit(Warned(f"run {n} of {name} is under way, or was interrupted"))
-        report = status_of(
-            name, ledger=app.ledger, engine=app.engine_of_runs, runner=app.runner, emit=emit
-        )
+        report = fleet.status(app, name, emit)
         if report:
             reports.append(report)
         else:
@@ -125,22 +124,41 @@ def _telling(heard: list[str]) -> Emit:
 def _plain(report: EnvironmentStatus) -> dict[str, Any]:
     from stagekit.envelope import plain
 
-    return {**plain(report), "well": report.well, "as_released": report.as_released}
+    flags = {"well": report.well, "as_released": report.as_released}
+    return {**plain(report), **flags, **({"mixed": report.mixed} if report.hosts else {})}
 
 
 def _lines(report: EnvironmentStatus) -> Iterator[Line]:
-    from stagekit.cli.console import columns
-
     commit = f", commit {report.commit[:9]}" if report.commit else ""
     run = f"run {report.run}, {report.reason} by {report.actor}; build {report.build}{commit}"
     yield f"{report.env}/{report.release}: {_headline(report)} ({run})", "title"
-    rows = [_row(item) for item in report.services]
-    if rows:
-        for text in columns(_HEAD, rows):
+    yield from _services(report.services)
+    yield from _drift(report.drift)
+    for host in report.hosts:
+        yield f"  {host.name}  {_standing(host, report)}  ({host.url})", "place"
+        yield from _services(host.services)
+        yield from _drift(host.drift)
+
+
+def _services(services: Sequence[ServiceStatus]) -> Iterator[Line]:
+    from stagekit.cli.console import columns
+
+    if services:
+        for text in columns(_HEAD, [_row(item) for item in services]):
             yield text, ""
-    for drift in report.drift:
+
+
+def _drift(drifts: Sequence[Drift]) -> Iterator[Line]:
+    for drift in drifts:
         where = f"{drift.service}: " if drift.service else ""
         yield f"  drift  {drift.kind:<10}  {where}{drift.text}", "changed"
+
+
+def _standing(host: HostStatus, report: EnvironmentStatus) -> str:
+    if host.trouble is not None:
+        return f"NOT REACHED: {host.trouble}"
+    runs = f"{report.env}/{host.release}" if host.release else "nothing"
+    return runs if host.well else f"{runs}, not well"
 
 
 def _row(item: ServiceStatus) -> list[str]:
@@ -155,11 +173,14 @@ def _row(item: ServiceStatus) -> list[str]:
 
 
 def _headline(report: EnvironmentStatus) -> str:
+    if report.hosts and report.mixed:
+        return f"MIXED ({report.outcome})"
     if report.outcome != "running":
         return _ENDED.get(report.outcome, report.outcome)
     if not report.well:
         return "not well"
-    drifted = any(drift.kind != "behind" for drift in report.drift)  # going back is no drift
+    all = (*report.drift, *(drift for host in report.hosts for drift in host.drift))
+    drifted = any(drift.kind != "behind" for drift in all)  # going back is no drift
     return "running, drifted" if drifted else "running"
 
 

@@ -40,6 +40,7 @@ Kind = Literal[
     "any build",
     "service",
     "services",
+    "host",
     "numbers",
     "secret",
     "recipient",
@@ -60,6 +61,7 @@ USUAL: Mapping[str, Kind] = {
     "release": "id",
     "build": "build",
     "service": "service",
+    "host": "host",
 }
 """What the arguments of these names are, unless a task says otherwise. Not ``--confirm``: the point
 of that is to type it."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from stagekit.cli.app import App
+from stagekit.cli.fleet import engines_of
 from stagekit.cli.task import ENV, JSON, stage_task
 
 
@@ -22,24 +23,29 @@ def unlock(app: App, *, env: str = "", confirm: str = "", json: bool = False) ->
     """
     from stagekit.envelope import plain
     from stagekit.errors import InputError
-    from stagekit.pipeline.history import runner_of
     from stagekit.records import compose_project
 
     app.check_environment(env)
     name = compose_project(app.project.name, env)
-    engine = app.runner(runner_of(app.ledger, env, app.console.emit)).engine_for(app.engine)
-    held = engine.lock_holder(name)
-    if held is None:
-        if json:
-            app.console.data(None)
-        else:
-            app.console.result(f"nobody holds {env}")
-        return
-    holder, seconds = held
-    app.console.note(f"{env} is held by {holder}; for {seconds:.0f} s more unless it is renewed")
-    if (confirm or app.console.ask(f"type {env} to free it all the same: ")) != env:
-        raise InputError(f"{env} stays locked", where="--confirm", hint=f"--confirm {env} frees it")
-    broken = engine.break_lock(name)
+    with engines_of(app, env) as engines:
+        held = [(engine, found) for engine in engines if (found := engine.lock_holder(name))]
+        if not held:
+            if json:
+                app.console.data(None)
+            else:
+                app.console.result(f"nobody holds {env}")
+            return
+        for engine, (holder, seconds) in held:
+            where = f" on {engine.url}" if len(engines) > 1 else ""
+            app.console.note(
+                f"{env} is held{where} by {holder}; for {seconds:.0f} s more unless it is renewed"
+            )
+        if (confirm or app.console.ask(f"type {env} to free it all the same: ")) != env:
+            raise InputError(
+                f"{env} stays locked", where="--confirm", hint=f"--confirm {env} frees it"
+            )
+        freed = [engine.break_lock(name) for engine, _ in held]
+    broken = next(filter(None, freed), None)
     if json:
         app.console.data(plain(broken) if broken else None)
     else:

@@ -69,15 +69,9 @@ def _up(app: App, env: str, json: bool) -> None:
 
 def _runs(app: App, release: Release) -> bool:
     """Tell whether a release runs, and runs well."""
-    from stagekit.pipeline.run.status import status_of
+    from stagekit.cli import fleet
 
-    status = status_of(
-        release.env,
-        ledger=app.ledger,
-        engine=app.engine_of_runs,
-        runner=app.runner,
-        emit=app.console.emit,
-    )
+    status = fleet.status(app, release.env, app.console.emit)
     return (
         status is not None
         and status.release == release.id

@@ -128,6 +128,15 @@ class _Known:
                     found.update(self.ledger.release(env, id).record.pins)
         return sorted(found)
 
+    def hosts(self) -> Iterable[str]:
+        """Return the hosts that the last run was on."""
+        found: set[str] = set()
+        for env in self._asked():
+            with suppress(StagekitError):
+                for n in self.ledger.runs(env)[:1]:
+                    found.update(host.name for host in self.ledger.run(env, n).record.hosts)
+        return sorted(found)
+
     def several_services(self) -> Iterator[str]:
         return self._listed(self.services())
 
@@ -191,6 +200,7 @@ _OF_KIND: Mapping[Kind, Callable[[_Known], Iterable[str]]] = {
     "any build": lambda known: known.builds(_LATEST),
     "service": _Known.services,
     "services": _Known.several_services,
+    "host": _Known.hosts,
     "numbers": _Known.numbers,
     "secret": _Known.secrets,
     "recipient": _Known.recipients,

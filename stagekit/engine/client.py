@@ -31,6 +31,7 @@ _ANSWER_LIMIT = 60
 """Seconds an engine may take to answer."""
 
 _PROBE_LIMIT = 5
+_BROKEN = "Remote end closed connection"
 
 
 class Client:
@@ -187,6 +188,8 @@ class Client:
         late = timed_out(error)
         kind = LimitExceeded if late else EngineError
         cause = "nothing was heard in time" if late else reason(error)
+        if self.endpoint.tunnel and _BROKEN in cause:
+            cause = "the connection to its host ended"
         return kind(
             f"the engine does not {what}: {cause}",
             where=self.endpoint.url,
@@ -197,6 +200,10 @@ class Client:
         docker = sdk()  # before what imports parts of it
         from stagekit.engine.tls import tls_config
 
+        if self.endpoint.tunnel:
+            from stagekit.engine.pooled import pooled_client
+
+            return pooled_client(self.endpoint.tunnel, limit)
         url = self.endpoint.url
         return docker.DockerClient(
             base_url=url,

@@ -61,18 +61,16 @@ def endpoints(environ: Mapping[str, str]) -> Iterator[Endpoint]:
         EngineError: the context in use cannot be read.
     """
     if url := environ.get("DOCKER_HOST"):
-        secured = bool(environ.get("DOCKER_TLS_VERIFY") or environ.get("DOCKER_CERT_PATH"))
-        folder = Path(environ.get("DOCKER_CERT_PATH") or docker_config(environ))
         yield Endpoint(
             url,
             "DOCKER_HOST",
             named=True,
-            certificates=folder if secured else None,
+            certificates=certificates_folder(environ),
             verify=bool(environ.get("DOCKER_TLS_VERIFY")),
         )
         return
-    if context := _context(environ):
-        yield context
+    if name := _context_in_use(environ):
+        yield context_endpoint(name, environ)
         return
     for path, origin in _sockets(environ):
         if path.exists():
@@ -81,6 +79,13 @@ def endpoints(environ: Mapping[str, str]) -> Iterator[Endpoint]:
 
     if running := embedded.running(home_of(environ)):
         yield Endpoint(running.url, embedded.ORIGIN)
+
+
+def certificates_folder(environ: Mapping[str, str]) -> Path | None:
+    """Return where ``DOCKER_TLS_VERIFY`` and ``DOCKER_CERT_PATH`` say that certificates are."""
+    if not environ.get("DOCKER_TLS_VERIFY") and not environ.get("DOCKER_CERT_PATH"):
+        return None
+    return Path(environ.get("DOCKER_CERT_PATH") or docker_config(environ))
 
 
 def _sockets(environ: Mapping[str, str]) -> list[tuple[Path, str]]:
@@ -94,13 +99,20 @@ def _sockets(environ: Mapping[str, str]) -> list[tuple[Path, str]]:
     ]
 
 
-def _context(environ: Mapping[str, str]) -> Endpoint | None:
-    """Read the context in use as the docker command stores it: contexts/meta/<sha256 of name>."""
+def _context_in_use(environ: Mapping[str, str]) -> str | None:
+    settings = docker_config(environ) / "config.json"
+    name = environ.get("DOCKER_CONTEXT") or _read_json(settings).get("currentContext")
+    return str(name) if name and name != "default" else None
+
+
+def context_endpoint(name: str, environ: Mapping[str, str]) -> Endpoint:
+    """Read a context as the docker command stores it: contexts/meta/<sha256 of name>.
+
+    Raises:
+        EngineError: there is none of that name, or it cannot be read.
+    """
     config = docker_config(environ)
-    name = environ.get("DOCKER_CONTEXT") or _read_json(config / "config.json").get("currentContext")
-    if not name or name == "default":
-        return None
-    folder = hashlib.sha256(str(name).encode()).hexdigest()
+    folder = hashlib.sha256(name.encode()).hexdigest()
     origin = f"the docker context {name!r}"
     meta = _read_json(config / "contexts" / "meta" / folder / "meta.json")
     docker = (meta.get("Endpoints") or {}).get("docker") or {}
@@ -117,7 +129,7 @@ def _context(environ: Mapping[str, str]) -> Endpoint | None:
         named=True,
         certificates=certificates if certificates.is_dir() else None,
         verify=not docker.get("SkipTLSVerify", False),
-        context=str(name),
+        context=name,
     )
 
 

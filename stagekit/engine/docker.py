@@ -61,9 +61,11 @@ class DockerEngine:
 
     def environment(self) -> dict[str, str]:
         passed = {name: self._environ[name] for name in _PASSED_ON if name in self._environ}
-        if self.endpoint.context:  # Docker's own programs read it as it was written
+        if (
+            self.endpoint.context and not self.endpoint.tunnel
+        ):  # Docker's own programs read it as it was written
             return {**passed, "DOCKER_CONTEXT": self.endpoint.context}
-        passed["DOCKER_HOST"] = self.url
+        passed["DOCKER_HOST"] = self.endpoint.dialled
         if self.endpoint.certificates:
             passed["DOCKER_CERT_PATH"] = str(self.endpoint.certificates)
             passed["DOCKER_TLS_VERIFY" if self.endpoint.verify else "DOCKER_TLS"] = "1"

@@ -17,6 +17,7 @@ class Endpoint(Struct, frozen=True):
         certificates: folder with ca.pem, cert.pem and key.pem, for TLS.
         verify: whether the engine's certificate is checked.
         context: the docker context that says all this.
+        tunnel: a socket on this machine that leads to it, where it is reached through one.
     """
 
     url: str
@@ -25,6 +26,12 @@ class Endpoint(Struct, frozen=True):
     certificates: Path | None = None
     verify: bool = True
     context: str | None = None
+    tunnel: Path | None = None
+
+    @property
+    def dialled(self) -> str:
+        """The address that clients are given."""
+        return f"unix://{self.tunnel}" if self.tunnel else self.url
 
     @property
     def hint(self) -> str:

@@ -7,6 +7,7 @@ from typing import Literal, TypeVar
 import msgspec
 
 from stagekit.errors import InputError
+from stagekit.inputs.fleet import check_fleet
 from stagekit.inputs.merge import Merged
 from stagekit.inputs.near import known_names
 from stagekit.records import HOOK_MOMENTS, Deploy, Part
@@ -64,6 +65,8 @@ def read_settings(settings: Merged) -> tuple[Deploy, Policy]:
     if deploy.free_disk < 0:
         raise InputError("free_disk is 0 or more MiB", where=_where(settings, "free_disk"))
     _check_steps(settings, deploy)
+    of_fleet = (name for name in ("hosts", "roles", "canary") if name in settings.values)
+    check_fleet(deploy, _where(settings, next(of_fleet, "hosts")))
     if policy.protected and deploy.source_mounts:
         raise InputError(
             "a protected environment mounts no source",

@@ -182,6 +182,16 @@ class FileLedger:
         journals = (self.root / "runs" / checked_name(env)).glob("*.journal")
         return max((number(path.stem) for path in journals), default=None)
 
+    def close_interrupted_runs(self, env: str) -> Sequence[int]:
+        folder = self.root / "runs" / checked_name(env)
+        if self.unfinished_run(env) is None:
+            return ()
+        lock = take_lock(folder / "lock", holding=f"environment {env}")
+        try:
+            return self._finish_interrupted(env)
+        finally:
+            os.close(lock)
+
     # comparisons
 
     def begin_comparison(self, begun: Comparison, *, numbered: Numbered = itself) -> ComparisonSlot:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,6 +19,9 @@ import msgspec
 from stagekit import durable
 from stagekit.errors import LedgerError
 from stagekit.records import Failure, Run
+
+_HOST = "host"
+"""Key of a journal's lines that are of one host of a fleet."""
 
 
 def take_lock(path: Path, *, holding: str) -> int:
@@ -119,7 +122,7 @@ def interrupted_run(path: Path) -> Run | None:
     lines = whole_lines(path)
     if not lines:
         return None
-    begun, steps = lines[0], [line for line in lines[1:] if "step" in line]
+    begun, steps = lines[0], [line for line in lines[1:] if "step" in line and _HOST not in line]
     begins = [line for line in lines[1:] if "begins" in line]
     message = "the process ended before the run did"
     last = next((name for line in reversed(lines[1:]) if (name := _step_of(line))), "start")
@@ -131,19 +134,40 @@ def interrupted_run(path: Path) -> Run | None:
         "created": begun.get("at"),
         "finished": lines[-1].get("at"),
         "failure": msgspec.to_builtins(Failure(subject=path.stem, step=last, message=message)),
-        "steps": [
-            {
-                "name": str(line["step"]),
-                "seconds": line.get("seconds", 0),
-                "outcome": str(line.get("outcome", "")),
-            }
-            for line in steps
-        ],
+        "steps": [_taken(line) for line in steps],
+        "hosts": [_host(host, lines[1:]) for host in begun.get("hosts") or ()],
     }
     try:
         return msgspec.convert(run, Run)
     except msgspec.ValidationError:
         return None
+
+
+def _taken(line: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "name": str(line["step"]),
+        "seconds": line.get("seconds", 0),
+        "outcome": str(line.get("outcome", "")),
+    }
+
+
+def _host(host: Mapping[str, Any], lines: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return one host of a fleet as far as its journal has come."""
+    own = [line for line in lines if line.get(_HOST) == host.get("name")]
+    changed = any(line.get("changes") for line in own)
+    said: Mapping[str, Any] = next(
+        (line for line in reversed(own) if "outcome_of_host" in line), {}
+    )
+    outcome = said.get("outcome_of_host") or ("interrupted" if changed else "untouched")
+    before = next((line["before"] for line in own if "before" in line), None)
+    return {
+        **host,
+        "changed": changed,
+        "outcome": outcome,
+        "before": before,
+        "release": said.get("release") if said else None if changed else before,
+        "steps": [_taken(line) for line in own if "step" in line],
+    }
 
 
 def _step_of(line: Mapping[str, Any]) -> str:

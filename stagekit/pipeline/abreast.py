@@ -4,9 +4,9 @@ on the main thread."""
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from queue import Empty, SimpleQueue
+from queue import SimpleQueue
 from typing import Generic, TypeVar
 
 from stagekit.cancel import Cancel
@@ -14,8 +14,6 @@ from stagekit.errors import BuildFailed, Cancelled
 from stagekit.events import Emit, Event
 
 Result = TypeVar("Result")
-
-_POLL = 0.05
 
 
 @dataclass
@@ -51,8 +49,8 @@ def abreast(
         How each item ended. All threads have, also where this raises.
     """
     outcome: Outcome[Result] = Outcome()
-    events: SimpleQueue[Event] = SimpleQueue()
-    group = Cancel(above=cancel)
+    events: SimpleQueue[Event | Future[Result]] = SimpleQueue()
+    group = Cancel(cancel)
     waiting = dict(items)
     running: dict[Future[Result], str] = {}
     with ThreadPoolExecutor(max_workers=jobs) as pool:
@@ -61,13 +59,15 @@ def abreast(
                 if not group.requested:
                     for item in [name for name in waiting if _ready(waiting[name], outcome)]:
                         del waiting[item]
-                        running[pool.submit(work, item, events.put, group)] = item
+                        future = pool.submit(work, item, events.put, group)
+                        running[future] = item
+                        future.add_done_callback(events.put)  # behind all that it emitted
                 if not running:
                     return outcome
-                ended, _ = wait(running, timeout=_POLL, return_when=FIRST_COMPLETED)
-                _pass_on(events, emit)
-                for future in [future for future in running if future in ended]:
-                    _note(outcome, running.pop(future), future)
+                if isinstance(heard := events.get(), Future):
+                    _note(outcome, running.pop(heard), heard)
+                else:
+                    emit(heard)
                 if outcome.failed and fail_fast:
                     group.request()
         finally:
@@ -104,11 +104,3 @@ def _note(outcome: Outcome[Result], item: str, future: Future[Result]) -> None:
         outcome.done[item] = future.result()
     elif isinstance(error, Exception) and not (isinstance(error, Cancelled) and outcome.failed):
         outcome.failed[item] = error
-
-
-def _pass_on(events: SimpleQueue[Event], emit: Emit) -> None:
-    while True:
-        try:
-            emit(events.get_nowait())
-        except Empty:
-            return

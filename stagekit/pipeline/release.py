@@ -15,6 +15,7 @@ from stagekit.inputs import overlays, seal
 from stagekit.inputs.deploying import completed
 from stagekit.inputs.environment import Environment
 from stagekit.inputs.files import take_in
+from stagekit.inputs.fleet import check_roles
 from stagekit.inputs.merge import Tree
 from stagekit.inputs.project import Project
 from stagekit.inputs.secrets import fingerprints
@@ -231,6 +232,7 @@ def decide(facts: Facts) -> Plan:
         services=facts.model["services"],
         variables=env.variables.values,
     )
+    check_roles(deploy, facts.model, f"environments/{env.name}/config.toml [stagekit]")
     compose_file = seal.seal(
         facts.model,
         pins=facts.pins,

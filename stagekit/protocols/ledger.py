@@ -223,6 +223,11 @@ class Ledger(Protocol):
         """Return the number of a run that has no record: under way, or interrupted."""
         ...
 
+    def close_interrupted_runs(self, env: str) -> Sequence[int]:
+        """Write the records of an environment's runs whose process died; return their numbers.
+        Raises LedgerError while one is under way."""
+        ...
+
     def begin_comparison(self, begun: Comparison) -> ComparisonSlot:
         """Take the next number for a comparison; ``begun`` is the record as far as it is known, and
         becomes that of one whose process dies."""

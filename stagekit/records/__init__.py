@@ -25,6 +25,8 @@ from stagekit.records.release import Cancellation, Pin, PinKind, Pruning, Releas
 from stagekit.records.run import (
     ContainerFailure,
     ContainerSeen,
+    HostOutcome,
+    HostRun,
     Run,
     RunOutcome,
     RunReason,
@@ -58,6 +60,8 @@ __all__ = [
     "EngineFacts",
     "Failure",
     "Holder",
+    "HostOutcome",
+    "HostRun",
     "HttpCheck",
     "Link",
     "Object",

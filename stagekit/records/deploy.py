@@ -70,6 +70,13 @@ class Deploy(Part, frozen=True):
         checks: pages that have to answer before it is well.
         hooks: commands by moment (``before_up``, ``after_run``, ``on_failure``), run beside
             stagekit with the facts in their environment.
+        hosts: of a fleet: addresses (``ssh://deploy@a``, ``tcp://a:2376``, ``unix:///path``,
+            ``context://name``), or addresses by name.
+        roles: on which of its hosts a service runs, by service; one that is not named runs on all.
+        batch: how many hosts are switched at a time: a number, or a share (``25%``).
+        canary: how many are switched before all others; 0 for none.
+        canary_pause: seconds that those must hold before the others follow.
+        ssh_sessions: how much is asked at a time over the one connection to a host.
     """
 
     engine: str = "compose"
@@ -85,6 +92,12 @@ class Deploy(Part, frozen=True):
     release_command: ReleaseCommand | None = None
     checks: tuple[HttpCheck, ...] = ()
     hooks: dict[str, tuple[str, ...]] = {}
+    hosts: tuple[str, ...] | dict[str, str] = ()
+    roles: dict[str, tuple[str, ...]] = {}
+    batch: int | str = 1
+    canary: int = 0
+    canary_pause: float = 0.0
+    ssh_sessions: int = 8
 
     def rolls_back(self, env: str) -> bool:
         """Tell whether a run to ``env`` that fails goes back by itself."""

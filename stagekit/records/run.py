@@ -11,6 +11,7 @@ RunReason = Literal[
     "run", "rollback", "automatic rollback", "scale", "restart", "stop", "automatic stop"
 ]
 RunOutcome = Literal["running", "stopped", "failed", "cancelled", "interrupted"]
+HostOutcome = Literal["running", "kept", "untouched", "stopped", "failed", "interrupted"]
 
 
 class StepTaken(Part, frozen=True):
@@ -78,6 +79,43 @@ class ContainerFailure(Part, frozen=True):
     health_output: str = ""
 
 
+class HostRun(Part, frozen=True):
+    """One host of a fleet in a run.
+
+    Attributes:
+        name: the host's.
+        url: where its engine was reached.
+        outcome: running is one that the release was brought up on, and proven; kept one that ran
+            it already.
+        release: the id of what it is known to run after it; none where that is nothing, or is not
+            known.
+        before: the id of what it ran until then.
+        changed: something was changed there.
+        engine: its engine.
+        failure: what stopped the run there.
+        steps: what was done there, in order.
+        containers: what ran there when it was proven.
+        failed: what did not come up there.
+    """
+
+    name: str
+    url: str
+    outcome: HostOutcome = "untouched"
+    release: str | None = None
+    before: str | None = None
+    changed: bool = False
+    engine: EngineFacts | None = None
+    failure: Failure | None = None
+    steps: tuple[StepTaken, ...] = ()
+    containers: tuple[ContainerSeen, ...] = ()
+    failed: tuple[ContainerFailure, ...] = ()
+
+    @property
+    def known(self) -> bool:
+        """Whether it is known what it runs."""
+        return self.outcome not in ("failed", "interrupted")
+
+
 class Run(Part, frozen=True):
     """A release, running and proven: ``artifacts/runs/<env>/<n>.toml``.
 
@@ -97,6 +135,8 @@ class Run(Part, frozen=True):
         plan: digest of the plan that it kept to.
         taken_over: whose lease of the lock had run out.
         scale: numbers of containers other than the release's, by service.
+        hosts: those of a fleet, each with a journal of its own.
+        resumes: the number of the run that this one went on with.
     """
 
     n: int
@@ -122,6 +162,8 @@ class Run(Part, frozen=True):
     taken_over: str | None = None
     scale: dict[str, int] = {}
     warnings: tuple[str, ...] = ()
+    hosts: tuple[HostRun, ...] = ()
+    resumes: int | None = None
 
     @property
     def ran_well(self) -> bool:

@@ -37,13 +37,11 @@ def run(
         LedgerError: the release is not what was sealed.
         EngineError, PluginFailed, Cancelled: as `build`.
     """
-    from stagekit.pipeline.run import flow
+    from stagekit.cli import fleet
 
     with within(root) as app:
         app.check_environment(env)
-        id = id_of(app, release, env)
-        on = app.platform(wait=wait_lock)
-        return flow.run(env, release_id=id, reason="run", on=on).record
+        return fleet.run(app, env, id_of(app, release, env), "run", wait=wait_lock).record
 
 
 def rollback(
@@ -66,14 +64,13 @@ def rollback(
         InputError: no earlier release ran well.
         RunFailed, RolledBack, Busy, LedgerError, EngineError, PluginFailed, Cancelled: as `run`.
     """
+    from stagekit.cli import fleet
     from stagekit.pipeline.history import rollback_target
-    from stagekit.pipeline.run import flow
 
     with within(root) as app:
         app.check_environment(env)
         target = id_of(app, to, env) or rollback_target(app.ledger, env, app.console.emit)
-        on = app.platform(wait=wait_lock)
-        return flow.run(env, release_id=target, reason="rollback", on=on).record
+        return fleet.run(app, env, target, "rollback", wait=wait_lock).record
 
 
 def scale(
@@ -91,11 +88,11 @@ def scale(
         InputError: nothing runs there, or there is no such service.
         RunFailed, RolledBack, Busy, LedgerError, EngineError, PluginFailed, Cancelled: as `run`.
     """
-    from stagekit.pipeline.run import flow
+    from stagekit.cli import fleet
 
     with within(root) as app:
         app.check_environment(env)
-        return flow.scaled(env, numbers, app.platform(wait=wait_lock)).record
+        return fleet.scaled(app, env, numbers, wait=wait_lock).record
 
 
 def stop(*, env: str, wait_lock: float = 0.0, root: Path | None = None) -> Run:
@@ -109,11 +106,11 @@ def stop(*, env: str, wait_lock: float = 0.0, root: Path | None = None) -> Run:
     Raises:
         Busy, EngineError, Cancelled: as `run`.
     """
-    from stagekit.pipeline.run import flow
+    from stagekit.cli import fleet
 
     with within(root) as app:
         app.check_environment(env)
-        return flow.stop(env, app.platform(wait=wait_lock)).record
+        return fleet.stop(app, env, wait=wait_lock).record
 
 
 def status(*, env: str, root: Path | None = None) -> EnvironmentStatus | None:
@@ -127,14 +124,8 @@ def status(*, env: str, root: Path | None = None) -> EnvironmentStatus | None:
     Raises:
         EngineError: it does not answer.
     """
-    from stagekit.pipeline.run.status import status_of
+    from stagekit.cli import fleet
 
     with within(root) as app:
         app.check_environment(env)
-        return status_of(
-            env,
-            ledger=app.ledger,
-            engine=app.engine_of_runs,
-            runner=app.runner,
-            emit=app.console.emit,
-        )
+        return fleet.status(app, env, app.console.emit)

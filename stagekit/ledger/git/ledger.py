@@ -206,6 +206,12 @@ class GitLedger:
         taken = self.exchange.index.series(RUNS, env).taken()
         return max((n for n in map(int, taken) if n > last), default=None)
 
+    def close_interrupted_runs(self, env: str) -> Sequence[int]:
+        closed = self._files.close_interrupted_runs(env)
+        if closed:
+            self.exchange.settle("runs that were interrupted")
+        return closed
+
     # comparisons
 
     def begin_comparison(self, begun: Comparison) -> GitComparisonSlot:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import PurePath
 
 from stagekit.cancel import Cancel
-from stagekit.containers import Container
+from stagekit.containers import Container, Observation
 from stagekit.errors import EngineError, InputError, RegistryError, RunFailed
 from stagekit.events import Emit, Warned, step
 from stagekit.inputs.files import executables
@@ -23,7 +23,7 @@ from stagekit.pipeline.run.recording import Running, Subject
 from stagekit.pipeline.run.standing import keep_standing
 from stagekit.pipeline.secrets import values
 from stagekit.pipeline.verify import Verified, verified
-from stagekit.protocols import Engine, Runner
+from stagekit.protocols import Engine
 from stagekit.records import ContainerSeen, Planned, Release, Run, RunReason, Stored
 
 _PULLS_AT_ONCE = 4
@@ -138,13 +138,36 @@ def apply(
     """
     release, runner = plan.release, on.runner(plan.release.deploy.engine)
     before = runner.observe(release.compose_project)
+    folder = made_ready(plan, on, running)
+    if release.deploy.release_command:
+        run_command(plan, on, running, folder, secrets)
+    return switched(plan, on, running, folder, secrets, before)
+
+
+def made_ready(plan: Plan, on: Platform, running: Running) -> PurePath:
+    """Pull what is missing and put files on the engine's host; return the folder of these. What
+    runs is not touched."""
     if plan.pull:
-        with running.step("pull", release.name, shown=False) as under_way:
+        with running.step("pull", plan.release.name, shown=False) as under_way:
             _pull(plan.pull, on)
             under_way.outcome = f"images: {len(plan.pull)}"
-    folder = _placed(plan, on, running)
-    if release.deploy.release_command:
-        _run_command(plan, on, running, runner, folder, secrets)
+    return _placed(plan, on, running)
+
+
+def switched(
+    plan: Plan,
+    on: Platform,
+    running: Running,
+    folder: PurePath,
+    secrets: Mapping[str, str],
+    before: Observation,
+) -> tuple[ContainerSeen, ...]:
+    """Bring up a release that was made ready in the place of what ran ``before``, and prove it.
+
+    Raises:
+        RunFailed: as `apply`.
+    """
+    release, runner = plan.release, on.runner(plan.release.deploy.engine)
     with running.step("up", release.name, changes=True):
         complaint = runner.up(
             release,
@@ -180,15 +203,15 @@ def _ask_plugins(release: Release, containers: Sequence[Container], on: Platform
         raise RunFailed(str(wrong[0]), where=release.name, output=tuple(map(str, wrong)))
 
 
-def _run_command(
-    plan: Plan,
-    on: Platform,
-    running: Running,
-    runner: Runner,
-    folder: PurePath,
-    secrets: Mapping[str, str],
+def run_command(
+    plan: Plan, on: Platform, running: Running, folder: PurePath, secrets: Mapping[str, str]
 ) -> None:
-    release = plan.release
+    """Run the command of a release that has one, before anything is replaced.
+
+    Raises:
+        RunFailed: it failed.
+    """
+    release, runner = plan.release, on.runner(plan.release.deploy.engine)
     command = release.deploy.release_command
     assert command
     subject = f"{command.service}: {' '.join(command.command)}"

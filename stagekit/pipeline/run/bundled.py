@@ -70,6 +70,11 @@ def knowing(engine: Engine, images: Mapping[str, str]) -> Engine:
     return cast("Engine", Bundled(engine, images)) if images else engine
 
 
+def without_bundles(engine: Engine) -> Engine:
+    """Return the engine itself, for what names no images."""
+    return engine._engine if isinstance(engine, Bundled) else engine
+
+
 def as_named_here(release: Verified, engine: Engine) -> Verified:
     """Return a release as it is run on an engine that may have its images from a bundle."""
     return engine.named(release) if isinstance(engine, Bundled) else release

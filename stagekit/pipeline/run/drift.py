@@ -20,6 +20,7 @@ Kind = Literal[
     "settings",
     "behind",
     "elsewhere",
+    "mixed",
 ]
 
 
@@ -31,7 +32,8 @@ class Drift(Part, frozen=True):
             count, image (not the one released), definition (made from another Compose file),
             replaced (a container like the one that was proven, but another), settings (changed by
             ``docker update`` or ``docker network``), behind (a newer release was not run),
-            elsewhere (another ledger's run is in force).
+            elsewhere (another ledger's run is in force), mixed (a host of a fleet runs another
+            release than the last run was of).
         text: which, and how.
         service: whose; None where it is the environment's.
     """

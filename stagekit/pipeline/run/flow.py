@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from stagekit.errors import InputError, RunFailed
-from stagekit.events import Noted, Warned
-from stagekit.inputs.near import known_names
-from stagekit.pipeline.history import commands_since, last_run
+from stagekit.events import Noted
+from stagekit.pipeline.history import last_run
 from stagekit.pipeline.run import preflight
 from stagekit.pipeline.run.attempt import attempt, verify
 from stagekit.pipeline.run.lock import locked
+from stagekit.pipeline.run.numbers import numbers_for, warn_of_commands
 from stagekit.pipeline.run.plan import decide
 from stagekit.pipeline.run.planning import planned
 from stagekit.pipeline.run.platform import Platform
@@ -54,10 +54,10 @@ def run(
     release = checked.release.record
     _refuse_another_runner(release, on)
     on = on.run_by(release.deploy.engine)
-    numbers = _numbers(scale, release, on)
+    numbers = numbers_for(scale, release, on)
     with locked(release.compose_project, release.deploy.lease, on, looking) as holding:
         if reason == "rollback":
-            _warn_of_commands(release, on)
+            warn_of_commands(release, on)
         running = Running(holding, looking.steps)
         try:
             return attempt(checked, reason, holding, running, scale=numbers, keeping_to=keeping_to)
@@ -84,7 +84,7 @@ def plan(env: str, *, release_id: str | None, reason: RunReason, on: Platform) -
     on = on.run_by(release.deploy.engine)
     secrets = values(release, checked.files, on.providers)
     found = preflight.look(checked, on.engine, emit=on.emit, cancel=on.cancel)
-    decided = decide(found, checked, _numbers(None, release, on), on.engine)
+    decided = decide(found, checked, numbers_for(None, release, on), on.engine)
     return planned(decided, reason, on, on.engine.facts(), secrets)
 
 
@@ -160,48 +160,4 @@ def _refuse_another_runner(release: Release, on: Platform) -> None:
             f"it is run by {kind}, and what runs in {release.env} by {last.record.runner}",
             where=release.name,
             hint=f"inv run.stop --env {release.env} takes that down first; volumes stay",
-        )
-
-
-def _numbers(scale: Mapping[str, int] | None, release: Release, on: Platform) -> dict[str, int]:
-    return _kept_scale(release, on) if scale is None else _checked_scale(scale, release)
-
-
-def _kept_scale(release: Release, on: Platform) -> dict[str, int]:
-    """Return the numbers that the run in force was given, where it is of the same release."""
-    last = last_run(on.ledger, release.env, on.emit)
-    if last is None or not last.record.scale:
-        return {}
-    kept = ", ".join(f"{name}={number}" for name, number in sorted(last.record.scale.items()))
-    if last.record.release.id != release.id:
-        on.emit(Warned(f"the scale of {last.record.release.id} does not go on: {kept}"))
-        return {}
-    on.emit(Noted(f"scale, as before: {kept}"))
-    return last.record.scale
-
-
-def _checked_scale(scale: Mapping[str, int], release: Release) -> dict[str, int]:
-    for name, number in scale.items():
-        if type(number) is not int or number < 0:
-            raise InputError(
-                f"{number!r} is no number of containers of {name}",
-                where="--set",
-                hint=f"a whole number, such as {name}=3; 0 for none",
-            )
-        if name not in release.pins:
-            raise InputError(
-                f"{release.name} has no service {name!r}",
-                where="--set",
-                hint=known_names(name, release.pins),
-            )
-    return dict(scale)
-
-
-def _warn_of_commands(release: Release, on: Platform) -> None:
-    for ran in commands_since(on.ledger, release.env, release.id, on.emit):
-        on.emit(
-            Warned(
-                f"run {ran.n} ran the release command of {release.env}/{ran.release.id}: "
-                "going back does not undo it"
-            )
         )

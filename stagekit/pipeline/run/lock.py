@@ -32,7 +32,7 @@ def locked(project: str, seconds: float, on: Platform, running: Running) -> Iter
     Raises:
         Busy: another run holds it.
     """
-    cancel = Cancel(above=on.cancel)
+    cancel = Cancel(on.cancel)
     with running.step("lock", project) as under_way:
         lease = on.engine.lease(
             project,

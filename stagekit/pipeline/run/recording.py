@@ -19,6 +19,7 @@ from stagekit.records import (
     CI,
     ContainerSeen,
     EngineFacts,
+    HostRun,
     Link,
     Part,
     Run,
@@ -42,6 +43,7 @@ class Subject(Part, frozen=True):
     answers: int | None = None
     plan: str | None = None
     scale: dict[str, int] = {}
+    resumes: int | None = None
 
     @property
     def name(self) -> str:
@@ -59,6 +61,7 @@ class Running:
         engine: where it runs, once that is known.
         secrets: values that must stand in no record and no error, whoever prints them.
         changed: whether a step began that changes what runs.
+        hosts: those of a fleet, as far as they have come.
     """
 
     def __init__(self, on: Platform, taken: Sequence[StepTaken] = ()) -> None:
@@ -73,6 +76,7 @@ class Running:
         self.changed = False
         self.engine: EngineFacts | None = None
         self.secrets: tuple[str, ...] = ()
+        self.hosts: tuple[HostRun, ...] = ()
 
     @property
     def steps(self) -> tuple[StepTaken, ...]:
@@ -163,6 +167,8 @@ class Running:
             "plan": subject.plan,
             "scale": subject.scale,
             "taken_over": self._taken_over(),
+            "hosts": [{"name": host.name, "url": host.url} for host in self.hosts],
+            "resumes": subject.resumes,
         }
 
     def _taken_over(self) -> str | None:
@@ -255,4 +261,6 @@ class Running:
             taken_over=self._taken_over(),
             scale=subject.scale,
             warnings=tuple(self._warnings),
+            hosts=self.hosts,
+            resumes=subject.resumes,
         )

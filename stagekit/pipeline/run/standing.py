@@ -9,22 +9,28 @@ from stagekit.records import Run, Standing
 
 
 def keep_standing(run: Run, build: str, on: Platform) -> None:
+    """Write on the engine what is in force now."""
+    note_standing(
+        Standing(
+            project=run.project,
+            env=run.env,
+            run=run.n,
+            outcome=run.outcome,
+            reason=run.reason,
+            release=run.release.id,
+            release_digest=run.release.digest,
+            build=build,
+            actor=run.actor,
+            when=run.finished,
+        ),
+        on,
+    )
+
+
+def note_standing(standing: Standing, on: Platform) -> None:
     """Write on the engine what is in force now; where it cannot, that is a warning: what runs was
     proven, and its record stands."""
     try:
-        on.engine.keep_standing(
-            Standing(
-                project=run.project,
-                env=run.env,
-                run=run.n,
-                outcome=run.outcome,
-                reason=run.reason,
-                release=run.release.id,
-                release_digest=run.release.digest,
-                build=build,
-                actor=run.actor,
-                when=run.finished,
-            )
-        )
+        on.engine.keep_standing(standing)
     except EngineError as error:
         on.emit(Warned(f"the engine does not note what is in force: {error}"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 from stagekit.containers import Container
 from stagekit.errors import LedgerError
@@ -36,8 +37,25 @@ class ServiceStatus(Part, frozen=True):
         return self.proven and self.running == self.wanted and self.health != "unhealthy"
 
 
+class HostStatus(Part, frozen=True):
+    """One host of a fleet: the release that its engine says is in force there (None for none), and
+    its services as they are now; ``trouble`` says why that cannot be seen."""
+
+    name: str
+    url: str
+    release: str | None = None
+    trouble: str | None = None
+    services: tuple[ServiceStatus, ...] = ()
+    drift: tuple[Drift, ...] = ()
+
+    @property
+    def well(self) -> bool:
+        return self.trouble is None and all(item.well for item in self.services)
+
+
 class EnvironmentStatus(Part, frozen=True):
-    """One environment: the run in force, its services as they are now, and how they drifted."""
+    """One environment: the run in force, its services as they are now, and how they drifted; of a
+    fleet, that of each of its hosts."""
 
     env: str
     release: str
@@ -50,16 +68,24 @@ class EnvironmentStatus(Part, frozen=True):
     commit: str | None = None
     services: tuple[ServiceStatus, ...] = ()
     drift: tuple[Drift, ...] = ()
+    hosts: tuple[HostStatus, ...] = ()
+
+    @property
+    def mixed(self) -> bool:
+        """Whether hosts of a fleet run different releases, or such as nobody can see."""
+        unseen = any(host.trouble is not None for host in self.hosts)
+        return unseen or len({host.release for host in self.hosts}) > 1
 
     @property
     def well(self) -> bool:
         """Whether everything that should run does, and is what was released."""
-        return self.outcome == "running" and all(item.well for item in self.services)
+        fine = all(item.well for item in self.services) and all(item.well for item in self.hosts)
+        return self.outcome == "running" and fine and not self.mixed
 
     @property
     def as_released(self) -> bool:
         """Whether it is well, and nothing drifted."""
-        return self.well and not self.drift
+        return self.well and not self.drift and not any(host.drift for host in self.hosts)
 
 
 def status_of(
@@ -84,15 +110,10 @@ def status_of(
     release = ledger.release(env, run.release.id).record
     brings_up = runner(run.runner)
     engine = brings_up.engine_for(engine)
-    observed = brings_up.observe(release.compose_project)
     build = ledger.find_build(release.build.id)
-    stopped = run.outcome == "stopped" and not observed.containers
-    wanted = {} if stopped else {**_wanted(ledger, release, emit), **run.scale, **observed.numbers}
-    drift = (
-        [] if stopped else list(services_drift(wanted, observed.containers, release, run, engine))
-    )
+    seen = look(run, release, ledger=ledger, engine=engine, runner=brings_up, emit=emit)
     standing = engine.standing(release.compose_project)
-    drift += environment_drift(release, run, newest_release(ledger, env), standing)
+    drift = environment_drift(release, run, newest_release(ledger, env), standing)
     return EnvironmentStatus(
         env=env,
         release=release.id,
@@ -103,11 +124,41 @@ def status_of(
         reason=run.reason,
         actor=run.actor,
         engine_local=release.engine_local,
+        services=seen.services,
+        drift=(*seen.drift, *drift),
+    )
+
+
+class Seen(NamedTuple):
+    """The services of a release as they are on one engine, and how they drifted."""
+
+    services: tuple[ServiceStatus, ...]
+    drift: tuple[Drift, ...]
+
+
+def look(
+    run: Run, release: Release, *, ledger: Ledger, engine: Engine, runner: Runner, emit: Emit
+) -> Seen:
+    """Hold what runs on an engine against what a run left there.
+
+    Args:
+        run: which one; its scale names every service that has another number of containers there.
+        release: that it was of.
+        ledger: has the release.
+        engine: where it runs.
+        runner: looks.
+        emit: told of a release that was changed since it was sealed.
+    """
+    observed = runner.observe(release.compose_project)
+    if run.outcome == "stopped" and not observed.containers:
+        return Seen((), ())
+    wanted = {**_wanted(ledger, release, emit), **run.scale, **observed.numbers}
+    return Seen(
         services=tuple(
             _service(name, count, observed.of(name), release.pins[name], engine, run)
             for name, count in sorted(wanted.items())
         ),
-        drift=tuple(drift),
+        drift=tuple(services_drift(wanted, observed.containers, release, run, engine)),
     )
 
 

@@ -206,6 +206,36 @@ class LedgerContract:
         assert (dead.outcome, dead.reason) == ("interrupted", "rollback")
         assert [step.name for step in dead.steps] == ["pull"]
 
+    def test_interrupted_runs_are_closed_before_another_begins(self, ledger: Ledger) -> None:
+        """What each host of a fleet had noted is theirs; while one is under way, it is refused."""
+        begun = {
+            "project": "shop",
+            "reason": "run",
+            "actor": "ann",
+            "release": {"id": "v2", "digest": "sha256:1"},
+            "hosts": [{"name": name, "url": f"ssh://{name}"} for name in ("a", "b", "c")],
+        }
+        assert list(ledger.close_interrupted_runs("prod")) == []
+        journal = ledger.begin_run("prod", begun)
+        with pytest.raises(LedgerError, match="environment prod is taken"):
+            ledger.close_interrupted_runs("prod")
+        for host in ("a", "b", "c"):
+            journal.note({"host": host, "before": "v1"})
+        for host in ("a", "b"):
+            journal.note({"host": host, "begins": "up", "changes": True})
+        journal.note({"host": "a", "step": "up", "seconds": 1.0})
+        journal.note({"host": "a", "outcome_of_host": "running", "release": "v2"})
+        journal.close()
+        assert list(ledger.close_interrupted_runs("prod")) == [1]
+        run = ledger.run("prod", 1).record
+        assert (run.outcome, run.changed, run.steps) == ("interrupted", True, ())
+        assert [(host.outcome, host.release, host.changed) for host in run.hosts] == [
+            ("running", "v2", True),
+            ("interrupted", None, True),
+            ("untouched", "v1", False),
+        ]
+        assert [step.name for step in run.hosts[0].steps] == ["up"]
+
 
 def _built(ledger: Ledger, id: str) -> str:
     slot = ledger.reserve_build(a_build(id))

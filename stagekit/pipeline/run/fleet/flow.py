@@ -1,0 +1,116 @@
+"""A run of a fleet: its hosts reached and held, the transaction, and the way back from it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from stagekit.errors import InputError
+from stagekit.events import Emit, Warned
+from stagekit.pipeline.history import last_run
+from stagekit.pipeline.run import attempt
+from stagekit.pipeline.run.bundled import without_bundles
+from stagekit.pipeline.run.fleet.hosts import Fleet, failure_of, held, reach
+from stagekit.pipeline.run.fleet.member import Member
+from stagekit.pipeline.run.fleet.recovery import recover
+from stagekit.pipeline.run.fleet.transaction import Policy, Transaction
+from stagekit.pipeline.run.numbers import numbers_for, warn_of_commands
+from stagekit.pipeline.run.platform import Platform
+from stagekit.pipeline.run.recording import Running
+from stagekit.protocols import Ledger
+from stagekit.records import Run, RunReason, Stored
+
+
+def run(
+    env: str,
+    *,
+    release_id: str | None,
+    reason: RunReason,
+    fleet: Fleet,
+    scale: Mapping[str, int] | None = None,
+    policy: Policy = Policy(),  # noqa: B008  # frozen
+) -> Stored[Run]:
+    """Run a release on every host of a fleet. Where it fails on one, all that were switched go back
+    to what they ran before, if the environment's settings want that.
+
+    Args:
+        env: the environment's name.
+        release_id: a release; by default the newest that was not cancelled.
+        reason: why it is run.
+        fleet: the release's hosts.
+        scale: numbers of containers on each host that has the service, by service.
+        policy: what happens where a host fails.
+
+    Raises:
+        InputError: no such release, or no such service.
+        LedgerError: the release is not what was sealed.
+        EngineError: a host is not reached; nothing was changed on any.
+        Busy: another run holds the environment on one of them.
+        RunFailed: it failed; says what runs where.
+        RolledBack: it failed, and every host runs again what it ran before.
+    """
+    base = fleet.base
+    looking = Running(base)
+    # What bundled images are called is asked of each host, once it is reached.
+    nowhere = replace(base, engine=without_bundles(base.engine))
+    checked = attempt.verify(env, release_id, nowhere, looking)
+    release = checked.release.record
+    members = fleet.members(release.deploy.engine)
+    if policy.resumes:
+        scale = policy.resumes.scale
+    numbers = numbers_for(scale, release, base)
+    here, gone = _reached(fleet, members, base, policy)
+    _warn_of_left(env, fleet, base)
+    with held(here, release.compose_project, release.deploy.lease):
+        on = replace(base, lease=here[0].on.lease)
+        if reason == "rollback":
+            warn_of_commands(release, on)
+        running = Running(on, looking.steps)
+        work = Transaction(checked, reason, members, here, running, on, numbers, policy)
+        try:
+            return work.recorded(gone)
+        except Exception as error:
+            recover(error, checked, running, members, on, keep_going=policy.keep_going)
+            raise
+
+
+def to_resume(env: str, ledger: Ledger, emit: Emit) -> Run:
+    """Return the run that ``--resume`` goes on with: the last that changed anything, unless it went
+    well.
+
+    Raises:
+        InputError: there is none.
+    """
+    for n in ledger.close_interrupted_runs(env):
+        emit(Warned(f"run {n} of {env} was interrupted: its process ended before it did"))
+    last = last_run(ledger, env, emit)
+    if last is None or not last.record.hosts:
+        raise InputError(f"no run of a fleet to resume in {env}", hint=f"inv run --env {env}")
+    run = last.record
+    if run.outcome in ("running", "stopped"):
+        raise InputError(
+            f"run {run.n}, the last of {env}, is whole: {run.reason} of {env}/{run.release.id}",
+            where="--resume",
+            hint=f"inv run --env {env} begins another one",
+        )
+    return run
+
+
+def _warn_of_left(env: str, fleet: Fleet, on: Platform) -> None:
+    """Warn of hosts that an earlier run left something on, and that this release does not have."""
+    last = last_run(on.ledger, env, on.emit)
+    known = {host.name for host in fleet.hosts}
+    for host in last.record.hosts if last else ():
+        if host.name not in known and host.release:
+            text = f"{host.name} is no host of this release, and runs {env}/{host.release}: "
+            on.emit(Warned(f"{text}inv run.stop --env {env} --host {host.name} takes it down"))
+
+
+def _reached(
+    fleet: Fleet, members: Sequence[Member], on: Platform, policy: Policy
+) -> tuple[list[Member], dict[str, Exception]]:
+    outcome = reach(fleet, members, on)
+    here = [member for member in members if member.name in outcome.done]
+    if outcome.failed and (not policy.keep_going or not here):
+        raise failure_of(outcome.failed, len(members), "be reached")
+    return here, outcome.failed

@@ -1,0 +1,260 @@
+"""A release on all hosts of a fleet, as one transaction: ready everywhere, and only then switched,
+in batches."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from functools import partial
+
+from stagekit.errors import RunFailed, StagekitError
+from stagekit.events import Warned, ignore, step
+from stagekit.pipeline.failure import is_cancelled
+from stagekit.pipeline.run import attempt
+from stagekit.pipeline.run.fleet import decide
+from stagekit.pipeline.run.fleet import member as parts
+from stagekit.pipeline.run.fleet.abreast import MainThread, names_of
+from stagekit.pipeline.run.fleet.hosts import failure_of, on_each
+from stagekit.pipeline.run.fleet.member import Member
+from stagekit.pipeline.run.fleet.recording import HostRunning
+from stagekit.pipeline.run.hooks import Hooks
+from stagekit.pipeline.run.platform import Platform
+from stagekit.pipeline.run.recording import Running, Subject
+from stagekit.pipeline.secrets import values
+from stagekit.pipeline.verify import Verified
+from stagekit.records import ContainerSeen, Part, Run, RunReason, Standing, Stored
+
+
+class Policy(Part, frozen=True):
+    """How a fleet's run deals with what fails.
+
+    Attributes:
+        keep_going: go on with the other hosts, and bring none back.
+        resumes: the run that this one goes on with: what runs its release already is left alone.
+    """
+
+    keep_going: bool = False
+    resumes: Run | None = None
+
+
+class Transaction:
+    """A run of a fleet under way.
+
+    Args:
+        checked: the release.
+        reason: why it is run.
+        members: all hosts.
+        here: those that are reached, and held.
+        running: records it.
+        on: what is done for all.
+        numbers: of containers.
+        policy: what happens where a host fails.
+    """
+
+    def __init__(
+        self,
+        checked: Verified,
+        reason: RunReason,
+        members: Sequence[Member],
+        here: Sequence[Member],
+        running: Running,
+        on: Platform,
+        numbers: Mapping[str, int],
+        policy: Policy,
+    ) -> None:
+        self._checked = checked
+        self._release = checked.release.record
+        self._reason = reason
+        self._members = members
+        self._here = here
+        self._running = running
+        self._on = on
+        self._numbers = numbers
+        self._policy = policy
+        self._secrets: Mapping[str, str] = {}
+
+    def recorded(self, gone: Mapping[str, Exception]) -> Stored[Run]:
+        """Do it, and record it however it ends."""
+        release, on, resumes = self._release, self._on, self._policy.resumes
+        subject = Subject(
+            env=release.env,
+            project=release.project,
+            release=self._checked.release.link,
+            runner=release.deploy.engine,
+            reason=self._reason,
+            actor=on.actor,
+            ci=on.ci,
+            scale=dict(self._numbers),
+            resumes=resumes.n if resumes else None,
+        )
+        self._running.hosts = tuple(member.told for member in self._members)
+        hooks = Hooks(release.deploy.hooks, on.environ, on.source, on.plugins)
+        return self._running.recorded(subject, "running", partial(self._work, gone), hooks=hooks)
+
+    def _work(self, gone: Mapping[str, Exception]) -> tuple[ContainerSeen, ...]:
+        try:
+            for member in self._members:
+                if member.name in gone:
+                    nowhere = MainThread(ignore, self._on.cancel)
+                    running = self._running_on(member, member.on, nowhere)
+                    self._fail(member, gone[member.name], running)
+            self._on.plugins.tell(
+                "stagekit_before_run", release=self._checked.release, reason=self._reason
+            )
+            self._secrets = values(self._release, self._checked.files, self._on.providers)
+            self._running.secrets = tuple(self._secrets.values())
+            self._make_ready()
+            self._run_command()
+            self._switch()
+        finally:
+            self._running.hosts = tuple(member.told for member in self._members)
+        return ()
+
+    def _make_ready(self) -> None:
+        keep = self._policy.resumes is not None
+
+        def make(member: Member, own: Platform, main: MainThread) -> None:
+            running = self._running_on(member, own, main)
+            try:
+                parts.make_ready(
+                    member,
+                    self._checked,
+                    self._numbers,
+                    own,
+                    running,
+                    lambda standing: main(partial(self._is_known, standing)),
+                    keep_proven=keep,
+                )
+            except Exception as error:
+                self._fail(member, error, running)
+                raise
+
+        outcome = on_each(self._here, make, self._on)
+        self._go_on_or_raise(outcome.failed, "be made ready")
+
+    def _run_command(self) -> None:
+        """Run the release's command, once for all: on the first host that has its service."""
+        command, resumes = self._release.deploy.release_command, self._policy.resumes
+        if not command or (resumes and any(taken.name == "command" for taken in resumes.steps)):
+            return
+        ready = [member for member in self._here if member.stage == "ready"]
+        for member in ready:
+            plan, folder = member.plan, member.folder
+            if plan and folder and command.service in plan.release.pins:
+                attempt.run_command(plan, member.on, self._running, folder, self._secrets)
+                return
+        if ready:
+            raise RunFailed(
+                f"the release command needs {command.service}, which no host here runs",
+                where=self._release.name,
+            )
+
+    def _switch(self) -> None:
+        deploy = self._release.deploy
+        ready = [member for member in self._here if member.stage == "ready"]
+        known = {member.name: member for member in ready}
+        order = decide.batches(list(known), deploy.batch, deploy.canary)
+        for at, names in enumerate(order):
+            self._on.cancel.check()
+            batch = [known[name] for name in names]
+            outcome = on_each(batch, self._switch_one, self._on)
+            self._running.hosts = tuple(member.told for member in self._members)
+            self._go_on_or_raise(outcome.failed, f"run {self._release.name}")
+            if at == 0 and deploy.canary and len(order) > 1:
+                self._watch(batch, deploy.canary_pause)
+        if len(order) > 1:
+            self._look_again([known[name] for names in order[:-1] for name in names])
+        failed = [member for member in self._members if member.stage == "failed"]
+        if failed:
+            raise self._mixed(failed)
+
+    def _switch_one(self, member: Member, own: Platform, main: MainThread) -> None:
+        running = self._running_on(member, own, main)
+        try:
+            parts.switch(member, self._standing(), self._secrets, own, running)
+        except Exception as error:
+            self._fail(member, error, running)
+            raise
+
+    def _watch(self, canaries: Sequence[Member], seconds: float) -> None:
+        """Let the canaries hold for a while before others follow."""
+        names = names_of([member.name for member in canaries])
+        with step(self._on.emit, "canary", names) as under_way:
+            self._on.cancel.wait(seconds)
+            self._look_again(canaries)
+            under_way.outcome = f"held for {seconds:g} s"
+
+    def _look_again(self, members: Sequence[Member]) -> None:
+        """See whether hosts that were switched a while ago still run what they should."""
+        self._on.cancel.check()
+
+        def look(member: Member, own: Platform, main: MainThread) -> None:
+            try:
+                parts.still_holds(member, own)
+            except Exception as error:
+                self._fail(member, error, self._running_on(member, own, main))
+                raise
+
+        well = [member for member in members if member.stage == "switched"]
+        outcome = on_each(well, look, self._on)
+        self._go_on_or_raise(outcome.failed, f"hold {self._release.name}")
+
+    def _fail(self, member: Member, error: Exception, running: HostRunning) -> None:
+        changed = running.changed
+        member.stage = "failed"
+        member.told = running.told(
+            "failed" if changed else "untouched",
+            release=None if changed else member.before,
+            before=member.before,
+            error=error,
+        )
+
+    def _go_on_or_raise(self, failed: Mapping[str, Exception], what: str) -> None:
+        states = [member.state for member in self._members]
+        if not failed or decide.may_go_on(states, keep_going=self._policy.keep_going):
+            for name, error in failed.items():
+                self._on.emit(Warned(f"{name}: {error}; going on with the others"))
+            return
+        known = {name: error for name, error in failed.items() if not is_cancelled(error)}
+        raise failure_of(dict(known or failed), len(self._members), what)
+
+    def _mixed(self, failed: Sequence[Member]) -> RunFailed:
+        env = self._release.env
+        running = len(self._members) - len(failed)
+        mixed = decide.is_mixed(member.told for member in self._members)
+        return RunFailed(
+            f"{running} of {len(self._members)} hosts run {self._release.name}"
+            f"{', and the fleet is mixed' if mixed else ''}: "
+            f"{names_of([member.name for member in failed])} failed",
+            hint=f"inv run --env {env} --resume goes on with these; inv run.rollback --env {env} "
+            "takes all back",
+            output=tuple(parts.lines_of(member.told for member in self._members)),
+        )
+
+    def _running_on(self, member: Member, own: Platform, main: MainThread) -> HostRunning:
+        return HostRunning(member.host, own, self._running, main, member.told)
+
+    def _is_known(self, standing: Standing) -> bool:
+        """Tell whether what an engine says is in force is a release that the ledger has."""
+        ledger = self._on.ledger
+        if standing.release not in ledger.releases(standing.env):
+            return False
+        try:
+            return ledger.release(standing.env, standing.release).digest == standing.release_digest
+        except StagekitError:
+            return False
+
+    def _standing(self) -> Standing:
+        release = self._release
+        return Standing(
+            project=release.project,
+            env=release.env,
+            run=self._running.n,
+            outcome="running",
+            reason=self._reason,
+            release=release.id,
+            release_digest=self._checked.release.digest,
+            build=release.build.id,
+            actor=self._on.actor,
+            when=datetime.now(UTC),
+        )

@@ -1,0 +1,454 @@
+# ruff: noqa: ARG002  # a protocol names arguments that a stand-in may not need
+"""A fleet's run as one transaction, on engines that are none: what is done to which host, in which
+order and on which thread, and what is recorded of it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from stagekit.cancel import Cancel
+from stagekit.containers import Container
+from stagekit.errors import Busy, Cancelled, EngineError, InputError, RolledBack, RunFailed
+from stagekit.events import Done
+from stagekit.images import ImageFacts
+from stagekit.inputs.fleet import Host
+from stagekit.ledger.files import FileLedger
+from stagekit.pipeline.run.bundled import knowing
+from stagekit.pipeline.run.fleet import flow
+from stagekit.pipeline.run.fleet.hosts import Fleet
+from stagekit.pipeline.run.fleet.stopping import stop
+from stagekit.pipeline.run.fleet.transaction import Policy
+from stagekit.pipeline.run.hooks import Nobody
+from stagekit.protocols import RunJournal
+from stagekit.records import Deploy, Holder, ReleaseCommand, Run, Standing
+from stagekit.testing.engine import FakeEngine
+from stagekit.testing.fakes import FakeRunner, Heard
+from stagekit.testing.records import NOON, PIN, a_container, released
+from tests.fakes import platform
+
+UP = a_container()
+BAD = a_container(state="exited", exit_code=3)
+IMAGE = ImageFacts(id=UP.image_id, size=1, digests=(PIN.pinned,))
+BOB = Holder(actor="bob", host="ci", pid=7, command="inv run", since=NOON)
+URLS = ("ssh://c", "ssh://a", "ssh://b")
+NAMES = ("c", "a", "b")
+KEEP_GOING = Policy(keep_going=True)
+
+
+class Hosts:
+    """Three hosts, in another order than that of their addresses."""
+
+    def __init__(self, ledger: FileLedger) -> None:
+        self.ledger = ledger
+        self.heard = Heard()
+        self.cancel = Cancel()
+        self.away: dict[str, EngineError] = {}
+        self.locked: list[str] = []
+        images = {PIN.pinned: IMAGE, UP.image_id: IMAGE}
+        self.engines = {name: _Engine(self, name, dict(images)) for name in NAMES}
+        self.runners = {name: FakeRunner([UP], before=()) for name in NAMES}
+        self.plugins: Any = Nobody()
+        self.bundled = False
+
+    def fleet(self, names: tuple[str, ...] = NAMES) -> Fleet:
+        def open(host: Host, _cancel: Cancel) -> None:
+            if host.name in self.away:
+                raise self.away[host.name]
+
+        def on(host: Host) -> Any:
+            one = platform(
+                self.ledger,
+                self.runners[host.name],
+                self.engines[host.name],
+                self.cancel,
+                self.heard,
+            )
+            engine = knowing(one.engine, {PIN.pinned: UP.image_id} if self.bundled else {})
+            return _with(one, plugins=self.plugins, engine=engine)
+
+        hosts = tuple(Host(name=name, url=f"ssh://{name}") for name in names)
+        return Fleet(hosts, on, open)
+
+    def run(self, policy: Policy = Policy(), **more: Any) -> Run:  # noqa: B008  # frozen
+        asked = {"release_id": None, "reason": "run", **more}
+        return flow.run("prod", fleet=self.fleet(), policy=policy, **asked).record
+
+    def standing(self, id: str = "v1", outcome: str = "running") -> None:
+        """Let every engine say that a release is in force."""
+        stored = self.ledger.release("prod", id)
+        for name in NAMES:
+            self.engines[name].kept = Standing(
+                project="shop",
+                env="prod",
+                run=1,
+                outcome=outcome,
+                reason="run",
+                release=id,
+                release_digest=stored.digest,
+                build="b1",
+                actor="ann",
+                when=NOON,
+            )
+
+    def in_force(self) -> dict[str, str | None]:
+        return {
+            name: engine.kept.release if engine.kept and engine.kept.outcome == "running" else None
+            for name, engine in self.engines.items()
+        }
+
+    def fails(self, name: str, *then: Container) -> None:
+        """Let the next thing that comes up on a host fail, and what comes after it be ``then``."""
+        self.runners[name] = FakeRunner([BAD], list(then or (UP,)), before=())
+
+    @property
+    def last(self) -> Run:
+        return self.ledger.run("prod", self.ledger.runs("prod")[0]).record
+
+    def switched(self) -> list[str]:
+        """Return the hosts on which something came up, in that order."""
+        done = [item for item in self.heard.events if isinstance(item, Done) and item.step == "up"]
+        return [item.subject.partition(":")[0] for item in done]
+
+
+class _Engine(FakeEngine):
+    def __init__(self, hosts: Hosts, name: str, images: dict[str, ImageFacts]) -> None:
+        super().__init__(images=images, url=f"ssh://{name}")
+        self._hosts = hosts
+        self._name = name
+        self.watched: _Opening | None = None
+
+    def image(self, reference: str) -> ImageFacts | None:
+        if self.watched is not None and self._name not in self.watched.open:
+            self.watched.early.append(self._name)
+        return super().image(reference)
+
+    def lease(self, name: str, holder: Holder, **more: Any) -> Any:
+        self._hosts.locked.append(self._name)
+        return super().lease(name, holder, **more)
+
+
+def _with(one: Any, **changes: Any) -> Any:
+    import dataclasses
+
+    return dataclasses.replace(one, **changes)
+
+
+def sealed(ledger: FileLedger, **settings: Any) -> str:
+    """Seal a release to these hosts; return its id."""
+    deploy = replace(Deploy(timeout=0.5, settle=0.0, hosts=URLS), **settings)
+    return released(ledger, deploy=deploy).record.id
+
+
+@pytest.fixture
+def hosts(tmp_path: Path) -> Hosts:
+    """Hosts, and a ledger with one release to them."""
+    ledger = FileLedger(tmp_path)
+    sealed(ledger)
+    return Hosts(ledger)
+
+
+def outcomes(run: Run) -> list[tuple[str, str, str | None]]:
+    return [(host.name, host.outcome, host.release) for host in run.hosts]
+
+
+def test_hosts_are_locked_in_the_order_of_their_addresses(hosts: Hosts) -> None:
+    """And switched in that of the settings; each lock is let go of."""
+    run = hosts.run()
+    assert hosts.locked == ["a", "b", "c"]
+    assert hosts.switched() == ["c", "a", "b"]
+    assert all(engine.leases[0].released for engine in hosts.engines.values())
+    assert outcomes(run) == [(name, "running", "v1") for name in NAMES]
+    assert hosts.in_force() == dict.fromkeys(NAMES, "v1")
+
+
+def test_one_host_that_is_held_stops_the_run(hosts: Hosts) -> None:
+    """The locks that were taken before it are free again, and nothing was done."""
+    hosts.engines["b"].held_by = BOB
+    with pytest.raises(Busy, match="shop-prod on b: another run holds it"):
+        hosts.run()
+    assert hosts.locked == ["a", "b"]
+    assert hosts.engines["a"].leases[0].released
+    assert (hosts.switched(), list(hosts.ledger.runs("prod"))) == ([], [])
+
+
+def test_one_host_that_is_not_reached_stops_the_run(hosts: Hosts) -> None:
+    hosts.away["b"] = EngineError("no route", where="ssh://b")
+    with pytest.raises(EngineError, match="ssh://b: no route"):
+        hosts.run()
+    assert (hosts.locked, hosts.switched()) == ([], [])
+
+
+def test_one_host_that_is_not_ready_stops_the_run(hosts: Hosts) -> None:
+    """An image that cannot be had there: no host is touched, and the record says why."""
+    hosts.engines["b"].images.clear()
+    with pytest.raises(RunFailed, match=r"host b, .*is not on this engine"):
+        hosts.run()
+    assert hosts.switched() == []
+    assert (hosts.last.outcome, hosts.last.changed) == ("failed", False)
+    failure = hosts.last.hosts[2].failure
+    assert failure
+    assert failure.step == "check"
+
+
+def test_hosts_that_were_switched_go_back(hosts: Hosts) -> None:
+    """The one that failed as well, each to what its engine said; hosts of later batches were not
+    touched."""
+    hosts.standing("v1")
+    sealed(hosts.ledger)
+    hosts.fails("a")
+    with pytest.raises(RolledBack, match="every host runs again what it ran before"):
+        hosts.run()
+    gone, back = hosts.ledger.run("prod", 1).record, hosts.last
+    assert outcomes(gone) == [
+        ("c", "running", "v2"),
+        ("a", "failed", None),
+        ("b", "untouched", "v1"),
+    ]
+    assert [item.service for item in gone.hosts[1].failed] == ["web"]
+    assert (back.reason, back.answers, back.release.id) == ("automatic rollback", 1, "v1")
+    assert outcomes(back) == [
+        ("c", "running", "v1"),
+        ("a", "running", "v1"),
+        ("b", "untouched", "v1"),
+    ]
+    assert hosts.in_force() == dict.fromkeys(NAMES, "v1")
+    assert hosts.runners["b"].calls == []
+
+
+def test_what_ran_nowhere_before_is_taken_down(hosts: Hosts) -> None:
+    hosts.fails("a")
+    with pytest.raises(RolledBack):
+        hosts.run()
+    assert (hosts.last.reason, hosts.last.outcome) == ("automatic stop", "stopped")
+    assert outcomes(hosts.last) == [
+        ("c", "stopped", None),
+        ("a", "stopped", None),
+        ("b", "untouched", None),
+    ]
+    assert ["down" in runner.calls for runner in hosts.runners.values()] == [True, True, False]
+
+
+def test_what_nobody_knows_is_not_taken_down(hosts: Hosts) -> None:
+    """Something ran there that this ledger has no release of: what took its place stays."""
+    hosts.engines["a"].running = (UP,)
+    hosts.fails("a")
+    with pytest.raises(RunFailed, match=r"going back failed too: .*does not know what ran there"):
+        hosts.run()
+    assert "down" not in hosts.runners["a"].calls
+    assert outcomes(hosts.last)[:2] == [("c", "stopped", None), ("a", "failed", None)]
+
+
+def test_a_host_that_does_not_go_back_is_never_said_to(hosts: Hosts) -> None:
+    hosts.standing("v1")
+    sealed(hosts.ledger)
+    hosts.fails("a", BAD)
+    with pytest.raises(RunFailed, match="going back failed too") as raised:
+        hosts.run()
+    assert not isinstance(raised.value, RolledBack)
+    assert any(line.startswith("a: not known what it runs") for line in raised.value.output)
+    assert (hosts.last.outcome, hosts.last.reason) == ("failed", "automatic rollback")
+    assert outcomes(hosts.last)[:2] == [("c", "running", "v1"), ("a", "failed", None)]
+
+
+def test_where_none_goes_back_the_fleet_is_said_to_be_mixed(hosts: Hosts) -> None:
+    hosts.standing("v1")
+    sealed(hosts.ledger, rollback_on_failure=False)
+    hosts.fails("a")
+    with pytest.raises(RunFailed) as raised:
+        hosts.run()
+    assert "--resume" in (raised.value.hint or "")
+    assert "the fleet of prod is mixed" in hosts.heard.text
+    assert outcomes(hosts.last) == [
+        ("c", "running", "v2"),
+        ("a", "failed", None),
+        ("b", "untouched", "v1"),
+    ]
+
+
+def test_going_on_with_the_others(hosts: Hosts) -> None:
+    """One that is not reached, and one that fails, are left behind."""
+    hosts.standing("v1")
+    sealed(hosts.ledger)
+    hosts.away["c"] = EngineError("no route", where="ssh://c")
+    hosts.fails("a")
+    with pytest.raises(RunFailed, match="1 of 3 hosts run prod/v2, and the fleet is mixed: c, a"):
+        hosts.run(KEEP_GOING)
+    assert outcomes(hosts.last) == [
+        ("c", "untouched", None),
+        ("a", "failed", None),
+        ("b", "running", "v2"),
+    ]
+
+
+def test_somebody_stops_it(hosts: Hosts) -> None:
+    """Nothing goes back, nothing more is begun, and what runs where is told and recorded."""
+    hosts.standing("v1")
+    sealed(hosts.ledger)
+    hosts.runners["a"] = _Stopping(hosts.cancel)
+    with pytest.raises(Cancelled):
+        hosts.run()
+    assert (hosts.last.outcome, hosts.last.n) == ("cancelled", 1)
+    assert outcomes(hosts.last) == [
+        ("c", "running", "v2"),
+        ("a", "failed", None),
+        ("b", "untouched", "v1"),
+    ]
+    assert "the fleet of prod is mixed" in hosts.heard.text
+
+
+class _Stopping(FakeRunner):
+    """A runner during whose work somebody stops the run."""
+
+    def __init__(self, cancel: Cancel) -> None:
+        super().__init__([UP], before=())
+        self._cancel = cancel
+
+    def up(self, *given: Any, **more: Any) -> tuple[str, ...]:
+        self._cancel.request()
+        return super().up(*given, **more)
+
+
+def test_a_host_whose_lock_is_lost_is_not_touched(hosts: Hosts) -> None:
+    """It is not brought back either: another run has it."""
+    hosts.standing("v1")
+    sealed(hosts.ledger)
+
+    class Losing(FakeRunner):
+        def up(self, *given: Any, **more: Any) -> tuple[str, ...]:
+            hosts.engines["a"].leases[0].lost = True
+            return super().up(*given, **more)
+
+    hosts.runners["c"] = Losing([UP], before=())
+    with pytest.raises(RolledBack):
+        hosts.run()
+    assert outcomes(hosts.last) == [
+        ("c", "running", "v1"),
+        ("a", "untouched", "v1"),
+        ("b", "untouched", "v1"),
+    ]
+    assert "up" not in hosts.runners["a"].calls
+
+
+def test_resuming_leaves_alone_what_is_proven(hosts: Hosts) -> None:
+    """By a new look: one whose engine says so, and that runs something else, is switched again."""
+    command = ReleaseCommand(service="web", command=("migrate",))
+    hosts.standing("v1")
+    sealed(hosts.ledger, rollback_on_failure=False, release_command=command)
+    hosts.fails("b")
+    with pytest.raises(RunFailed):
+        hosts.run()
+    assert [("once" in runner.calls) for runner in hosts.runners.values()] == [True, False, False]
+    failed = flow.to_resume("prod", hosts.ledger, hosts.heard)
+    assert (failed.n, failed.release.id, failed.command_ran) == (1, "v2", True)
+
+    hosts.runners = {
+        "c": FakeRunner([UP]),
+        "a": FakeRunner([BAD], [BAD], [UP]),
+        "b": FakeRunner([UP]),
+    }
+    run = hosts.run(Policy(resumes=failed), release_id=failed.release.id)
+    assert run.resumes == 1
+    assert outcomes(run) == [("c", "kept", "v2"), ("a", "running", "v2"), ("b", "running", "v2")]
+    assert [runner.calls.count("up") for runner in hosts.runners.values()] == [0, 1, 1]
+    assert not any("once" in runner.calls for runner in hosts.runners.values())
+    with pytest.raises(InputError, match="run 2, the last of prod, is whole"):
+        flow.to_resume("prod", hosts.ledger, hosts.heard)
+
+
+def test_a_canary_that_does_not_hold_stops_the_others(hosts: Hosts) -> None:
+    hosts.standing("v1")
+    sealed(hosts.ledger, canary=1, batch=2)
+    hosts.runners["c"] = FakeRunner([UP], [UP], [BAD], [BAD], [UP], before=())
+    with pytest.raises(RolledBack, match="it runs no more as it was proven"):
+        hosts.run()
+    assert hosts.switched() == ["c", "c"]  # there, and back
+
+
+def test_hooks_and_the_ledger_are_the_main_threads(hosts: Hosts, tmp_path: Path) -> None:
+    """While hosts are worked on in threads of their own."""
+    threads: dict[str, set[bool]] = {"ledger": set(), "plugins": set(), "engine": set()}
+
+    def seen(who: str) -> None:
+        threads[who].add(threading.current_thread() is threading.main_thread())
+
+    class Watched(FileLedger):
+        def begin_run(self, env: str, begun: Mapping[str, object], **more: Any) -> Any:
+            seen("ledger")
+            return _Journal(super().begin_run(env, begun, **more))
+
+    class _Journal:
+        def __init__(self, journal: RunJournal) -> None:
+            self._journal = journal
+
+        def __getattr__(self, name: str) -> Any:
+            if name in ("note", "finish"):
+                seen("ledger")
+            return getattr(self._journal, name)
+
+    class Plugins(Nobody):
+        def tell(self, hook: str, **facts: Any) -> None:
+            seen("plugins")
+
+        def gathered(self, hook: str, **facts: Any) -> list[Any]:
+            seen("plugins")
+            return []
+
+    class Runner(FakeRunner):
+        def up(self, *given: Any, **more: Any) -> tuple[str, ...]:
+            seen("engine")
+            return super().up(*given, **more)
+
+    hosts.ledger = Watched(tmp_path)
+    hosts.plugins = Plugins()
+    hosts.runners = {name: Runner([UP], before=()) for name in NAMES}
+    hosts.run()
+    assert threads == {"ledger": {True}, "plugins": {True}, "engine": {False}}
+
+
+def test_images_of_a_bundle_are_named_once_a_host_is_reached(hosts: Hosts) -> None:
+    """No engine is asked for anything before that."""
+    opened = hosts.away = _Opening(hosts)  # type: ignore[assignment]
+    hosts.bundled = True
+    hosts.run()
+    assert opened.early == []
+
+
+class _Opening(dict[str, EngineError]):
+    """Watches engines that are asked before their host is opened."""
+
+    def __init__(self, hosts: Hosts) -> None:
+        super().__init__()
+        self.early: list[str] = []
+        self.open: set[str] = set()
+        for engine in hosts.engines.values():
+            engine.watched = self
+
+    def __contains__(self, name: object) -> bool:
+        self.open.add(str(name))
+        return False
+
+
+def test_some_hosts_are_stopped(hosts: Hosts) -> None:
+    """The others are recorded as they are; without any left, the environment is stopped."""
+    last = hosts.run()
+    some = stop(last, hosts.fleet(("a",))).record
+    assert (some.outcome, outcomes(some)) == (
+        "running",
+        [("c", "untouched", "v1"), ("a", "stopped", None), ("b", "untouched", "v1")],
+    )
+    rest = stop(some, hosts.fleet(("c", "b"))).record
+    assert rest.outcome == "stopped"
+    assert hosts.in_force() == dict.fromkeys(NAMES, None)
+
+
+def test_a_host_that_a_release_does_not_have_is_warned_of(hosts: Hosts) -> None:
+    hosts.run()
+    fleet = hosts.fleet(("c", "a"))
+    flow.run("prod", release_id=None, reason="run", fleet=fleet)
+    assert "inv run.stop --env prod --host b" in hosts.heard.text
