@@ -38,6 +38,8 @@ from stagekit.records import (
     Deploy,
     EngineFacts,
     Failure,
+    HostOutcome,
+    HostRun,
     HttpCheck,
     Link,
     Object,
@@ -128,6 +130,12 @@ DEPLOYS = part(
     release_command=st.none() | part(ReleaseCommand, command=LINES, timeout=SECONDS),
     checks=st.lists(part(HttpCheck, status=NUMBERS, deadline=SECONDS), max_size=2).map(tuple),
     hooks=st.dictionaries(TEXT, LINES, max_size=2),
+    hosts=LINES | st.dictionaries(TEXT, TEXT, max_size=2),
+    roles=st.dictionaries(TEXT, LINES, max_size=2),
+    batch=NUMBERS | TEXT,
+    canary=NUMBERS,
+    canary_pause=SECONDS,
+    ssh_sessions=NUMBERS,
 )
 RELEASES = part(
     Release,
@@ -158,6 +166,36 @@ BUILD_PRUNINGS = part(
     ci=CIS,
     images=st.dictionaries(TEXT, TEXT, max_size=2),
 )
+FACTS = st.none() | part(EngineFacts)
+STEPS = st.lists(part(StepTaken, seconds=SECONDS), max_size=2).map(tuple)
+SEEN = st.lists(
+    part(
+        ContainerSeen,
+        proven=st.booleans(),
+        health=MAYBE,
+        exit_code=st.none() | st.integers(-255, 255),
+        digests=LINES,
+        definition=MAYBE,
+        settings=st.dictionaries(TEXT, TEXT, max_size=2),
+    ),
+    max_size=2,
+).map(tuple)
+FAILED = st.lists(
+    part(ContainerFailure, output=LINES, exit_code=st.none() | st.integers(-255, 255)),
+    max_size=2,
+).map(tuple)
+HOSTS = part(
+    HostRun,
+    outcome=word(HostOutcome),
+    release=MAYBE,
+    before=MAYBE,
+    changed=st.booleans(),
+    engine=FACTS,
+    failure=st.none() | FAILURES,
+    steps=STEPS,
+    containers=SEEN,
+    failed=FAILED,
+)
 RUNS = part(
     Run,
     n=NUMBERS,
@@ -166,26 +204,12 @@ RUNS = part(
     created=TIMES,
     finished=TIMES,
     release=part(Link),
-    engine=st.none() | part(EngineFacts),
+    engine=FACTS,
     ci=CIS,
     failure=st.none() | FAILURES,
-    steps=st.lists(part(StepTaken, seconds=SECONDS), max_size=2).map(tuple),
-    containers=st.lists(
-        part(
-            ContainerSeen,
-            proven=st.booleans(),
-            health=MAYBE,
-            exit_code=st.none() | st.integers(-255, 255),
-            digests=LINES,
-            definition=MAYBE,
-            settings=st.dictionaries(TEXT, TEXT, max_size=2),
-        ),
-        max_size=2,
-    ).map(tuple),
-    failed=st.lists(
-        part(ContainerFailure, output=LINES, exit_code=st.none() | st.integers(-255, 255)),
-        max_size=2,
-    ).map(tuple),
+    steps=STEPS,
+    containers=SEEN,
+    failed=FAILED,
     changed=st.booleans(),
     command_ran=st.booleans(),
     answers=st.none() | NUMBERS,
@@ -193,6 +217,8 @@ RUNS = part(
     taken_over=MAYBE,
     scale=st.dictionaries(TEXT, NUMBERS, max_size=2),
     warnings=LINES,
+    hosts=st.lists(HOSTS, max_size=2).map(tuple),
+    resumes=st.none() | NUMBERS,
 )
 ACTIONS = part(
     Action,
