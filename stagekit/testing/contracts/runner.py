@@ -14,6 +14,7 @@ from stagekit.cancel import Cancel
 from stagekit.containers import CommandAsked, Invocation, LogsAsked
 from stagekit.protocols import Runner
 from stagekit.records import Deploy, Release, ReleaseCommand
+from stagekit.testing.contracts.capability import Capable, needs
 from stagekit.testing.fakes import Heard
 from stagekit.testing.records import a_release
 
@@ -32,8 +33,16 @@ services:
 """
 
 
-class RunnerContract:
-    """Inherit it, and give the fixtures ``runner`` and ``image``."""
+class RunnerContract(Capable):
+    """Inherit it, and give the fixtures ``runner`` and ``image``.
+
+    Attributes:
+        runs_commands: whether what it brings up runs. False for a stand-in, which has no logs, and
+            nothing to run a command in; a release's command ends there as it was told, which the
+            fixture tells it: with the exit code 3 and the line ``moved``.
+    """
+
+    runs_commands = True
 
     @pytest.fixture
     def runner(self) -> Runner:
@@ -125,6 +134,7 @@ class RunnerContract:
         assert said == ()
         assert (after.id, after.started != before.started) == (before.id, True)
 
+    @needs("runs_commands")
     def test_logs_and_commands_are_programs_to_run(
         self, runner: Runner, release: Release, image: str, tmp_path: Path
     ) -> None:
