@@ -15,6 +15,7 @@ from stagekit.containers import CommandAsked, Invocation, LogsAsked
 from stagekit.protocols import Runner
 from stagekit.records import Deploy, Release, ReleaseCommand
 from stagekit.testing.contracts.capability import Capable, needs
+from stagekit.testing.engine import FakeEngine
 from stagekit.testing.fakes import Heard
 from stagekit.testing.records import a_release
 
@@ -76,6 +77,11 @@ class RunnerContract(Capable):
         assert (seen.service, seen.state) == ("web", "running")
         runner.down(project, emit=Heard(), cancel=Cancel())
         assert runner.observe(project).containers == ()
+
+    def test_the_engine_as_its_releases_see_it(self, runner: Runner) -> None:
+        """Has the locks and the containers; by default that is the engine itself."""
+        engine = FakeEngine()
+        assert runner.engine_for(engine).url == engine.url
 
     def test_only_what_changed_is_replaced(
         self, runner: Runner, release: Release, image: str
