@@ -239,6 +239,7 @@ def test_an_image_that_is_gone_is_built_again(tmp_path: Path) -> None:
     engine, project = FakeEngine(), a_project(tmp_path, images="web")
     applied(decided(project), project, engine)
     engine.images.clear()
+    engine.registry.clear()
     [image] = decided(project, engine).images
     assert (image.known, image.why) == (None, ("its image is gone",))
 
@@ -449,7 +450,7 @@ def test_what_builders_print_is_kept(tmp_path: Path) -> None:
     project, engine = a_project(tmp_path, images="web", settings=CHECK), FakeEngine()
     applied(decided(project), project, engine, builder=Loud(engine))
     ledger = FileLedger(project.artifacts)
-    assert ledger.build_log("shop-7") == b"web | compiling\nweb | checking\n"
+    assert ledger.build_log("shop-7") == b"web | compiling\nweb | FROM scratch\nweb | checking\n"
 
 
 @pytest.mark.parametrize(

@@ -86,9 +86,13 @@ def test_an_image_of_another_id_is_refused(
     ledger: FileLedger, engine: FakeEngine, tmp_path: Path
 ) -> None:
     """Nothing would prove that it is the one: nothing is taken up."""
+
+    class Renaming(FakeEngine):
+        def load(self, archive: Path, *, cancel: Cancel) -> None: ...
+
     path, here = packed(ledger, tmp_path / "v1.tar", engine), FileLedger(tmp_path / "here")
     with pytest.raises(RunFailed, match="has another id on this engine"):
-        taken_up(path, here, FakeEngine())
+        taken_up(path, here, Renaming())
     assert here.environments() == []
 
 

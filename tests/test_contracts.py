@@ -3,12 +3,13 @@ keep it is found out."""
 
 from __future__ import annotations
 
+import ast
 import inspect
 import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -19,10 +20,21 @@ from stagekit.builtin.age import AgeSecrets
 from stagekit.builtin.secrets import EnvironmentSecrets
 from stagekit.builtin.sops import STORE, SopsSecrets
 from stagekit.engine.programs import find_program
+from stagekit.images import ImageFacts
 from stagekit.ledger.files import FileLedger
-from stagekit.records import Release, Stored
-from stagekit.testing import FakeSecrets, contracts
-from stagekit.testing.contracts import LedgerContract, SecretProviderContract, SecretsAtHand
+from stagekit.protocols import Engine, Ledger
+from stagekit.testing import FakeBuilder, FakeEngine, FakeRunner, FakeSecrets, contracts
+from stagekit.testing.contracts import (
+    BuilderContract,
+    EngineContract,
+    LeaseContract,
+    LedgerContract,
+    RunnerContract,
+    SecretProviderContract,
+    SecretsAtHand,
+)
+from stagekit.testing.records import sha
+from tests.kept import damage
 from tests.repository import Repository
 from tests.test_readme import block
 
@@ -33,6 +45,14 @@ class TestFileLedger(LedgerContract):
     @pytest.fixture
     def ledger(self, tmp_path: Path) -> FileLedger:
         return FileLedger(tmp_path / "artifacts")
+
+    def warned(self, ledger: Ledger) -> str:
+        assert isinstance(ledger, FileLedger)
+        return (ledger.root / "warnings.log").read_text()
+
+    def damage_build(self, ledger: Ledger, id: str) -> None:
+        assert isinstance(ledger, FileLedger)
+        damage(ledger.root / f"builds/{id}.toml")
 
 
 class TestEnvironmentSecrets(SecretProviderContract):
@@ -73,37 +93,91 @@ class TestFakeSecrets(SecretProviderContract):
         return SecretsAtHand(FakeSecrets(**VALUES), VALUES)
 
 
-class Telling(FakeSecrets):
-    """A provider that carries what it should not."""
+class OnAStandIn:
+    """An engine that runs nothing, with an image."""
 
-    def carried(self, *_: object) -> Mapping[str, bytes]:
-        return {"secrets.toml": json.dumps(VALUES).encode()}
+    runs_commands = False
+
+    @pytest.fixture
+    def image(self) -> str:
+        return "busybox:1"
+
+    @pytest.fixture
+    def engine(self, image: str) -> FakeEngine:
+        return FakeEngine(images={image: ImageFacts(id=sha("busybox"), size=7)})
+
+    def remove(
+        self,
+        engine: Engine,
+        *,
+        images: Sequence[str],
+        volumes: Sequence[str],  # noqa: ARG002  # it has none
+    ) -> None:
+        assert isinstance(engine, FakeEngine)
+        for name in images:
+            engine.images.pop(name, None)
 
 
-class Forgetting(FileLedger):
-    """A ledger that numbers what it was given otherwise than it says."""
-
-    def release(self, env: str, id: str) -> Stored[Release]:  # noqa: ARG002  # that is its fault
-        return super().release(env, self.releases(env)[0])
-
-
-def test_what_does_not_keep_it_is_found_out(tmp_path: Path) -> None:
-    """A provider that carries values in clear, and a ledger that answers with another release."""
-    telling = SecretsAtHand(Telling(**VALUES), VALUES)
-    with pytest.raises(AssertionError):
-        SecretProviderContract().test_nothing_in_clear_is_carried(telling)
-    forgetting = Forgetting(tmp_path)
-    with pytest.raises(pytest.fail.Exception):
-        LedgerContract().test_a_missing_release_is_told_which_there_are(forgetting)
+class TestFakeEngine(OnAStandIn, EngineContract):
+    @pytest.fixture
+    def repository(self) -> str:
+        return "registry.test/contract"
 
 
-def test_each_protocol_has_a_contract() -> None:
-    """Those of which one is had through another are looked at there."""
-    within = {"BuildSlot", "ComparisonSlot", "RunJournal"}  # a ledger's
-    named = {
-        name for name in protocols.__all__ if getattr(getattr(protocols, name), "_is_protocol", 0)
-    }
-    assert {f"{name}Contract" for name in named - within} <= set(contracts.__all__)
+class TestFakeLease(OnAStandIn, LeaseContract):
+    pass
+
+
+class TestFakeBuilder(OnAStandIn, BuilderContract):
+    @pytest.fixture
+    def builder(self, engine: FakeEngine) -> FakeBuilder:
+        return FakeBuilder(engine, fails="broken")
+
+    @pytest.fixture
+    def base_image(self, image: str) -> str:
+        return image
+
+
+class TestFakeRunner(OnAStandIn, RunnerContract):
+    @pytest.fixture
+    def runner(self, engine: FakeEngine) -> FakeRunner:
+        return FakeRunner(engine=engine, command=(3, ("moved",)))
+
+
+PROTOCOLS = [
+    name for name in protocols.__all__ if getattr(getattr(protocols, name), "_is_protocol", 0)
+]
+WITHIN = {"BuildSlot": "Ledger", "ComparisonSlot": "Ledger", "RunJournal": "Ledger"}
+"""Those of which one is had through another are looked at there."""
+
+
+@pytest.mark.parametrize("name", PROTOCOLS)
+def test_each_member_of_a_protocol_is_used_by_its_contract(name: str) -> None:
+    """Or an implementation that lacks it would pass."""
+    contract = getattr(contracts, f"{WITHIN.get(name, name)}Contract")
+    unused = members(getattr(protocols, name)) - used_by(contract)
+    if name == "Engine":  # its leases have a contract of their own
+        unused -= used_by(contracts.LeaseContract)
+    assert unused == set()
+
+
+def test_a_member_that_no_case_uses_is_found() -> None:
+    """A contract of another protocol uses few of these."""
+    unused = members(protocols.Engine) - used_by(contracts.LeaseContract)
+    assert {"push", "load", "url"} <= unused
+    assert "lease" not in unused
+
+
+def members(protocol: type) -> set[str]:
+    return {name for name in vars(protocol) if not name.startswith("_")}
+
+
+def used_by(contract: type) -> set[str]:
+    """The attributes that the modules of a contract's cases ask of anything."""
+    modules = {kind.__module__ for kind in contract.__mro__} - {"builtins"}
+    trees = [ast.parse(inspect.getsource(sys.modules[module])) for module in modules]
+    nodes = [node for tree in trees for node in ast.walk(tree)]
+    return {node.attr for node in nodes if isinstance(node, ast.Attribute)}
 
 
 def test_every_public_name_is_told_of() -> None:

@@ -12,6 +12,7 @@ import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 import yaml
 from invoke.exceptions import ParseError
@@ -20,7 +21,7 @@ from invoke.program import Program
 from jinja2 import Environment
 
 import stagekit
-from docs.generator import pages
+from docs.generator import pages, structs
 from stagekit.init.pipelines import pipeline
 from stagekit.inputs.environment import load_environment
 from stagekit.inputs.project import load_project
@@ -43,6 +44,37 @@ def test_a_page_that_is_stale_is_found(tmp_path: Path) -> None:
     (tmp_path / "hooks.md").unlink()
     (tmp_path / "more.md").write_text("more")
     assert pages.stale(tmp_path) == ["hooks.md", "more.md", "tasks.md"]
+
+
+def test_a_field_that_nothing_is_said_of_is_found() -> None:
+    """And a word about one that is not there."""
+
+    class Told(msgspec.Struct):
+        """A record.
+
+        Attributes:
+            n: its number.
+        """
+
+        n: int
+
+    class Silent(Told):
+        """A record."""
+
+        more: int
+
+    class Stale(msgspec.Struct):
+        """A record.
+
+        Attributes:
+            gone: what it had.
+        """
+
+    assert "its number" in structs.fields(Told)
+    with pytest.raises(ValueError, match="Silent says nothing of `n`, `more`"):
+        structs.fields(Silent)
+    with pytest.raises(ValueError, match=r"Stale has no fields \{'gone'\}"):
+        structs.fields(Stale)
 
 
 def test_the_site_is_built_without_a_warning(tmp_path: Path) -> None:

@@ -26,6 +26,7 @@ from stagekit.ledger.git.entry import message
 from stagekit.ledger.git.ledger import GitLedger
 from stagekit.ledger.git.moving import move_in, move_out
 from stagekit.ledger.git.state import state_of
+from stagekit.protocols import Ledger
 from stagekit.testing.contracts import LedgerContract
 from stagekit.testing.records import (
     RELEASE_FILES,
@@ -36,6 +37,7 @@ from stagekit.testing.records import (
     ran,
     released,
 )
+from tests.kept import damage
 from tests.machines import NOBODY, Team, git, release_elsewhere, release_here
 
 PROCESSES = 20
@@ -58,6 +60,16 @@ class TestContract(LedgerContract):
     @pytest.fixture
     def ledger(self, team: Team) -> GitLedger:
         return team.ledger()
+
+    lies_open = False  # its releases are a history; what lies here is a copy of it
+
+    def warned(self, ledger: Ledger) -> str:
+        assert isinstance(ledger, GitLedger)
+        return ledger.log.read_text()
+
+    def damage_build(self, ledger: Ledger, id: str) -> None:
+        assert isinstance(ledger, GitLedger)
+        damage(ledger.exchange.copies.folder / f"builds/{id}.toml")
 
 
 # one history

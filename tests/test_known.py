@@ -83,6 +83,7 @@ def test_a_change_makes_it_stale(shop: Shop) -> None:
 def test_an_image_that_is_gone_is_not_there(shop: Shop) -> None:
     """Unless its registry still has it, by digest."""
     shop.engine.images.clear()
+    shop.engine.registry.clear()
     assert shop.current() is None
     assert shop.known() == {}
     for image in shop.ledger.build("b1").record.images.values():

@@ -100,6 +100,24 @@ def test_nothing_goes_back_to_what_is_not_trusted(ledger: FileLedger) -> None:
     assert runner.calls.count("up") == 1
 
 
+def test_a_run_records_who_vouches_for_its_release(ledger: FileLedger) -> None:
+    """Of all that were asked; where nobody was, it has no such step."""
+
+    class Vouching:
+        @stagekit.hookimpl
+        def stagekit_verify_release(self) -> list[str]:
+            return ["signed by ann.pub", "approved by ops"]
+
+    for own in ([Vouching(), Distrusting("v2")], []):
+        on = replace(platform(ledger, up([UP]), engine()), plugins=shipped_plugins(*own))
+        flow.run("prod", release_id=None, reason="run", on=on)
+    outcomes = [
+        [step.outcome for step in ledger.run("prod", n).record.steps if step.name == "trust"]
+        for n in (2, 3)
+    ]
+    assert outcomes == [["signed by ann.pub; approved by ops"], []]
+
+
 def test_a_machine_without_the_source_verifies_where_it_has_a_key(
     ledger: FileLedger, tmp_path: Path
 ) -> None:

@@ -77,13 +77,15 @@ class Sign:
             self.sign_release(release, emit)
 
     @hookimpl
-    def stagekit_verify_release(self, release: Stored[Release], emit: Emit) -> None:
-        """Verify a release and its images, where it or its environment asks for it.
+    def stagekit_verify_release(self, release: Stored[Release], emit: Emit) -> Iterable[str]:
+        """Verify a release and its images, where it or its environment asks for it; give by which
+        key.
 
         Both do: whoever could change a release could else let it ask for nothing.
         """
         if release.record.deploy.verify_signatures or self._asked_for(release.record.env):
-            self.verify(release, emit)
+            return [f"signed {self.verify(release, emit)}"]
+        return ()
 
     @hookimpl
     def stagekit_doctor(self) -> Iterable[Finding]:
@@ -148,12 +150,15 @@ class Sign:
             self._ledger().keep_signature(record.env, record.id, bundle.read_bytes())
             under_way.outcome = f"by {key}"
 
-    def verify(self, release: Stored[Release], emit: Emit) -> None:
+    def verify(self, release: Stored[Release], emit: Emit) -> str:
         """Verify a release's signature, and those of the project's own images in it.
 
         Args:
             release: what is looked at.
             emit: told by which key it is signed.
+
+        Returns:
+            That, and which of its images are.
 
         Raises:
             InputError: no public key is named or there, cosign is not installed, it was not signed,
@@ -168,7 +173,9 @@ class Sign:
             pins = self._own_pins(record)
             for name, pin in pins.items():
                 _verify_image(cosign, key, name, pin, record)
-            under_way.outcome = f"by {key}; images: {', '.join(pins) or 'none of its own'}"
+            said = f"by {key}; images: {', '.join(pins) or 'none of its own'}"
+            under_way.outcome = said
+        return said
 
     def _verify_release(self, cosign: Cosign, key: str, release: Stored[Release]) -> None:
         record = release.record

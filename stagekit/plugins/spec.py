@@ -163,10 +163,11 @@ class Hooks:
     @hookspec
     def stagekit_verify_release(
         self, release: Stored[Release], emit: Emit, environ: Mapping[str, str]
-    ) -> None:
+    ) -> Iterable[str] | None:
         """Say whether a release is trusted, before anything of it comes up: for a run, a way back,
         a comparison, a command beside what runs; ``inv run --plan`` asks too. What is raised
-        refuses it, and nothing is recorded. ``emit`` as in ``stagekit_built``."""
+        refuses it, and nothing is recorded. Give who vouches for it, in a few words each, which
+        a run records as its step ``trust``; or nothing. ``emit`` as in ``stagekit_built``."""
 
     @hookspec
     def stagekit_before_run(self, release: Stored[Release], reason: str) -> None:

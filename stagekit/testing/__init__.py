@@ -10,6 +10,7 @@ from stagekit.testing.fakes import FakeBuilder, FakeRunner, FakeSecrets, Heard
 from stagekit.testing.project import Outcome, TemporaryProject, clean_environment
 from stagekit.testing.records import (
     a_build,
+    a_comparison,
     a_container,
     a_release,
     a_run,
@@ -28,6 +29,7 @@ __all__ = [
     "Outcome",
     "TemporaryProject",
     "a_build",
+    "a_comparison",
     "a_container",
     "a_release",
     "a_run",

@@ -1,5 +1,9 @@
 # ruff: noqa: ARG002  # a protocol names arguments that a stand-in may not need
-"""An engine that is none: it has what it is given, and writes down what it is asked to do."""
+"""An engine that is none: it has what it is given, and writes down what it is asked to do.
+
+It keeps `stagekit.testing.contracts.EngineContract` but for what takes containers that run, and
+`stagekit.testing.contracts.LeaseContract`.
+"""
 
 from __future__ import annotations
 
@@ -20,13 +24,18 @@ from stagekit.records import (
     EngineFacts,
     Holder,
     Standing,
+    compose_project,
 )
 from stagekit.testing.records import ENGINE, sha
 
 
 @dataclass
 class FakeEngine:
-    """An engine that has ``images`` and ``running`` and writes down what it is asked to do."""
+    """An engine that has ``images`` and ``running`` and writes down what it is asked to do.
+
+    What is pushed is in ``registry`` and can be pulled, what is saved can be loaded. ``held_by`` is
+    somebody else who holds every lock; those that are taken here are in ``leases``.
+    """
 
     images: dict[str, ImageFacts] = field(default_factory=dict)
     running: tuple[Container, ...] = ()
@@ -52,6 +61,8 @@ class FakeEngine:
     local: bool = False
     url: str = "unix:///fake"
     calls: list[tuple[str, str]] = field(default_factory=list)
+    _pushed: dict[str, str] = field(default_factory=dict)
+    _locks: dict[str, FakeLease] = field(default_factory=dict)
 
     def environment(self) -> dict[str, str]:
         return {"DOCKER_HOST": self.url}
@@ -64,6 +75,9 @@ class FakeEngine:
 
     def load(self, archive: Path, *, cancel: Cancel) -> None:
         self.calls.append(("load", archive.name))
+        id = archive.read_bytes().decode("utf-8", "replace") if archive.is_file() else ""
+        if id.startswith("sha256:"):  # what `save` wrote
+            self.images.setdefault(id, ImageFacts(id=id, size=7))
 
     def save(self, image: str, archive: Path, *, cancel: Cancel) -> None:
         self.calls.append(("save", image))
@@ -105,6 +119,8 @@ class FakeEngine:
         self.calls.append(("pull", reference))
         if self.pull_error:
             raise self.pull_error
+        if id := self._pushed.get(reference):
+            self.images[reference] = ImageFacts(id=id, size=7, digests=(reference,))
 
     def push(self, reference: str, *, shared: bool = False, emit: Emit, cancel: Cancel) -> str:
         self.calls.append(("push", reference))
@@ -115,7 +131,12 @@ class FakeEngine:
         if reference in self.moved:
             self.moved.remove(reference)
             self.images[reference] = ImageFacts(id=sha("another"), size=1)
-        return sha(reference.rpartition(":")[0])
+        repository = reference.rpartition(":")[0]
+        digest = sha(repository)
+        self.registry[reference] = self.registry[f"{repository}@{digest}"] = digest
+        if there := self.images.get(reference):
+            self._pushed[f"{repository}@{digest}"] = there.id
+        return digest
 
     def registry_digest(self, reference: str) -> str:
         self.calls.append(("ask", reference))
@@ -160,17 +181,25 @@ class FakeEngine:
         emit: Emit,
         cancel: Cancel,
     ) -> FakeLease:
-        if self.held_by:
-            raise Busy(f"another run holds it: {self.held_by.actor}", where=name)
-        self.leases.append(FakeLease(holder=holder, cancel=cancel, taken_over=self.was_held_by))
-        return self.leases[-1]
+        if held := self.lock_holder(name):
+            raise Busy(f"another run holds it: {held[0].actor}", where=name)
+        lease = FakeLease(holder=holder, cancel=cancel, taken_over=self.was_held_by)
+        self.leases.append(lease)
+        self._locks[name] = lease
+        return lease
 
     def lock_holder(self, name: str) -> tuple[Holder, float] | None:
-        return (self.held_by, 60.0) if self.held_by else None
+        lease = self._locks.get(name)
+        here = lease.holder if lease and not (lease.released or lease.lost) else None
+        holder = self.held_by or here
+        return (holder, 60.0) if holder else None
 
     def break_lock(self, name: str) -> Holder | None:
-        broken, self.held_by = self.held_by, None
-        return broken
+        held = self.lock_holder(name)
+        self.held_by = None
+        if held and name in self._locks:
+            self._locks[name].lost = True
+        return held[0] if held else None
 
     def keep_standing(self, standing: Standing) -> None:
         if self.standing_error:
@@ -178,7 +207,8 @@ class FakeEngine:
         self.kept = standing
 
     def standing(self, name: str) -> Standing | None:
-        return self.kept
+        kept = self.kept
+        return kept if kept and compose_project(kept.project, kept.env) == name else None
 
 
 @dataclass

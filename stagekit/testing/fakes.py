@@ -15,21 +15,26 @@ from stagekit.containers import (
     LogsAsked,
     Observation,
 )
-from stagekit.errors import InputError
-from stagekit.events import Emit, Event
+from stagekit.errors import BuildFailed, InputError
+from stagekit.events import Emit, Event, Output
 from stagekit.images import ImageFacts, ImageSpec
 from stagekit.protocols import Engine
 from stagekit.records import (
     Release,
     ReleaseCommand,
 )
+from stagekit.testing.brought_up import BroughtUp, definitions
 from stagekit.testing.engine import FakeEngine
 from stagekit.testing.records import sha
 
 
 @dataclass
 class FakeBuilder:
-    """A builder whose images of ``fails`` do not build, and which cannot do ``cannot``."""
+    """A builder whose images of ``fails`` do not build, and which cannot do ``cannot``.
+
+    It runs nothing: the lines that it prints are those of the Dockerfile. It keeps
+    `stagekit.testing.contracts.BuilderContract`.
+    """
 
     engine: FakeEngine
     fails: str = ""
@@ -44,21 +49,34 @@ class FakeBuilder:
 
     def build(self, spec: ImageSpec, *, emit: Emit, cancel: Cancel) -> str:
         self.engine.calls.append(("build", spec.name))
-        if spec.name in self.fails.split() and self.error:
-            raise self.error
+        cancel.check()
+        lines = spec.dockerfile.read_text().splitlines() if spec.dockerfile.is_file() else []
+        for line in lines:
+            emit(Output(step="build", subject=spec.name, line=line))
+        if spec.name in self.fails.split():
+            raise self.error or BuildFailed(
+                f"{spec.name} does not build", where="its last step", output=tuple(lines[-1:])
+            )
         self.built.append(spec)
         id = sha(f"image {spec.name}")
-        self.engine.images[id] = ImageFacts(id=id, size=7)
+        for name in (id, *spec.references):
+            self.engine.images[name] = ImageFacts(id=id, size=7)
         return id
 
 
 class FakeRunner:
     """A runner that shows one observation after the other, the last one for ever; ``before`` until
-    something was brought up, where it is given."""
+    something was brought up, where it is given.
+
+    Without observations it shows what was brought up of the documents it was given, and so keeps
+    `stagekit.testing.contracts.RunnerContract`; ``engine`` then says which images there are.
+    ``command`` is how a release's command ends: its exit code and last lines.
+    """
 
     def __init__(
         self,
         *observations: Iterable[Container],
+        engine: FakeEngine | None = None,
         complaint: tuple[str, ...] = (),
         before: Iterable[Container] | None = None,
         command: tuple[int, tuple[str, ...]] = (0, ()),
@@ -71,6 +89,7 @@ class FakeRunner:
         self._before = None if before is None else Observation(containers=tuple(before))
         self._complaint = complaint
         self._command = command
+        self._up = BroughtUp(engine)
         self.scale: dict[str, int] = {}
         self.dependencies: bool | None = None
         self.calls: list[str] = []
@@ -100,7 +119,9 @@ class FakeRunner:
         self.folder = folder
         self.document = document
         self.secrets = dict(secrets)
-        return self._complaint
+        if self._observations or self._complaint:
+            return self._complaint
+        return self._up.bring(release.compose_project, document, scale)
 
     def once(
         self,
@@ -130,21 +151,25 @@ class FakeRunner:
         cancel: Cancel,
     ) -> Mapping[str, str]:
         self.folder = folder
-        return dict.fromkeys(release.pins, "d1")
+        return dict.fromkeys(release.pins, "d1") if self._observations else definitions(document)
 
     def observe(self, project: str) -> Observation:
         if self._before is not None and "up" not in self.calls:
             return self._before
         self.calls.append("observe")
+        if not self._observations:
+            return self._up.seen(project)
         return self._observations.pop(0) if len(self._observations) > 1 else self._observations[0]
 
     def down(self, project: str, *, emit: Emit, cancel: Cancel) -> None:
         self.calls.append("down")
+        self._up.take_down(project)
 
     def restart(
         self, project: str, services: Sequence[str], *, emit: Emit, cancel: Cancel
     ) -> tuple[str, ...]:
         self.calls.append(" ".join(["restart", *services]))
+        self._up.restart(project, services)
         return self._complaint
 
     def logs(self, project: str, asked: LogsAsked, folder: Path) -> Invocation:

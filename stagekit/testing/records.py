@@ -14,7 +14,10 @@ from stagekit.protocols import Ledger
 from stagekit.records import (
     Build,
     BuilderFacts,
+    BuildPruning,
     BuiltImage,
+    ComparedRelease,
+    Comparison,
     Deploy,
     EngineFacts,
     Link,
@@ -94,6 +97,17 @@ def a_release(env: str = "prod", **changes: object) -> Release:
     return replace(release, **changes)
 
 
+def a_build_pruning(stored: Stored[Build]) -> BuildPruning:
+    """Return the record that a build was put away."""
+    return BuildPruning(
+        build=stored.link,
+        built=stored.record.created,
+        created=NOON + timedelta(days=1),
+        actor="ann@laptop",
+        images={name: image.pin for name, image in stored.record.images.items()},
+    )
+
+
 def a_pruning(stored: Stored[Release]) -> Pruning:
     """Return the record that a release was put away."""
     release = stored.record
@@ -122,6 +136,30 @@ def a_run(n: int = 1, env: str = "prod", release: str = "v1", **changes: object)
         release=Link(id=release, digest=sha(release)),
     )
     return replace(run, **changes)
+
+
+def a_comparison(**changes: object) -> Comparison:
+    """Return a comparison of dev's releases v1 and v2, as it is begun."""
+    old, new = (
+        ComparedRelease(
+            env="dev",
+            release=Link(id=id, digest=sha(id)),
+            project=f"shop-compare-{id}",
+            document=sha(f"document of {id}"),
+        )
+        for id in ("v1", "v2")
+    )
+    comparison = Comparison(
+        n=0,
+        project="shop",
+        outcome="interrupted",
+        created=NOON,
+        finished=NOON + timedelta(seconds=3),
+        actor="ann@laptop",
+        old=old,
+        new=new,
+    )
+    return replace(comparison, **changes)
 
 
 def a_container(service: str = "web", **changes: object) -> Container:

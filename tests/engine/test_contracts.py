@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from contextlib import closing
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, suppress
 from pathlib import Path
 
+import docker
+import docker.errors
 import pytest
 
 from stagekit.builtin.runners import ComposeRunner
@@ -14,7 +16,7 @@ from stagekit.engine.buildx import BuildxBuilder
 from stagekit.engine.classic import ClassicBuilder
 from stagekit.engine.compose import find_compose
 from stagekit.engine.docker import DockerEngine
-from stagekit.protocols import Builder
+from stagekit.protocols import Builder, Engine
 from stagekit.testing.contracts import (
     BuilderContract,
     EngineContract,
@@ -22,6 +24,8 @@ from stagekit.testing.contracts import (
     RunnerContract,
 )
 from tests.conftest import Machine
+
+CONTRACT = "stagekit.tests.contract"
 
 pytestmark = pytest.mark.engine
 
@@ -33,6 +37,9 @@ class OnTheEngine:
     def engine(self, machine: Machine) -> Iterator[DockerEngine]:
         yield machine.engine
         with closing(machine.client()) as client:
+            for container in client.containers.list(all=True):
+                if CONTRACT in container.labels:
+                    container.remove(force=True)
             for found in client.images.list():
                 for name in found.tags:
                     if "contract" in name:
@@ -50,6 +57,23 @@ class TestDockerEngine(OnTheEngine, EngineContract):
     @pytest.fixture
     def repository(self, machine: Machine) -> str:
         return f"{machine.registry}/contract"
+
+    def start(
+        self, engine: Engine, image: str, command: Sequence[str], labels: Mapping[str, str]
+    ) -> str:
+        with closing(docker.DockerClient(base_url=engine.url)) as client:
+            labels = {**labels, CONTRACT: "a case"}
+            made = client.containers.run(image, list(command), labels=labels, detach=True)
+            return str(made.id)
+
+    def remove(self, engine: Engine, *, images: Sequence[str], volumes: Sequence[str]) -> None:
+        with closing(docker.DockerClient(base_url=engine.url)) as client:
+            for name in images:
+                with suppress(docker.errors.ImageNotFound):
+                    client.images.remove(name, force=True)
+            for volume in client.volumes.list():
+                if volume.name.startswith(tuple(volumes)):
+                    volume.remove()
 
 
 class TestDockerLease(OnTheEngine, LeaseContract):

@@ -102,6 +102,8 @@ def test_what_is_signed_runs_and_nothing_else(signing: Repository, tmp_path: Pat
     ran = signing.inv("run", "--env", "prod", "--json")
     assert "signed  prod/v1  by cosign.pub; images: app" in ran.stderr
     assert ran.json["outcome"] == "running"
+    outcomes = {step["name"]: step.get("outcome") for step in ran.json["steps"]}
+    assert outcomes["trust"] == "signed by cosign.pub; images: app"
     assert not (tmp_path / ".sigstore").exists()
 
     make_keys(signing, "other")

@@ -56,10 +56,10 @@ class GitLedger:
         self.exchange = exchange
         self._files = FileLedger(exchange.copies.folder)
         self._releases = GitReleases(exchange, self._files)
-        self._log = log
+        self.log = log
 
     def warn(self, text: str) -> None:
-        durable.append_dated(self._log, text)
+        durable.append_dated(self.log, text)
 
     # builds
 
@@ -98,7 +98,8 @@ class GitLedger:
         return self._files.build_log(id)
 
     def build_inputs(self, id: str) -> bytes:
-        there = self.exchange.have(INPUTS, checked_name(id))
+        pruned = self.exchange.index.series(PRUNED_BUILDS)
+        there = checked_name(id) not in pruned and self.exchange.have(INPUTS, id)
         return self._files.build_inputs(id) if there else b""
 
     def builds_under_way(self) -> Sequence[str]:

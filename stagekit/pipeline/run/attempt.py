@@ -44,7 +44,9 @@ def verify(env: str, release_id: str | None, on: Platform, running: Running) -> 
         refuse_cancelled(on.ledger, env, release.id)
         _refuse_foreign(release, on.project)
         under_way.outcome = f"{release.name} is as it was sealed"
-    on.check_trust(checked.release)
+    if vouched := on.check_trust(checked.release):
+        with running.step("trust", release.name, shown=False) as under_way:
+            under_way.outcome = "; ".join(vouched)
     return as_named_here(checked, on.engine)
 
 

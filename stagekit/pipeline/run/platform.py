@@ -53,15 +53,19 @@ class Platform:
     lease: Lease | None = None
     plugins: Listeners = field(default_factory=Nobody)
 
-    def check_trust(self, release: Stored[Release]) -> None:
+    def check_trust(self, release: Stored[Release]) -> tuple[str, ...]:
         """Ask plugins whether anything of a release may come up.
+
+        Returns:
+            Who vouches for it, where somebody was asked.
 
         Raises:
             StagekitError: one refuses it; says why.
         """
-        self.plugins.tell(
+        vouched = self.plugins.gathered(
             "stagekit_verify_release", release=release, emit=self.emit, environ=self.environ
         )
+        return tuple(map(str, vouched))
 
     def run_by(self, kind: str) -> Platform:
         """Return the same with the engine as the releases of a runner see it: what their lock is

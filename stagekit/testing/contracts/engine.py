@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 from secrets import token_hex
 
 import pytest
@@ -13,14 +14,22 @@ from stagekit.errors import LimitExceeded, RegistryError
 from stagekit.events import ignore
 from stagekit.protocols import Engine
 from stagekit.records import Standing
+from stagekit.testing.contracts.capability import Capable, needs
+from stagekit.testing.contracts.containers import ContainerCases
 from stagekit.testing.records import NOON, sha
 
 _LIMIT = 60.0
 _CODE = 7
 
 
-class EngineContract:
-    """Inherit it, and give the fixtures ``engine``, ``image`` and ``repository``."""
+class EngineContract(ContainerCases, Capable):
+    """Inherit it, and give the fixtures ``engine``, ``image`` and ``repository``, and the method
+    ``start``. What it leaves on the engine goes by ``remove``.
+
+    Attributes:
+        runs_commands: whether a container that is started runs. False for a stand-in, which runs
+            nothing: what it says of commands and containers is what it was given.
+    """
 
     @pytest.fixture
     def engine(self) -> Engine:
@@ -37,6 +46,24 @@ class EngineContract:
         """A repository of a registry that it can push to."""
         raise NotImplementedError("give a fixture `repository` such as 127.0.0.1:5000/contract")
 
+    def remove(self, engine: Engine, *, images: Sequence[str], volumes: Sequence[str]) -> None:
+        """Take images off the engine by these names, and volumes by the start of theirs."""
+        raise NotImplementedError("give a method `remove` that removes images and volumes by name")
+
+    @pytest.fixture
+    def reference(self, engine: Engine, repository: str) -> Iterator[str]:
+        """A name for an image that nobody else uses."""
+        reference = f"{repository}:{token_hex(4)}"
+        yield reference
+        self.remove(engine, images=[reference], volumes=[])
+
+    @pytest.fixture
+    def project(self, engine: Engine) -> Iterator[str]:
+        """A project that nobody else has."""
+        project = f"contract{token_hex(4)}"
+        yield project
+        self.remove(engine, images=[], volumes=[f"stagekit-state-{project}-"])
+
     @pytest.fixture
     def build(self, engine: Engine) -> Iterator[CheckedBuild]:
         """A build that checks are for; what is left of them goes."""
@@ -50,6 +77,12 @@ class EngineContract:
         assert facts.id
         assert facts.platform.startswith("linux/")
         assert {"DOCKER_HOST", "DOCKER_CONTEXT"} & set(engine.environment())
+        scheme, _, rest = engine.url.partition("://")
+        assert scheme in {"unix", "tcp", "http", "https", "ssh", "npipe"}
+        assert rest
+        assert isinstance(engine.local, bool)
+        free = engine.free_disk()
+        assert free is None or free > 0
 
     def test_an_image_that_is_not_there_is_none(self, engine: Engine, image: str) -> None:
         """And one that is there has an id and a size."""
@@ -60,10 +93,9 @@ class EngineContract:
         assert found.size > 0
 
     def test_what_is_pushed_has_the_digest_that_the_registry_answers(
-        self, engine: Engine, image: str, repository: str
+        self, engine: Engine, image: str, repository: str, reference: str
     ) -> None:
         """And can be pulled by it."""
-        reference = f"{repository}:{token_hex(4)}"
         engine.tag(image, reference)
         pushed = engine.push(reference, emit=ignore, cancel=Cancel())
         assert engine.registry_digest(reference) == pushed
@@ -73,6 +105,25 @@ class EngineContract:
         assert found is not None
         assert pin in found.digests
 
+    def test_a_tag_is_one_more_name_of_the_same_image(
+        self, engine: Engine, image: str, reference: str
+    ) -> None:
+        """Whatever else it is called."""
+        engine.tag(image, reference)
+        assert _id(engine, reference) == _id(engine, image)
+
+    def test_what_is_saved_is_loaded_under_the_same_id(
+        self, engine: Engine, image: str, reference: str, tmp_path: Path
+    ) -> None:
+        """On an engine that does not have it any more as on one that never had."""
+        engine.tag(image, reference)
+        id, archive = _id(engine, reference), tmp_path / "image.tar"
+        engine.save(id, archive, cancel=Cancel())
+        self.remove(engine, images=[reference], volumes=[])
+        assert engine.image(reference) is None
+        engine.load(archive, cancel=Cancel())
+        assert _id(engine, id) == id
+
     def test_a_registry_that_does_not_have_it_is_an_error(
         self, engine: Engine, repository: str
     ) -> None:
@@ -80,6 +131,7 @@ class EngineContract:
         with pytest.raises(RegistryError):
             engine.registry_digest(f"{repository}:{token_hex(8)}")
 
+    @needs("runs_commands")
     def test_a_check_ends_with_its_exit_code(
         self, engine: Engine, image: str, build: CheckedBuild
     ) -> None:
@@ -108,20 +160,28 @@ class EngineContract:
         folder = engine.place(files, executable=(), image=image)
         assert engine.place(files, executable=(), image=image) == folder == engine.files_folder()
 
-    def test_what_is_in_force_is_kept_for_those_without_records(self, engine: Engine) -> None:
-        """Written in place of what was, and read as it was written."""
-        project = f"contract{token_hex(4)}"
+    def test_what_is_in_force_is_kept_for_those_without_records(
+        self, engine: Engine, project: str
+    ) -> None:
+        """Written in place of what was, and read as it was written; others have none of it."""
         assert engine.standing(f"{project}-prod") is None
         for n in (1, 2):
             standing = _standing(project, n)
             engine.keep_standing(standing)
             assert engine.standing(f"{project}-prod") == standing
+        assert engine.standing(f"{project}-dev") is None
 
     def test_of_a_project_that_nobody_ran_there_is_nothing(self, engine: Engine) -> None:
         """Neither containers nor volumes."""
         nobody = f"contract{token_hex(8)}"
         assert engine.containers(nobody) == ()
         assert engine.volumes(nobody) == ()
+
+
+def _id(engine: Engine, name: str) -> str:
+    found = engine.image(name)
+    assert found is not None
+    return found.id
 
 
 def _standing(project: str, n: int) -> Standing:

@@ -9,6 +9,9 @@ import pytest
 from stagekit.errors import InputError, LedgerError
 from stagekit.protocols import Ledger
 from stagekit.records import Cancellation, Release, Stored
+from stagekit.testing.contracts.capability import Capable
+from stagekit.testing.contracts.comparisons import ComparisonCases
+from stagekit.testing.contracts.keeping import KeepingCases
 from stagekit.testing.records import (
     NOON,
     RELEASE_FILES,
@@ -21,8 +24,9 @@ from stagekit.testing.records import (
 )
 
 
-class LedgerContract:
-    """Inherit it, and give the fixture ``ledger``: an empty one."""
+class LedgerContract(ComparisonCases, KeepingCases, Capable):
+    """Inherit it, and give the fixture ``ledger``: an empty one; the methods ``warned`` and
+    ``damage_build``; and ``lies_open = False`` where nobody can reach its releases by hand."""
 
     @pytest.fixture
     def ledger(self) -> Ledger:

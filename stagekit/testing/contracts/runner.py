@@ -14,6 +14,8 @@ from stagekit.cancel import Cancel
 from stagekit.containers import CommandAsked, Invocation, LogsAsked
 from stagekit.protocols import Runner
 from stagekit.records import Deploy, Release, ReleaseCommand
+from stagekit.testing.contracts.capability import Capable, needs
+from stagekit.testing.engine import FakeEngine
 from stagekit.testing.fakes import Heard
 from stagekit.testing.records import a_release
 
@@ -32,8 +34,16 @@ services:
 """
 
 
-class RunnerContract:
-    """Inherit it, and give the fixtures ``runner`` and ``image``."""
+class RunnerContract(Capable):
+    """Inherit it, and give the fixtures ``runner`` and ``image``.
+
+    Attributes:
+        runs_commands: whether what it brings up runs. False for a stand-in, which has no logs, and
+            nothing to run a command in; a release's command ends there as it was told, which the
+            fixture tells it: with the exit code 3 and the line ``moved``.
+    """
+
+    runs_commands = True
 
     @pytest.fixture
     def runner(self) -> Runner:
@@ -67,6 +77,11 @@ class RunnerContract:
         assert (seen.service, seen.state) == ("web", "running")
         runner.down(project, emit=Heard(), cancel=Cancel())
         assert runner.observe(project).containers == ()
+
+    def test_the_engine_as_its_releases_see_it(self, runner: Runner) -> None:
+        """Has the locks and the containers; by default that is the engine itself."""
+        engine = FakeEngine()
+        assert runner.engine_for(engine).url == engine.url
 
     def test_only_what_changed_is_replaced(
         self, runner: Runner, release: Release, image: str
@@ -125,6 +140,7 @@ class RunnerContract:
         assert said == ()
         assert (after.id, after.started != before.started) == (before.id, True)
 
+    @needs("runs_commands")
     def test_logs_and_commands_are_programs_to_run(
         self, runner: Runner, release: Release, image: str, tmp_path: Path
     ) -> None:
