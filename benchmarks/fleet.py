@@ -20,7 +20,8 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.timing import Command, compare
+from benchmarks.command import Command
+from benchmarks.figures import ratios, spread
 from examples.standins import StandIn, ensure_base_images
 from stagekit.cancel import Cancel
 from stagekit.engine import registry
@@ -112,7 +113,8 @@ class Bench:
         def before() -> None:
             self.inv("run", "--env", env, "--release", "v1" if changed else "v2")
 
-        return Command([[*_INV, "run", "--env", env]], self.folder, self.environ, before)
+        whole = {**os.environ, **self.environ}
+        return Command([[*_INV, "run", "--env", env]], self.folder, whole, Cancel(), before)
 
 
 def _settings(urls: Sequence[str]) -> str:
@@ -140,13 +142,13 @@ def main() -> None:
         )
         bench = Bench(Path(folder), list(hosts.values()), private.address)
         for what, changed in (("run of another release", True), ("run, unchanged", False)):
-            compare(
-                f"{what}, {count} hosts",
-                bench.run("all", changed=changed),
-                bench.run("one", changed=changed),
-                name="one host",
-                rounds=_ROUNDS,
-                goal=_GOAL,
+            all, one = (bench.run(env, changed=changed) for env in ("all", "one"))
+            all.seconds(), one.seconds()
+            pairs = [(all.seconds(), one.seconds()) for _ in range(_ROUNDS)]
+            ours, theirs = ([pair[at] for pair in pairs] for at in (0, 1))
+            print(
+                f"{what}: {count} hosts {spread(ours).median:.1f} s, one {spread(theirs).median:.1f} s,"
+                f" {spread(ratios(ours, theirs)).median:.2f} x (goal {_GOAL:g})"
             )
         for env in ("one", "all"):
             bench.inv("run.stop", "--env", env)
