@@ -146,10 +146,9 @@ def main() -> None:
             all.seconds(), one.seconds()
             pairs = [(all.seconds(), one.seconds()) for _ in range(_ROUNDS)]
             ours, theirs = ([pair[at] for pair in pairs] for at in (0, 1))
-            print(
-                f"{what}: {count} hosts {spread(ours).median:.1f} s, one {spread(theirs).median:.1f} s,"
-                f" {spread(ratios(ours, theirs)).median:.2f} x (goal {_GOAL:g})"
-            )
+            took = f"{spread(ours).median:.1f} s, one {spread(theirs).median:.1f} s"
+            ratio = spread(ratios(ours, theirs)).median
+            print(f"{what}: {count} hosts {took}, {ratio:.2f} x (goal {_GOAL:g})")
         for env in ("one", "all"):
             bench.inv("run.stop", "--env", env)
 
