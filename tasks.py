@@ -1,4 +1,5 @@
-"""This repository's tasks: stagekit's own, `demo` made as those are; the others are plain.
+"""This repository's tasks: stagekit's own, `demo` and `bench` made as those are; the
+others are plain.
 
 Your tasks.py starts with these two lines:
 
@@ -12,6 +13,7 @@ import sys
 from invoke import Context, Exit, task
 
 import stagekit
+from benchmarks.task import bench
 from examples.demo import demo
 
 
@@ -69,4 +71,4 @@ def fuzz(c: Context, seconds: int = 60, target: str = "") -> None:
     c.run(f"{sys.executable} -m tests.fuzz {seconds} {named}", in_stream=False)
 
 
-ns = stagekit.collection(demo, test, docs, audit, pin, fuzz)
+ns = stagekit.collection(demo, test, docs, audit, pin, fuzz, bench)

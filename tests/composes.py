@@ -6,8 +6,8 @@ import os
 import shutil
 from pathlib import Path
 
+from examples.packages import unpack_of_suite
 from stagekit.engine.compose import Compose, find_compose
-from tests.engine.packages import unpack_of_suite
 
 SUITES = {"2.26": "trixie", "2.40": "unstable"}
 """Debian's suites and the Compose in them; ours is the wheel's."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from stagekit import process
@@ -57,6 +57,7 @@ def unpack(
     into: Path,
     *,
     state: Path,
+    sources: Path | None = None,
     alone: bool = False,
     skip: Sequence[str] = (),
     on_line: Callable[[str], None],
@@ -68,6 +69,7 @@ def unpack(
         packages: names.
         into: the folder; what is there stays.
         state: a folder for apt's lists and archives, kept for the next time.
+        sources: a sources.list instead of the machine's own.
         alone: without what they depend on.
         skip: names of dependencies that are left out.
         on_line: told what apt says.
@@ -78,7 +80,7 @@ def unpack(
     """
     if not available():
         raise EngineError("this machine has neither apt-get nor dpkg-deb")
-    options = _own_state(state)
+    options = (*_own_state(state), *_of_sources(sources))
     if not any((state / "lists").glob("*Packages*")):
         _apt(("update", "-qq"), options, on_line, cancel)
     archives = state / "archives"
@@ -110,6 +112,16 @@ def _own_state(folder: Path) -> tuple[str, ...]:
         # Root's apt would drop its rights to a user who cannot enter our folder.
         "APT::Sandbox::User": "root",
     }
+    return _options(settings)
+
+
+def _of_sources(sources: Path | None) -> tuple[str, ...]:
+    if sources is None:
+        return ()
+    return _options({"Dir::Etc::SourceList": sources, "Dir::Etc::SourceParts": "/dev/null"})
+
+
+def _options(settings: Mapping[str, object]) -> tuple[str, ...]:
     return tuple(part for key, value in settings.items() for part in ("-o", f"{key}={value}"))
 
 

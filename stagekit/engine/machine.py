@@ -97,7 +97,7 @@ def _start_embedded(
     if dockerd is None:
         raise EngineError("dockerd is still missing", hint=debian.install_command())
     embedded.check(home)
-    mirror = _registry_process(home, emit, cancel)
+    mirror = registry_process(home, emit, cancel)
     with step(emit, "start", embedded.ORIGIN) as under_way:
         started = embedded.start(home, dockerd, mirror=mirror.address, settings=settings)
         under_way.outcome = started.url
@@ -113,14 +113,19 @@ def _start_registry(home: Path, engine: DockerEngine, emit: Emit, cancel: Cancel
                 engine.pull(registry.IMAGE, emit=emit, cancel=cancel)
     except RegistryError as error:
         emit(Warned(f"{registry.IMAGE} cannot be pulled ({error.what}): trying a process instead"))
-        return _registry_process(home, emit, cancel)
+        return registry_process(home, emit, cancel)
     with step(emit, "start", "a registry") as under_way:
         started = registry.start_container(home, engine)
         under_way.outcome = started.address
     return started
 
 
-def _registry_process(home: Path, emit: Emit, cancel: Cancel) -> Registry:
+def registry_process(home: Path, emit: Emit, cancel: Cancel) -> Registry:
+    """Return the registry of ``home``, started as a process where it does not run.
+
+    Raises:
+        EngineError: there is no program for it, or it does not come up.
+    """
     if found := registry.running(home):
         return found
     program = _registry_program(home, emit, cancel)

@@ -13,11 +13,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from examples.packages import buildx_plugin, unpack_of_suite
 from stagekit.engine import bridge
 from stagekit.engine.docker import DockerEngine
 from stagekit.engine.endpoint import Endpoint
 from stagekit.errors import EngineError
-from tests.engine.packages import buildx_plugin, unpack_of_suite
 
 _SUITE = "unstable"
 _START_LIMIT = 60.0

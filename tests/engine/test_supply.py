@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
+from examples.packages import unpack_of_suite
 from stagekit import digest
 from stagekit.builtin.sbom import Sbom
 from stagekit.cancel import Cancel
@@ -23,7 +24,6 @@ from stagekit.inputs.extending import SbomSettings
 from stagekit.ledger.files import FileLedger
 from stagekit.ledger.releases import RELEASE_RECORD
 from tests.conftest import Machine
-from tests.engine.packages import unpack_of_suite
 from tests.repository import Repository
 
 pytestmark = pytest.mark.engine

@@ -1,4 +1,4 @@
-"""Packages of later suites of this machine's distribution, unpacked where a test wants them."""
+"""Packages of other suites of this machine's distribution, unpacked for tests and benchmarks."""
 
 from __future__ import annotations
 
@@ -9,10 +9,9 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
-import pytest
-
 from stagekit.cancel import Cancel
 from stagekit.engine import debian
+from stagekit.errors import EngineError
 
 _SUITE_WITH_BUILDX = "trixie"
 """The first of Debian's suites with docker-buildx. It runs on the one before as well."""
@@ -20,20 +19,35 @@ _SUITE_WITH_BUILDX = "trixie"
 _KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 
 
-def unpack_of_suite(suite: str, packages: Sequence[str], into: Path) -> None:
-    """Unpack ``packages`` of another suite, alone, from this machine's own mirror."""
+def unpack_of_suite(
+    suite: str, packages: Sequence[str], into: Path, *, cancel: Cancel | None = None
+) -> None:
+    """Unpack ``packages`` of another suite, alone, from this machine's own mirror.
+
+    Args:
+        suite: its name, or ``unstable``.
+        packages: names.
+        into: a folder.
+        cancel: ends it.
+
+    Raises:
+        EngineError: not Debian, no network, or no such package.
+    """
+    if not debian.available():
+        raise EngineError("this machine has neither apt-get nor dpkg-deb")
     state = into.with_name(f"{into.name}-apt")
     state.mkdir(parents=True)
-    settings = state / "apt.conf"
-    settings.write_text(
-        f'Dir::Etc::SourceList "{state / "sources.list"}";\nDir::Etc::SourceParts "/dev/null";\n'
+    sources = state / "sources.list"
+    sources.write_text(f"deb [signed-by={_KEYRING}] {_mirror()} {suite} main\n")
+    debian.unpack(
+        packages,
+        into,
+        state=state,
+        sources=sources,
+        alone=True,
+        on_line=lambda _: None,
+        cancel=cancel or Cancel(),
     )
-    (state / "sources.list").write_text(f"deb [signed-by={_KEYRING}] {_mirror()} {suite} main\n")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("APT_CONFIG", str(settings))
-        debian.unpack(
-            packages, into, state=state, alone=True, on_line=lambda _: None, cancel=Cancel()
-        )
     shutil.rmtree(state)
 
 
@@ -63,5 +77,7 @@ def _mirror() -> str:
         env={**os.environ, "LC_ALL": "C"},
     )
     own = f"{platform.freedesktop_os_release()['VERSION_CODENAME']} main "
-    lines = listed.stdout.splitlines()
-    return next(line.removeprefix(own) for line in lines if line.startswith(own))
+    for line in listed.stdout.splitlines():
+        if line.startswith(own):
+            return line.removeprefix(own)
+    raise EngineError(f"apt has no packages of {own.strip()}", hint="apt-get update")
