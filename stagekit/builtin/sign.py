@@ -24,7 +24,6 @@ from stagekit.cancel import Cancel
 from stagekit.envelope import decode
 from stagekit.errors import InputError, LedgerError
 from stagekit.events import Emit, Warned, step
-from stagekit.inputs.environment import environment_names, load_environment
 from stagekit.inputs.project import Project
 from stagekit.ledger.releases import RELEASE_RECORD
 from stagekit.plugins.spec import hookimpl
@@ -88,6 +87,8 @@ class Sign:
     @hookimpl
     def stagekit_doctor(self) -> Iterable[Finding]:
         """Say whether cosign and the keys are there, where anything is signed or verified."""
+        from stagekit.inputs.environment import environment_names
+
         asking = [env for env in environment_names(self._project) if self._asked_for(env)]
         if not asking and not self._keys.named:
             return
@@ -215,6 +216,9 @@ class Sign:
         return not all(cosign.verify_image(key, pin).ok for pin in pins)
 
     def _asked_for(self, env: str) -> bool:
+        # Not before it is needed: every command loads what ships, and few read an environment.
+        from stagekit.inputs.environment import environment_names, load_environment
+
         if env in environment_names(self._project):
             with suppress(InputError):
                 return load_environment(self._project, env).deploy.verify_signatures
