@@ -117,7 +117,7 @@ def taken(
             if each.who in absent or isinstance(each.sample, str):
                 continue
             try:
-                sample = each.sample()
+                sample = _sample(each.who, each.sample, emit)
             except (CommandFailed, EngineError) as error:
                 absent[each.who] = f"{FAILED}{error.in_a_line}"
                 samples.pop(each.who)
@@ -127,3 +127,12 @@ def taken(
         if number and clock() > end:
             break
     return samples, absent
+
+
+def _sample(who: str, take: Callable[[], float], emit: Emit) -> float:
+    """Take a sample, once more where that failed: a registry may answer 500 to anybody's push."""
+    try:
+        return take()
+    except CommandFailed as error:
+        emit(Warned(f"{who} failed, and is tried again: {error.in_a_line}"))
+        return take()

@@ -9,6 +9,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from examples.cleaning import remove_projects
 from examples.packages import unpack_of_suite
 from stagekit import process
 from stagekit.cancel import Cancel
@@ -81,7 +82,12 @@ def workshop(
         with ending(home, environ):
             engine = _engine(environ, install=install, emit=emit, cancel=cancel)
             beside = machine.registry_process(home, emit, cancel)
-            reached = {**environ, **engine.environment(), "STAGEKIT_REGISTRY": beside.address}
+            reached = {
+                **environ,
+                **engine.environment(),
+                "DOCKER_CONFIG": environ["DOCKER_CONFIG"],  # never the user's: plugins go there
+                "STAGEKIT_REGISTRY": beside.address,
+            }
             _plugins(folder, reached, emit, cancel)
             base = f"{beside.address}/base:1"
             with removing(engine, token):
@@ -120,18 +126,19 @@ def removing(engine: DockerEngine, token: str) -> Iterator[None]:
 
 
 def remove_made(engine: DockerEngine, token: str) -> None:
-    """Remove what carries the token: Compose projects whose name ends with it, and images."""
-    projects = "com.docker.compose.project"
+    """Remove what was made under a project's name with the token, and images with its label."""
+    remove_projects(project_name(token), engine)
     with closing(sdk().DockerClient(base_url=engine.url)) as client:
-        for container in client.containers.list(all=True, filters={"label": projects}):
-            if token in container.labels[projects]:
-                container.remove(force=True, v=True)
-        for kind in (client.networks, client.volumes):
-            for item in kind.list():
-                if token in item.name:
-                    item.remove()
-        for image in client.images.list(all=False, filters={"label": f"{LABEL}={token}"}):
+        for volume in client.volumes.list():  # stagekit's own: what is in force, and locks
+            if token in volume.name:
+                volume.remove()
+        for image in client.images.list(filters={"label": f"{LABEL}={token}"}):
             client.images.remove(image.id, force=True)
+
+
+def project_name(token: str) -> str:
+    """Return the name of the project that runs."""
+    return f"bench{token}"
 
 
 def _plugins(folder: Path, environ: Mapping[str, str], emit: Emit, cancel: Cancel) -> None:

@@ -24,6 +24,7 @@ import docker
 import pytest
 from hypothesis import HealthCheck, settings
 
+from examples.cleaning import remove_projects
 from examples.standins import StandIn, ensure_base_images
 from stagekit.cancel import Cancel
 from stagekit.engine.docker import DockerEngine
@@ -167,16 +168,3 @@ def free_port() -> Callable[[], int]:
             return int(probe.getsockname()[1])
 
     return find
-
-
-def remove_projects(name: str, engine: DockerEngine) -> None:
-    """Remove every container, network and volume of the Compose projects of one repository."""
-    label = "com.docker.compose.project"
-    with closing(docker.DockerClient(base_url=engine.url)) as client:
-        for container in client.containers.list(all=True, filters={"label": label}):
-            if container.labels[label].startswith(f"{name}-"):
-                container.remove(force=True, v=True)
-        for kind in (client.networks, client.volumes):
-            for item in kind.list(filters={"label": label}):
-                if item.attrs["Labels"][label].startswith(f"{name}-"):
-                    item.remove()

@@ -11,12 +11,12 @@ from pathlib import Path
 
 from benchmarks.command import Command
 from benchmarks.measure import Contestant, Measure
-from benchmarks.measures.starting import BARE_INVOKE, OURS, TASKS, bare_invoke
+from benchmarks.measures.starting import BARE_INVOKE, OURS, TASKS, bare_invoke, settle
 from benchmarks.place import INV, NOT_FOUND, Place, write
 from benchmarks.report import Goal, Role
 
 SCRIPT = "build.sh"
-COMPOSE = "docker compose build, push"
+COMPOSE = "docker compose build, push (one tag)"
 BAKE = "docker buildx bake --push"
 ANSIBLE = "ansible, community.docker"
 ENGINE = "the engine's build alone (bake)"
@@ -50,14 +50,14 @@ _PLAY = """\
       loop: "{{ names | product(['1', 'latest']) }}"
 """
 _DECISION = """\
-import time
+import os, time
 from pathlib import Path
 from stagekit.cli.app import App
 from stagekit.inputs.bases import BaseImages
 from stagekit.pipeline.known import current_build
 from stagekit.pipeline.sources import read_all_inputs
 app = App(Path.cwd())
-engine, builder = app.engine, app.plugins.builder("auto", app.engine, {})
+engine, builder = app.engine, app.plugins.builder("auto", app.engine, os.environ)
 project, ledger, name = app.project, app.ledger, builder.name
 begun = time.perf_counter()
 bases = BaseImages(engine, project.cache / "bases.json", fresh=False, emit=print, cancel=app.cancel)
@@ -92,11 +92,7 @@ class Sample:
         settings = {"registry": registry, "names": names}
         images = "".join(f'[tool.stagekit.images.{n}]\ncontext = "{n}"\n' for n in names)
         services = {
-            name: {
-                "image": f"{registry}/compose-{name}:1",
-                "build": {"context": name, "tags": [f"{registry}/compose-{name}:latest"]},
-            }
-            for name in names
+            name: {"image": f"{registry}/compose-{name}:latest", "build": name} for name in names
         }
         targets = {
             name: {
@@ -207,13 +203,18 @@ def decision(place: Place) -> Sequence[Contestant]:
     """The decision alone, as the process that makes it measures it."""
     sample = _with_files(place)
     environ = place.workshop.environ
-    place.command(sample.folder, (*INV, "build"), environ=environ).output()
-    asked = place.command(sample.folder, (INV[0], "-c", _DECISION), environ=environ)
+    write(sample.folder, {"decide.py": _DECISION})
+    asked = place.command(sample.folder, (INV[0], "decide.py"), environ=environ)
     return (Contestant(OURS, lambda: float(asked.output()), "stagekit"),)
 
 
 def _with_files(place: Place) -> Sample:
-    return place.once("many-files", lambda folder: Sample(place, folder, files=_FILES))
+    def laid(folder: Path) -> Sample:
+        sample = Sample(place, folder, files=_FILES)
+        settle(place.command(folder, (*INV, "build"), environ=place.workshop.environ))
+        return sample
+
+    return place.once("many-files", laid)
 
 
 MEASURES = (

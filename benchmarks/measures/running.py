@@ -9,6 +9,7 @@ from benchmarks.measure import Contestant, Measure
 from benchmarks.measures.starting import OURS, TASKS
 from benchmarks.place import INV, NOT_FOUND, Place, write
 from benchmarks.report import Goal
+from benchmarks.workshop import project_name
 
 SCRIPT = "docker-compose up -d, which does not wait"
 COMPOSE = "docker compose up -d --wait alone"
@@ -59,7 +60,7 @@ class Sample:
     def __init__(self, place: Place, folder: Path) -> None:
         self.place, self.folder = place, folder
         self.environ = place.workshop.environ
-        name = f"bench{place.token}"
+        name = project_name(place.token)
         self.project = f"{name}-prod"
         settings = f'[tool.stagekit]\nname = "{name}"\n[tool.stagekit.images.app]\n'
         write(

@@ -9,6 +9,7 @@ from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
+from benchmarks.command import Command
 from benchmarks.measure import Contestant, Measure
 from benchmarks.place import INV, Place, write
 from benchmarks.report import Goal
@@ -147,15 +148,20 @@ def up_to_date(count: int, place: Place) -> Sequence[Contestant]:
     folder = place.once(f"assets{count}", laid)
     doit, go_task = map(place.program, ("doit", "task"))
     ours = place.command(folder, (*INV, "assets"))
-    for _ in range(2):
-        time.sleep(_RACY)
-        ours.seconds()
+    settle(ours)
     return (
         place.peer(OURS, ours, role="stagekit"),
         place.peer(_LISTED, place.command(folder, (*INV, "--list")), role="floor"),
         place.peer("doit", place.command(folder, (doit, "assets")), program="doit"),
         place.peer("go-task", place.command(folder, (go_task, "assets")), program="task"),
     )
+
+
+def settle(command: Command) -> None:
+    """Do it until there is nothing left to do, or to read again."""
+    for _ in range(2):
+        time.sleep(_RACY)
+        command.seconds()
 
 
 def laid_out(folder: Path, files: dict[str, str]) -> Path:

@@ -10,12 +10,13 @@ from pathlib import Path
 
 import pytest
 
+from examples.cleaning import remove_projects
 from examples.packages import install_buildx
 from examples.standins import STANDINS, ensure_base_images
 from stagekit.cancel import Cancel
 from stagekit.engine import debian
 from stagekit.events import ignore
-from tests.conftest import Machine, remove_projects
+from tests.conftest import Machine
 from tests.engine.bare import Bare, bare_machine
 from tests.repository import Repository
 

@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from examples.cleaning import remove_projects
 from stagekit.testing import TemporaryProject, clean_environment
-from tests.conftest import Machine, remove_projects
+from tests.conftest import Machine
 from tests.pages import BY_NAME, Block, blocks
 
 pytestmark = pytest.mark.engine

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import Machine, remove_projects
+from examples.cleaning import remove_projects
+from tests.conftest import Machine
 from tests.repository import Repository
 
 pytestmark = pytest.mark.engine

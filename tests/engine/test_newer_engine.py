@@ -17,9 +17,10 @@ from typing import Any
 import docker
 import pytest
 
+from examples.cleaning import remove_projects
 from stagekit.cancel import Cancel
 from stagekit.events import ignore
-from tests.conftest import Machine, free_network, one_at_a_time, remove_projects
+from tests.conftest import Machine, free_network, one_at_a_time
 from tests.engine.newer import Newer, newer_engine
 from tests.repository import Repository
 

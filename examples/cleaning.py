@@ -1,0 +1,27 @@
+"""Takes away what a repository's projects left on an engine."""
+
+from __future__ import annotations
+
+from contextlib import closing
+
+from stagekit.engine.docker import DockerEngine
+from stagekit.engine.sdk import sdk
+
+_PROJECT = "com.docker.compose.project"
+
+
+def remove_projects(name: str, engine: DockerEngine) -> None:
+    """Remove every container, network and volume of the Compose projects of one repository.
+
+    Args:
+        name: the repository's, which begins the name of each of its projects.
+        engine: where they are.
+    """
+    with closing(sdk().DockerClient(base_url=engine.url)) as client:
+        for container in client.containers.list(all=True, filters={"label": _PROJECT}):
+            if container.labels[_PROJECT].startswith(f"{name}-"):
+                container.remove(force=True, v=True)
+        for kind in (client.networks, client.volumes):
+            for item in kind.list(filters={"label": _PROJECT}):
+                if item.attrs["Labels"][_PROJECT].startswith(f"{name}-"):
+                    item.remove()
