@@ -20,10 +20,9 @@ from stagekit.events import Emit, Step, Warned, step
 if TYPE_CHECKING:
     from benchmarks.place import Place
 
-_LIMIT = 240.0
+_LIMIT = 600.0
 """Seconds after which a measure makes do with the rounds that it has."""
 
-_ENOUGH = 5
 _QUICK = 2
 
 
@@ -60,7 +59,7 @@ def report(measures: Sequence[Measure], place: Place, pace: Pace) -> Report:
     return Report(
         begun=begun.replace(microsecond=0),
         seconds=round(time.monotonic() - clock, 1),
-        quick=any(found.rounds < _ENOUGH for found in contests if found.unit == "s"),
+        quick=any(found.few for found in contests),
         machine=machine,
         versions=versions(place),
         contests=contests,

@@ -26,6 +26,7 @@ from stagekit.records import Deploy, Link, Pin, Release, Versions
 
 REMOTE = "ledger.git"
 
+_LIMIT = 120
 _BEGIN = datetime(2020, 1, 1, tzinfo=UTC)
 _SHA = digest.of_bytes(b"image")
 _TASKS = """
@@ -97,14 +98,15 @@ def in_files(place: Place, root: Path, count: int, *, mixed: bool = False) -> Pa
         folder.mkdir(parents=True)
         for name, data in made.content.items():
             (folder / name).write_bytes(data)
-    subprocess.run(["sync"], check=True)
+    subprocess.run(["sync"], check=True, timeout=_LIMIT)
     return root
 
 
 def in_git(root: Path, count: int) -> Path:
     """Make a project whose shared ledger has that many releases; return its folder."""
     _project(root, f'[tool.stagekit.ledger]\nurl = "{REMOTE}#bench"\n')
-    subprocess.run(["git", "init", "--quiet", "--bare", root / REMOTE], check=True)
+    init = ["git", "init", "--quiet", "--bare", str(root / REMOTE)]
+    subprocess.run(init, check=True, timeout=_LIMIT)
     address = parse_address(f"{REMOTE}#bench", root, where="here")
     ledger = open_ledger(
         address, root / "filling", actor="bench@here", emit=ignore, environ=os.environ

@@ -20,6 +20,7 @@ from benchmarks.report import Role
 from benchmarks.workshop import Workshop, workshop
 from stagekit.cancel import Cancel
 from stagekit.engine.programs import find_program
+from stagekit.errors import EngineError
 from stagekit.events import Emit
 from stagekit.testing.project import clean_environment
 
@@ -59,22 +60,39 @@ class Place:
             "ANSIBLE_INVENTORY_UNPARSED_WARNING": "False",
         }
 
-    @cached_property
+    @property
     def workshop(self) -> Workshop:
         """An engine and a registry, and the environment that leads to them.
 
         Raises:
             EngineError: there is none, and none can be started.
         """
-        context = workshop(
-            self.folder,
-            self.environ,
-            token=self.token,
-            install=self._install,
-            emit=self.emit,
-            cancel=self.cancel,
-        )
-        return self.left.enter_context(context)
+        if isinstance(self._opened, EngineError):
+            raise self._opened
+        return self._opened
+
+    @property
+    def in_use(self) -> Workshop | None:
+        """The engine and the registry, if anything asked for them."""
+        found = vars(self).get("_opened")
+        return found if isinstance(found, Workshop) else None
+
+    @cached_property
+    def _opened(self) -> Workshop | EngineError:
+        """The workshop, or why there is none: that is not tried for each measure again."""
+        try:
+            return self.left.enter_context(
+                workshop(
+                    self.folder,
+                    self.environ,
+                    token=self.token,
+                    install=self._install,
+                    emit=self.emit,
+                    cancel=self.cancel,
+                )
+            )
+        except EngineError as error:
+            return error
 
     def once(self, name: str, make: Callable[[Path], _Made]) -> _Made:
         """Return what ``make`` makes in a folder of that name, made on first use."""

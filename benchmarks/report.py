@@ -8,12 +8,16 @@ from typing import Literal
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from stagekit.errors import InputError
 
 Role = Literal["stagekit", "peer", "floor"]
 """What takes part in a measure: stagekit, what people use in its place, or what neither can do
 without: the engine's own work, Compose's, the start of Invoke."""
+
+ENOUGH = 5
+"""Rounds, less of which are not worth quoting."""
 
 FAILED = "failed: "
 """How the reason begins why one that is there was not measured."""
@@ -64,6 +68,11 @@ class Contest(Struct, frozen=True):
     rows: tuple[Row, ...]
 
     @property
+    def few(self) -> bool:
+        """Whether its rounds are fewer than its figures are worth quoting with."""
+        return self.unit != "objects" and self.rounds < ENOUGH
+
+    @property
     def measured(self) -> bool:
         """Whether stagekit's own part in it was."""
         return any(row.role == "stagekit" and row.spread for row in self.rows)
@@ -94,6 +103,20 @@ class Report(Struct, frozen=True):
     machine: Machine
     versions: dict[str, str]
     contests: tuple[Contest, ...]
+
+
+def joined(before: Report, after: Report) -> Report:
+    """Return what was found before, with what was found after it in the place of what it measured
+    again; date and machine are those of the first."""
+    again = {contest.name: contest for contest in after.contests}
+    kept = tuple(again.pop(contest.name, contest) for contest in before.contests)
+    return replace(
+        before,
+        seconds=round(before.seconds + after.seconds, 1),
+        quick=any(contest.few for contest in (*kept, *again.values())),
+        versions={**before.versions, **after.versions},
+        contests=(*kept, *again.values()),
+    )
 
 
 def read(path: Path) -> Report:

@@ -31,7 +31,7 @@ class NotMeasured(StagekitError):
         "json": JSON,
         "svg": "write a chart to this file",
         "list": "say what there is to measure, and stop",
-        "again": "show what an earlier --json has found, and measure nothing",
+        "again": "show what an earlier --json has found; with --only, measure that again",
         "install_engine": INSTALL,
     },
 )
@@ -56,18 +56,20 @@ def bench(
     from benchmarks.measure import chosen
     from benchmarks.measures import MEASURES
     from benchmarks.place import place
-    from benchmarks.report import read
+    from benchmarks.report import joined, read
 
     app.console.for_machine = json
     if list:
         _list(app, chosen(MEASURES, only) if only else MEASURES)
         return
-    if again:
-        found = read(Path(again))
+    before = read(Path(again)) if again else None
+    if before and not only:
+        found = before
     else:
         measures = chosen(MEASURES, only)
         with place(install=install_engine, emit=app.console.emit, cancel=app.cancel) as where:
             found = report(measures, where, Pace(rounds, quick))
+        found = joined(before, found) if before else found
     _show(app, found, svg)
     failed = [found.name for found in found.contests if not found.measured]
     if failed:

@@ -31,8 +31,8 @@ def versions(place: Place) -> dict[str, str]:
     found = {"stagekit": __version__, "Python": platform.python_version()}
     found |= {name: _package(package) for name, package in _PACKAGES.items()}
     found |= {name: _program(place, *words) for name, words in _PROGRAMS.items()}
-    if "workshop" in vars(place):  # an engine was asked for
-        found["Docker engine"] = place.workshop.engine.facts().version
+    if place.in_use:
+        found["Docker engine"] = place.in_use.engine.facts().version
     return found
 
 

@@ -144,9 +144,9 @@ def project_name(token: str) -> str:
 def _plugins(folder: Path, environ: Mapping[str, str], emit: Emit, cancel: Cancel) -> None:
     """Give the docker command the plugins that this machine has, and buildx where it has none."""
     plugins = docker_config(environ) / "cli-plugins"
-    plugins.mkdir(parents=True)
+    plugins.mkdir(parents=True, exist_ok=True)
     for name in PLUGINS:
-        if found := find_program(name, os.environ):
+        if not (plugins / name).exists() and (found := find_program(name, os.environ)):
             (plugins / name).symlink_to(found.resolve())
     if not (plugins / "docker-buildx").exists():
         try:

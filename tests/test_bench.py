@@ -23,7 +23,7 @@ from benchmarks.harness import Pace, contest, taken
 from benchmarks.measure import Contestant, Measure, chosen
 from benchmarks.measures import MEASURES
 from benchmarks.place import Place, place
-from benchmarks.report import Contest, Goal, Machine, Report, Row, Spread, read
+from benchmarks.report import Contest, Goal, Machine, Report, Row, Spread, joined, read
 from benchmarks.resident import descendants, parsed, watched
 from benchmarks.versions import numbered
 from stagekit.cancel import Cancel
@@ -227,6 +227,24 @@ def test_what_cannot_be_laid_out_is_a_row_that_says_so(somewhere: Place) -> None
     found = contest(Measure("build", "a build", without_an_engine), somewhere, 5)
     assert not found.measured
     assert found.rows == (Row("stagekit", "stagekit", absent="failed: no Docker engine answers"),)
+
+
+def test_an_engine_that_is_not_there_is_looked_for_once(
+    somewhere: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not for each measure that needs it."""
+    tried = []
+
+    def nothing(*_: object, **__: object) -> None:
+        tried.append(1)
+        raise EngineError("no Docker engine answers")
+
+    monkeypatch.setattr("benchmarks.place.workshop", nothing)
+    for _ in range(2):
+        with pytest.raises(EngineError, match="no Docker engine answers"):
+            somewhere.workshop.environ.keys()
+    assert tried == [1]
+    assert somewhere.in_use is None
 
 
 def test_a_program_that_is_not_there_is_a_contestant_that_is_not_there(somewhere: Place) -> None:
@@ -447,6 +465,21 @@ def test_a_report_is_read_as_it_was_printed(tmp_path: Path) -> None:
         read(tmp_path / "nothing")
 
 
+def test_what_is_measured_again_takes_the_place_of_what_was_found() -> None:
+    """What is new comes last; date and machine stay those of the first."""
+    build, run = a_contest(), msgspec.structs.replace(a_contest(), name="run")
+    before = msgspec.structs.replace(a_report(build, run), quick=True)
+    better, new = (
+        msgspec.structs.replace(a_contest(), name=name, rounds=9) for name in ("run", "x")
+    )
+    found = joined(before, msgspec.structs.replace(a_report(better, new), seconds=3.0))
+    assert found.contests == (build, better, new)
+    assert (found.begun, found.seconds) == (before.begun, 15.0)
+    assert found.quick  # the first has three rounds
+    enough = msgspec.structs.replace(build, rounds=5)
+    assert not joined(found, a_report(enough)).quick
+
+
 def bench(*words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "invoke", "bench", *words],
@@ -492,11 +525,10 @@ def test_a_measure_that_is_none_is_an_error() -> None:
 
 
 def test_the_documentation_shows_what_was_found() -> None:
-    """docs/benchmarks.json is what was printed; the table and the chart are made from it."""
+    """What was printed lies beside the page; the table and the chart are made from it."""
     found = read(ROOT / "docs/benchmarks.json")
     page = (ROOT / "docs/benchmarks.md").read_text("utf-8")
-    shown = re.search(r"<!-- found -->\n\n(.*)\n\n<!-- end -->", page, re.DOTALL)
+    shown = re.search(r"<!-- found -->\n\n(.*?)\n\n<!-- end -->", page, re.DOTALL)
     assert shown
     assert shown[1] == table.markdown(found)
     assert (ROOT / "docs/benchmarks.svg").read_text("utf-8") == chart(found)
-    assert not found.quick

@@ -27,7 +27,7 @@ from stagekit.inputs.project import load_project
 from tests.pages import BY_NAME, PAGES, ROOT, Block, blocks, commands
 
 SHOWN_AS_IT_IS = {"", "console", "dockerfile", "groovy", "html", "text"}
-OWN = {"audit", "demo", "docs", "fuzz", "pin", "test"}
+OWN = {"audit", "bench", "demo", "docs", "fuzz", "pin", "test"}
 
 
 def test_the_reference_is_what_the_code_says() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import time
 from collections.abc import Sequence
 from datetime import timedelta
 from functools import partial
@@ -160,7 +159,7 @@ def up_to_date(count: int, place: Place) -> Sequence[Contestant]:
 def settle(command: Command) -> None:
     """Do it until there is nothing left to do, or to read again."""
     for _ in range(2):
-        time.sleep(_RACY)
+        command.cancel.wait(_RACY)
         command.seconds()
 
 
