@@ -33,7 +33,7 @@ DARK: Palette = {
 }
 """``behind`` takes longer than stagekit, ``ahead`` less: the side of the bar says it too."""
 
-_WIDTH, _LEFT, _RIGHT = 900, 330, 190
+_WIDTH, _LEFT, _RIGHT, _AMOUNT = 900, 330, 190, 100
 _TITLE, _ROW, _GAP, _TOP, _BOTTOM = 22, 20, 12, 74, 30
 _BAR = 12
 
@@ -64,7 +64,7 @@ def chart(report: Report) -> str:
     scale = Scale([times(row) for _, rows in shown for row in rows])
     drawn, y = [], float(_TOP)
     for contest, rows in shown:
-        drawn.append(_text(8, y + 14, contest.title, "title"))
+        drawn.append(_text(8, y + 14, contest.title.replace("`", ""), "title"))
         y += _TITLE
         for row in rows:
             drawn += _bar(contest, row, y, scale)
@@ -122,14 +122,14 @@ def _bar(contest: Contest, row: Row, y: float, scale: Scale) -> list[str]:
     left, width = min(one, end), max(abs(end - one), 1.0)
     low, high = scale.x(1 / row.ratio.high), scale.x(1 / row.ratio.low)
     middle = y + _BAR / 2
-    value = f"{times(row):.2f} ×   {amount(row.spread.median, contest.unit)}"
     bar = f'<rect x="{left:.1f}" y="{y:.1f}" width="{width:.1f}" height="{_BAR}" class="{kind}">'
     told = f"{row.who}: stagekit takes {taking(row.ratio)}"
     return [
         _text(_LEFT - 10, y + 10, row.who, "who"),
         f"{bar}<title>{escape(told)}</title></rect>",
         f'<path d="M{low:.1f} {middle:.1f}H{high:.1f}" class="spread"/>',
-        _text(_WIDTH - _RIGHT + 16, y + 10, value, "value"),
+        _text(_WIDTH - _RIGHT + 16, y + 10, f"{times(row):.2f} ×", "value"),
+        _text(_WIDTH - _AMOUNT, y + 10, amount(row.spread.median, contest.unit), "value"),
     ]
 
 
