@@ -531,4 +531,5 @@ def test_the_documentation_shows_what_was_found() -> None:
     shown = re.search(r"<!-- found -->\n\n(.*?)\n\n<!-- end -->", page, re.DOTALL)
     assert shown
     assert shown[1] == table.markdown(found)
+    assert not found.quick
     assert (ROOT / "docs/benchmarks.svg").read_text("utf-8") == chart(found)
