@@ -30,7 +30,7 @@ def test_builds_and_runs_are_measured_and_nothing_is_left(machine: Machine, tmp_
         env=environ,
         capture_output=True,
         text=True,
-        timeout=170,
+        timeout=300,
         check=False,
     )
     assert done.returncode == 0, done.stderr
