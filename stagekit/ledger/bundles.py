@@ -12,11 +12,11 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import tarfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from stagekit import durable
 from stagekit.envelope import decode, encode
@@ -25,9 +25,6 @@ from stagekit.ledger.files import FileLedger
 from stagekit.ledger.names import checked_name, names_in, read_record
 from stagekit.ledger.releases import RELEASE_RECORD
 from stagekit.records import Build, Bundle, Part, Release, Stored
-
-if TYPE_CHECKING:
-    import tarfile  # not at start: every run looks here, and few have a bundle
 
 _RECORD, _BUILD, _SIGNATURE = "bundle.toml", "build.toml", "signature.json"
 _RELEASE = "release/"
@@ -69,8 +66,6 @@ def write_bundle(
         packed: what is in it besides.
         images: archives, by the ids of what is in them.
     """
-    import tarfile
-
     record = encode(bundle)
     parts = {
         _RECORD: record,
@@ -111,8 +106,6 @@ def opened(path: Path) -> Iterator[tuple[Bundle, Packed, tarfile.TarFile]]:
         InputError: it is none.
         LedgerError: it, or the release in it, is not what was packed.
     """
-    import tarfile
-
     try:
         with tarfile.open(path, "r:") as tar:
             yield (*_read(tar, path), tar)
