@@ -19,7 +19,7 @@ from benchmarks.measure import Contestant
 from benchmarks.report import Role
 from benchmarks.workshop import Workshop, workshop
 from stagekit.cancel import Cancel
-from stagekit.engine.programs import find_program
+from stagekit.engine.programs import find_plugin
 from stagekit.errors import EngineError
 from stagekit.events import Emit
 from stagekit.testing.project import clean_environment
@@ -104,7 +104,7 @@ class Place:
 
     def program(self, name: str) -> str:
         """Return the path of a program, or nothing where it is not there."""
-        return str(find_program(name, self.environ) or "")
+        return str(find_plugin(name, self.environ) or "")
 
     def command(
         self,

@@ -16,7 +16,7 @@ from stagekit.cancel import Cancel
 from stagekit.engine import debian, machine
 from stagekit.engine.discovery import find_engine
 from stagekit.engine.docker import DockerEngine
-from stagekit.engine.programs import docker_config, find_program
+from stagekit.engine.programs import docker_config, find_plugin
 from stagekit.engine.sdk import sdk
 from stagekit.errors import EngineError, NoEngine
 from stagekit.events import Emit, Warned, step
@@ -146,7 +146,7 @@ def _plugins(folder: Path, environ: Mapping[str, str], emit: Emit, cancel: Cance
     plugins = docker_config(environ) / "cli-plugins"
     plugins.mkdir(parents=True, exist_ok=True)
     for name in PLUGINS:
-        if not (plugins / name).exists() and (found := find_program(name, os.environ)):
+        if not (plugins / name).exists() and (found := find_plugin(name, os.environ)):
             (plugins / name).symlink_to(found.resolve())
     if not (plugins / "docker-buildx").exists():
         try:
