@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.engine.packages import unpack_of_suite
+from examples.packages import unpack_of_suite
 from tests.engine.under_way import under_way, wait_until
 from tests.repository import Repository
 
