@@ -148,7 +148,7 @@ def main() -> None:
             ours, theirs = ([pair[at] for pair in pairs] for at in (0, 1))
             took = f"{spread(ours).median:.1f} s, one {spread(theirs).median:.1f} s"
             ratio = spread(ratios(ours, theirs)).median
-            print(f"{what}: {count} hosts {took}, {ratio:.2f} x (goal {_GOAL:g})")
+            sys.stdout.write(f"{what}: {count} hosts {took}, {ratio:.2f} x (goal {_GOAL:g})\n")
         for env in ("one", "all"):
             bench.inv("run.stop", "--env", env)
 
