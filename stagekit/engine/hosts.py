@@ -16,7 +16,7 @@ from stagekit.engine.endpoint import Endpoint
 from stagekit.engine.ssh import Connection
 from stagekit.errors import EngineError
 
-_SHORT = Path("/tmp")  # noqa: S108  # mkdtemp makes a folder of our own in it
+_SHORT = Path("/tmp")  # noqa: S108  # nosec B108  # mkdtemp makes a folder of our own in it
 _ROOM = 107 - len("/stagekit-ssh-12345678/1000.ctl.1234567890123456")
 """Characters that the path of a folder for sockets may have: a socket's is limited to 107
 (unix(7)), and ssh puts 17 behind that of its own while it makes it."""
