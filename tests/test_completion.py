@@ -190,7 +190,8 @@ def test_nothing_is_written(filled: Repository) -> None:
 def test_every_kind_of_value_is_one_of_a_task(filled: Repository) -> None:
     """None is left without meaning, and each argument that a task gives one has it."""
     namespace = stagekit.collection(root=filled.root)
-    found: set[object] = {"environment", "build", "id", "service", "task", "group", "folder"}
+    usual = ("environment", "build", "id", "service", "task", "group", "folder", "host")
+    found: set[object] = set(usual)
     for name in namespace.task_names:
         task = namespace[name]
         arguments = {argument.names[0]: argument for argument in task.get_arguments()}

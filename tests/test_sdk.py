@@ -51,7 +51,7 @@ def test_several_threads_may_be_the_first() -> None:
 
 
 def test_there_is_one_way_to_it() -> None:
-    """Another one would be the other half. What `engine/tls.py` needs is taken after it."""
+    """Another one would be the other half. What these need of it is taken after it."""
     root = Path(stagekit.__file__).parent
     importing = re.compile(r"^\s*(?:import|from) docker\b", re.MULTILINE)
     typing = re.compile(r"if TYPE_CHECKING:\n(?:    .*\n|\n)+")
@@ -60,4 +60,4 @@ def test_there_is_one_way_to_it() -> None:
         for path in root.rglob("*.py")
         if importing.search(typing.sub("", path.read_text("utf-8")))
     }
-    assert found == {"engine/sdk.py", "engine/tls.py"}
+    assert found == {"engine/sdk.py", "engine/pooled.py", "engine/tls.py"}

@@ -410,7 +410,7 @@ def test_failing_container(deployed: Repository, code: int, restart: str) -> Non
 
     outcome = deployed.attempt("run", "--env", "dev")
 
-    refused(outcome, code=5, says="dev/v1, service web: ", next="inv run.rollback --env dev")
+    refused(outcome, code=5, says="dev/v1, service web: ", next="inv run.show dev/1 tells more")
     assert "  | cannot find the key" in outcome.stderr
     record = deployed.read("artifacts/runs/dev/1.toml")
     assert 'outcome = "failed"' in record

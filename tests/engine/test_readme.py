@@ -71,7 +71,7 @@ def test_every_task_stands_in_the_readme(repository: Repository) -> None:
 
     shown = set(re.findall(r"^\| `inv ([a-z.]+)", README.read_text("utf-8"), re.MULTILINE))
 
-    assert shown == names | {"demo", "docs", "test"}
+    assert shown == names | {"audit", "bench", "demo", "docs", "fuzz", "test"}
 
 
 def _run(block: str, hits: Repository, port: int) -> str:

@@ -99,6 +99,8 @@ SPEAKING = {
     "cli/typed.py": "reads what is typed",
     "cli/compare.py": "waits for a key",
     "cli/program.py": "leads stdout nowhere, once nobody reads it",
+    "engine/swarm/attend.py": "hands on what a command prints, whose terminal it is",
+    "engine/swarm/beside.py": "hands on what containers print, as `docker compose logs` does",
     "cli/services.py": "asks whether there is a terminal",
 }
 
