@@ -424,6 +424,19 @@ def test_a_run_without_a_record_is_known(ledger: FileLedger) -> None:
     assert ledger.unfinished_run("prod") is None
 
 
+def test_a_run_with_a_record_is_not_under_way(ledger: FileLedger) -> None:
+    """Killed between its record and the end of its journal, it is finished: nothing waits for it,
+    and the journal goes with the next that closes what was interrupted."""
+    ran(ledger, "v1")
+    journal = ledger.root / "runs/prod/1.journal"
+    journal.write_text('{"at": "2026-11-27T08:00:00+00:00"}\n')
+    record = ledger.run("prod", 1)
+    assert ledger.unfinished_run("prod") is None
+    assert list(ledger.close_interrupted_runs("prod")) == []
+    assert not journal.exists()
+    assert ledger.run("prod", 1) == record
+
+
 # names
 
 

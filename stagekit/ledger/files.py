@@ -180,11 +180,13 @@ class FileLedger:
 
     def unfinished_run(self, env: str) -> int | None:
         journals = (self.root / "runs" / checked_name(env)).glob("*.journal")
-        return max((number(path.stem) for path in journals), default=None)
+        # One that was killed after it wrote its record has a journal beside it, and is finished.
+        without = (path for path in journals if not path.with_suffix(".toml").exists())
+        return max((number(path.stem) for path in without), default=None)
 
     def close_interrupted_runs(self, env: str) -> Sequence[int]:
         folder = self.root / "runs" / checked_name(env)
-        if self.unfinished_run(env) is None:
+        if not any(folder.glob("*.journal")):
             return ()
         lock = take_lock(folder / "lock", holding=f"environment {env}")
         try:
