@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import glob
 import os
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from time import monotonic, sleep
+from time import monotonic, sleep, time
 
 from stagekit.errors import DiskRefused, LedgerError
 
@@ -29,6 +30,8 @@ _REFUSALS = {
     *(errno.EMFILE, errno.ENFILE, errno.EFBIG, errno.ENOMEM),
 }
 _TEMPORARY = ".tmp-"
+_ABANDONED = 24 * 3600.0
+"""Seconds without a change after which what is temporary is nobody's any more."""
 # A link in the place of a file that is written to would lead the writing elsewhere.
 _APPEND_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
 _LOCK_FLAGS = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
@@ -147,6 +150,18 @@ def temporary_name(path: Path) -> Path:
 def is_temporary(path: Path) -> bool:
     """Tell whether ``path`` is what an interrupted write left."""
     return path.name.startswith(_TEMPORARY)
+
+
+def sweep(path: Path) -> None:
+    """Remove what writes of ``path`` left beside it that were killed a day ago or earlier."""
+    for left in path.parent.glob(f"{_TEMPORARY}{glob.escape(path.name)}-*"):
+        with suppress(OSError):  # another process may sweep, too
+            if left.lstat().st_mtime > time() - _ABANDONED:
+                continue
+            if left.is_dir() and not left.is_symlink():
+                shutil.rmtree(left, ignore_errors=True)
+            else:
+                left.unlink(missing_ok=True)
 
 
 def sync_folder(folder: Path) -> None:

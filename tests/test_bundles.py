@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import tarfile
 from collections.abc import Callable
 from pathlib import Path
@@ -55,6 +56,28 @@ def packed(ledger: FileLedger, path: Path, engine: FakeEngine | None = None) -> 
     parts = {"engine": engine, "actor": "ann", "emit": ignore, "cancel": Cancel()}
     pack(ledger, "prod", "v1", path, **parts)  # type: ignore[arg-type]
     return path
+
+
+def test_a_bundle_goes_into_a_folder_that_is_not_there_yet(
+    ledger: FileLedger, tmp_path: Path
+) -> None:
+    """It is made, as for everything that is written."""
+    assert packed(ledger, tmp_path / "new/v1.tar").is_file()
+
+
+def test_what_a_killed_packing_left_goes_with_a_later_one(
+    ledger: FileLedger, tmp_path: Path
+) -> None:
+    """Whole images lie in it. What is of another file, or may be under way, stays."""
+    names = (".tmp-v1.tar-00000000", ".tmp-v1.tar-00000001", ".tmp-v2.tar-00000000")
+    for name in names:
+        folder = tmp_path / name
+        folder.mkdir()
+        (folder / "0.tar").write_bytes(b"half an image")
+        if name != names[1]:
+            os.utime(folder, times=(0, 0))
+    packed(ledger, tmp_path / "v1.tar")
+    assert [name for name in names if (tmp_path / name).exists()] == list(names[1:])
 
 
 def taken_up(path: Path, ledger: FileLedger, engine: FakeEngine) -> None:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
+from stagekit import durable
 from stagekit.cancel import Cancel
 from stagekit.envelope import encode
 from stagekit.errors import InputError, RunFailed
@@ -54,13 +58,13 @@ def pack(
     release = checked.release.record
     refuse_cancelled(ledger, env, release.id)
     record = (ledger.release_folder(env, release.id) / RELEASE_RECORD).read_bytes()
-    with tempfile.TemporaryDirectory(dir=path.absolute().parent, prefix=".tmp-") as folder:
+    with _folder_beside(path) as folder:
         pins = sorted({pin.pinned for pin in release.pins.values()}) if engine else []
         images = {pin: _image_of(pin, engine, emit, cancel) for pin in pins if engine}
         archives: dict[str, Path] = {}
         for image in sorted(set(images.values())):
             assert engine
-            archives[image] = Path(folder) / f"{len(archives)}.tar"
+            archives[image] = folder / f"{len(archives)}.tar"
             with step(emit, "save", image):
                 engine.save(image, archives[image], cancel=cancel)
         bundle = Bundle(
@@ -117,6 +121,21 @@ def take_up(
             engine.tag(image, f"{_KEPT_AS}:{image.removeprefix('sha256:')[:12]}")
         Bundles(ledger).take_up(bundle, packed)
         return release
+
+
+@contextmanager
+def _folder_beside(path: Path) -> Iterator[Path]:
+    """Make a folder where images have as much room as the bundle, and remove it in the end, or the
+    next time where this process is killed."""
+    folder = durable.temporary_name(path.absolute())
+    with durable.writing(path):
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        durable.sweep(path.absolute())
+        folder.mkdir(mode=0o700)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _image_of(pin: str, engine: Engine, emit: Emit, cancel: Cancel) -> str:
