@@ -21,7 +21,7 @@ from typing import Any
 from stagekit.engine import client
 from tests.faults.saboteur import Fault, Point, Saboteur
 
-_LIMIT = 90.0
+_LIMIT = 240.0
 _GRACE = 6.0
 _ANSWER_LIMIT = 5
 _SUBREAPER = 36

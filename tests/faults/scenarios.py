@@ -82,6 +82,9 @@ SCENARIOS = (
     ),
 )
 
+AUDITS: tuple[Words, ...] = (("release.verify", "--all"), ("ledger.verify",))
+"""What has to find nothing wrong afterwards; the latter where the ledger is a shared one."""
+
 ONLY_LOOKS = frozenset(
     {
         *("build.list", "build.log", "build.show", "build.why", "completion", "doctor"),

@@ -12,7 +12,7 @@ from tests.conftest import Machine
 from tests.faults.nursery import Ended, Nursery
 from tests.faults.promises import VALUE, broken
 from tests.faults.saboteur import Fault, Point
-from tests.faults.scenarios import Scenario
+from tests.faults.scenarios import AUDITS, Scenario
 from tests.repository import Repository
 
 
@@ -66,6 +66,10 @@ class Stage:
         if then.code != 0:
             yield f": what comes next ends with {then.code}: {then.text[-600:]}"
         yield from (f", and after it: {text}" for text in broken(here, then))
+        for audit in AUDITS if self.scenario.ledger else AUDITS[:1]:
+            found = self._run(here, *audit)
+            if found.code != 0:
+                yield f", and after it {audit[0]} ends with {found.code}: {found.text[-600:]}"
 
     def _prepare(self, folder: Path) -> None:
         for name in ("project", "tmp", "home"):
