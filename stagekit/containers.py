@@ -39,7 +39,8 @@ class Container(Part, frozen=True):
     ``started`` is the engine's own text of the time. ``definition`` is the digest of what its
     runner made it from, as the runner wrote it on it; ``settings`` are those that can be changed of
     a container that runs, such as its memory limit and its networks. ``kept_up`` says that the
-    engine by itself puts another one in its place where it fails.
+    engine by itself puts another one in its place where it fails; ``moved_from`` is the node whose
+    going made the engine do so.
     """
 
     id: str
@@ -60,6 +61,7 @@ class Container(Part, frozen=True):
     definition: str | None = None
     settings: dict[str, str] = {}
     kept_up: bool = False
+    moved_from: str = ""
 
     @property
     def since(self) -> str | None:

@@ -37,7 +37,7 @@ def settle(
     wanted = replicas(document or DOCUMENT)
     runner, on = FakeRunner(*observations), engine or FakeEngine()
     settled = proof.settle(release, wanted, runner, on, Cancel(), complaint=complaint)
-    return proof.held(release, wanted, runner, on, settled)
+    return proof.held(release, wanted, runner, on, settled, Cancel())
 
 
 def refusal(*observations: list[Container], **settings: object) -> NotProven:
@@ -170,6 +170,17 @@ def test_a_restart_while_it_should_settle_fails(later: Container) -> None:
     error = refusal([UP], [later])
     assert error.what == "shop-prod-web-1: restarted while it should have settled"
     assert error.output == ("last words",)
+
+
+def test_what_moves_from_a_node_that_went_has_to_settle_there() -> None:
+    """The node is not the release's failure; what it had may fail where it comes up next."""
+    starts = a_container(id="2", state="restarting", moved_from="node3")
+    moved = a_container(id="2", moved_from="node3")
+    assert settle([UP], [starts], [starts], [moved], [moved]) == (moved,)
+    again = a_container(id="3")
+    assert "restarted while it should" in refusal([UP], [moved], [moved], [again], settle=0.1).what
+    assert refusal([UP], [starts]).what == "shop-prod-web-1: restarting"
+    assert "restarted while it should" in refusal([moved], [again]).what
 
 
 def test_what_fails_while_it_should_settle_fails() -> None:

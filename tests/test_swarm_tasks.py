@@ -79,6 +79,19 @@ def test_the_last_task_of_a_slot_counts() -> None:
     assert (container.definition, container.settings) == ("new", {"node": "node2"})
 
 
+def test_what_moved_from_a_node_that_went() -> None:
+    """It has no failure of its own; one that ended and was started again did not move."""
+    away = NODES | {"n1": {**NODES["n1"], "Status": {"State": "down"}}}
+    lost, here = task("t1", desired="shutdown"), task("t2", "preparing", node="n2")
+    [moved] = containers_of([service()], [lost, here], away, "shop-prod")
+    assert (moved.moved_from, moved.state, moved.restarts) == ("node1", "restarting", 0)
+    [stayed] = containers_of([service()], [lost, here], NODES, "shop-prod")
+    assert stayed.moved_from == ""
+    failed = task("t2", "failed", desired="shutdown", node="n2")
+    [again] = containers_of([service()], [lost, failed, task("t3", node="n2")], away, "shop-prod")
+    assert (again.moved_from, again.restarts) == ("", 1)
+
+
 def test_one_that_waits_to_start_again_shows_why() -> None:
     """The task that failed has the error and the last lines; how often it did is its restarts."""
     failed = [

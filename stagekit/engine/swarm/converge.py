@@ -14,6 +14,7 @@ from stagekit.engine.swarm.tasks import (
     ENDED_BADLY,
     Slot,
     current,
+    is_away,
     node_name,
     own_services,
     slots_of,
@@ -177,7 +178,7 @@ def _ended_badly(slot: Slot) -> tuple[Found, ...]:
 
 
 def _away(nodes: Mapping[str, Found]) -> set[str]:
-    return {id for id, node in nodes.items() if node["Status"]["State"] == "down"}
+    return {id for id, node in nodes.items() if is_away(node)}
 
 
 def _begin_anew(swarm: Swarm, services: Iterable[Found]) -> None:

@@ -28,11 +28,13 @@ _UNKNOWN = "changed by docker service update"
 
 
 class Slot(Part, frozen=True):
-    """One place of a service: its task that counts, and those before it that failed, the last of
-    them first. Of an older task that runs too, ``newer`` is the state of the one that counts."""
+    """One place of a service: its task that counts, the one ``before`` whose place that took, and
+    those before it that failed, the last of them first. Of an older task that runs too, ``newer``
+    is the state of the one that counts."""
 
     service: str
     task: Found
+    before: Found | None = None
     failures: tuple[Found, ...] = ()
     newer: str = ""
 
@@ -142,6 +144,11 @@ def node_name(task: Found, nodes: Mapping[str, Found]) -> str:
     return str(name or id or "no node")
 
 
+def is_away(node: Found) -> bool:
+    """Tell whether the managers take a node for gone, and give what it had to others."""
+    return bool(node["Status"]["State"] == "down")
+
+
 def container_id(task: Found) -> str:
     """Return the id of a task's container, empty where it got none."""
     return str((task["Status"].get("ContainerStatus") or {}).get("ContainerID") or "")
@@ -157,6 +164,7 @@ def _slots(name: str, service: Found, tasks: Sequence[Found]) -> Iterator[Slot]:
     """Read a slot from its tasks, the oldest first; nothing of one that is given up."""
     wanted = [task for task in tasks if task["DesiredState"] in _WANTED]
     counts = wanted[-1] if wanted else tasks[-1]
+    earlier = tasks[: tasks.index(counts)]
     failures = tuple(
         task
         for task in reversed(tasks)
@@ -164,7 +172,9 @@ def _slots(name: str, service: Found, tasks: Sequence[Found]) -> Iterator[Slot]:
         and task["ID"] != counts["ID"]
         and current(task, service)
     )
-    slot = Slot(service=name, task=counts, failures=failures)
+    slot = Slot(
+        service=name, task=counts, before=earlier[-1] if earlier else None, failures=failures
+    )
     if wanted or slot.state not in ("shutdown", "remove", "orphaned"):
         yield slot
     for older in wanted[:-1]:
@@ -202,7 +212,14 @@ def _container(slot: Slot, service: Found, nodes: Mapping[str, Found]) -> Contai
         definition=definition_of(spec),
         settings={"node": node_name(shown, nodes)},
         kept_up=True,
+        moved_from=_moved_from(slot, nodes) if shown is slot.task else "",
     )
+
+
+def _moved_from(slot: Slot, nodes: Mapping[str, Found]) -> str:
+    before = slot.before or {}
+    node = nodes.get(before.get("NodeID") or "")
+    return node_name(before, nodes) if node and is_away(node) else ""
 
 
 def ports_of(service: Found) -> tuple[Port, ...]:

@@ -191,7 +191,7 @@ def switched(
             under_way.outcome = checks.ask(check, settled.containers, release, on)
     _ask_plugins(release, settled.containers, on)
     with running.step("prove", release.name) as under_way:
-        held = proof.held(release, plan.wanted, runner, on.engine, settled)
+        held = proof.held(release, plan.wanted, runner, on.engine, settled, on.cancel)
         seen = proof.compare(release, held, on.engine)
         under_way.outcome = proof.proven(seen)
     return seen

@@ -72,7 +72,7 @@ def fallen(made: Ready, up: Up, on: Platform) -> str | None:
     runner = on.runner(release.deploy.engine)
     settled = proof.Settled(up.containers, 0.0)
     try:
-        proof.held(release, made.plan.wanted, runner, on.engine, settled)
+        proof.held(release, made.plan.wanted, runner, on.engine, settled, on.cancel)
     except NotProven as error:
         first, *_ = error.failed
         last = f"; its last line: {first.output[-1]}" if first.output else ""

@@ -51,7 +51,8 @@ def settle(
     """Watch the release until every service is up and has held for its settle time.
 
     What ran before and was not touched has held already. A container that has restarted lately has
-    to hold for longer: it may be in a loop whose rounds are longer than the settle time.
+    to hold for longer: it may be in a loop whose rounds are longer than the settle time. One that
+    the engine put in the place of another, whose node went, has to come up and hold like any other.
 
     Args:
         release: what was brought up.
@@ -71,7 +72,7 @@ def settle(
         return Settled(first.containers, seconds)
     _wait(seconds, cancel)
     settled = Settled(first.containers, seconds)
-    return settled._replace(containers=held(release, wanted, runner, engine, settled))
+    return settled._replace(containers=held(release, wanted, runner, engine, settled, cancel))
 
 
 def held(
@@ -80,13 +81,17 @@ def held(
     runner: Runner,
     engine: Engine,
     settled: Settled,
+    cancel: Cancel,
 ) -> tuple[Container, ...]:
-    """Look once more, and return the containers as they are now.
+    """Look once more, and return the containers as they are now, when those that moved from a node
+    which went in the meantime have settled as well.
 
     Raises:
         NotProven: one of them is not up any more, or was restarted since.
     """
     now = runner.observe(release.compose_project)
+    if _moved(settled.containers, now):
+        return settle(release, wanted, runner, engine, cancel).containers
     if troubles := _troubles(now, wanted) | _changes(settled.containers, now):
         raise _not_proven(release, troubles, (), engine)
     return now.containers
@@ -210,6 +215,13 @@ def _changes(before: Sequence[Container], now: Observation) -> dict[str, _Troubl
         for item in now.containers
         if known.get(item.id) != _start(item)
     }
+
+
+def _moved(before: Sequence[Container], now: Observation) -> bool:
+    """Tell whether a node went: what it had starts anew elsewhere, which is not the release's
+    failure."""
+    known = _starts(before)
+    return any(item.moved_from for item in now.containers if item.id not in known)
 
 
 def _starts(containers: Sequence[Container]) -> dict[str, tuple[int, str]]:

@@ -229,7 +229,7 @@ def _proven(plan: Plan, on: Platform) -> tuple[ContainerSeen, ...] | None:
     observed = runner.observe(release.compose_project)
     settled = proof.Settled(observed.containers, 0.0)
     try:
-        held = proof.held(release, plan.wanted, runner, on.engine, settled)
+        held = proof.held(release, plan.wanted, runner, on.engine, settled, on.cancel)
         return proof.compare(release, held, on.engine)
     except NotProven:
         return None
