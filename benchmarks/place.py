@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import secrets
 import shutil
-import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from compileall import compile_dir
 from contextlib import ExitStack, contextmanager
 from functools import cached_property
 from pathlib import Path
@@ -163,6 +162,4 @@ def place(*, install: bool, emit: Emit, cancel: Cancel) -> Iterator[Place]:
 def compile_stagekit() -> None:
     """Have stagekit's bytecode, as an installed one has: Invoke, which imports it from a checkout,
     writes none."""
-    package = Path(__file__).parents[1] / "stagekit"
-    argv = [sys.executable, "-m", "compileall", "-q", str(package)]
-    subprocess.run(argv, check=True, env=dict(os.environ), timeout=120)
+    compile_dir(Path(__file__).parents[1] / "stagekit", quiet=1)

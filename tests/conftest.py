@@ -16,6 +16,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from compileall import compile_dir
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,6 +49,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--faults", default="few", choices=["few", "all"], help="points of tests/faults to strike"
     )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Have stagekit's bytecode once, as an installed one has: Invoke writes none of what it
+    imports, and thousands of commands would each read a checkout's source anew."""
+    if not hasattr(config, "workerinput"):
+        compile_dir(Path(__file__).parents[1] / "stagekit", quiet=1)
 
 
 @dataclass(frozen=True)
