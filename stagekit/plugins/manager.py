@@ -9,6 +9,7 @@ from itertools import chain, count
 from pathlib import Path
 from time import monotonic
 from traceback import walk_tb
+from types import FunctionType, ModuleType
 from typing import Any, Literal, NamedTuple, cast
 
 import pluggy
@@ -28,6 +29,16 @@ class Listed(NamedTuple):
 
     found: Found
     hooks: tuple[str, ...]
+
+
+class _Manager(pluggy.PluginManager):
+    """Finds hooks in modules by a look, where pluggy inspects whatever a module imported as well:
+    that took a tenth of a command that has nothing to do."""
+
+    def parse_hookimpl_opts(self, plugin: object, name: str) -> pluggy.HookimplOpts | None:
+        if isinstance(plugin, ModuleType) and not isinstance(vars(plugin).get(name), FunctionType):
+            return None
+        return super().parse_hookimpl_opts(plugin, name)
 
 
 class Plugins:
@@ -50,7 +61,7 @@ class Plugins:
         disabled: Collection[str] = (),
         warn: Callable[[str], None] = lambda _: None,
     ) -> None:
-        self._manager = pluggy.PluginManager(spec.PROJECT)
+        self._manager = _Manager(spec.PROJECT)
         self._manager.add_hookspecs(spec.Hooks)
         self._found: dict[str, Found] = {}
         self._warn = warn
