@@ -90,6 +90,9 @@ def test_without_tasks_py_what_ships_answers(empty: Path) -> None:
     """For the current folder: it says what is missing, and writes nothing there."""
     listed = stagekit(empty, "--list", "--list-format=json").json
     assert {"doctor", "up", "completion"} <= {task["name"] for task in listed["tasks"]}
+    shown = stagekit(empty, "doctor", DOCKER_HOST="unix:///nowhere", PATH="/nowhere")
+    assert "registry: stagekit engine.start" in shown.stdout
+    assert "inv " not in shown.stdout
     doctor = stagekit(empty, "doctor", "--json", DOCKER_HOST="unix:///nowhere")
     assert doctor.code == 1
     parts = {part["name"]: part for part in doctor.json}

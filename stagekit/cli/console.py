@@ -112,7 +112,7 @@ class Console:
 
     def note(self, text: str) -> None:
         """Narrate."""
-        self._line(self._to_type(text))
+        self._line(self.to_type(text))
 
     def next(self, command: str, about: str) -> None:
         """Narrate where something is, and what to type next unless that follows by itself."""
@@ -132,7 +132,7 @@ class Console:
         return self._terminal and sys.stdin.isatty()
 
     def warn(self, text: str) -> None:
-        self._line(self._to_type(text), "warning", "warning:")
+        self._line(self.to_type(text), "warning", "warning:")
 
     def error(self, error: StagekitError) -> None:
         """Say what happened, where, the last lines that tell why, and what to type next."""
@@ -141,7 +141,7 @@ class Console:
             self._line(f"  | {line}")
         self._line(str(error), "error", "error:")
         if error.hint:
-            self._line(f"  next: {self._to_type(error.hint)}")
+            self._line(f"  next: {self.to_type(error.hint)}")
 
     def unheard(self) -> None:
         """Send results nowhere from now on: their reader is gone."""
@@ -153,7 +153,7 @@ class Console:
         """Take the live lines away."""
         self._steps.clear()
 
-    def _to_type(self, text: str) -> str:
+    def to_type(self, text: str) -> str:
         """Name the program that was called in what can be typed next: without a tasks.py, `inv`
         would find nothing."""
         return text if self.program == "inv" else _COMMAND.sub(self.program, text)

@@ -56,7 +56,7 @@ def doctor(app: App, *, json: bool = False) -> None:
         )
         for part in found:
             if part.hint:
-                app.console.result(f"  {part.name}: {part.hint}")
+                app.console.result(f"  {part.name}: {app.console.to_type(part.hint)}")
     if any(part.needed and not part.found for part in found):
         raise Exit(code=1)
 
