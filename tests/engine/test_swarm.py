@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePath
@@ -25,7 +25,7 @@ from stagekit.errors import RunFailed
 from stagekit.events import ignore
 from stagekit.protocols import Engine
 from stagekit.records import Deploy, Release, ReleaseCommand
-from stagekit.testing.contracts import LeaseContract
+from stagekit.testing.contracts import LeaseContract, RunnerContract
 from stagekit.testing.records import a_release, sha
 from tests.conftest import Machine
 from tests.engine.swarm import Node, Nodes, three_nodes
@@ -147,12 +147,20 @@ services:
   web:
     image: ${IMAGE_APP}
     environment: {GREETING: {{ GREETING | yaml }}}
-    command: ["sh", "-c", "echo $$GREETING > /www/index.html; exec httpd -f -p 8080 -h /www"]
-    stop_signal: SIGTERM  # as the first process it goes on until it is killed, seconds later
-    stop_grace_period: 8s
+    command:
+      - sh
+      - -c
+      - |
+        echo "$$GREETING" > /www/index.html
+        [ "$$GREETING" != unhealthy ] || rm /www/index.html
+        httpd -f -p 8080 -h /www & trap "sleep 5; kill $$!" TERM
+        wait
+    stop_signal: SIGTERM
+    stop_grace_period: 10s
     healthcheck:
       test: ["CMD", "wget", "-q", "-O", "-", "http://127.0.0.1:8080/"]
       interval: 1s
+      retries: 2
     deploy:
       replicas: 2
       endpoint_mode: dnsrr
@@ -162,13 +170,13 @@ services:
     image: ${IMAGE_APP}
     environment: {GREETING: {{ GREETING | yaml }}}
     stop_signal: SIGKILL
-    command: ["sh", "-c", "[ $$GREETING != bad ] || { echo no database; exit 3; }; exec sleep 999"]
+    command: ["sleep", "1000"]
     deploy: {update_config: {order: start-first}}
   load:
     image: ${IMAGE_APP}
     command: ["sleep", "1000"]
     stop_signal: SIGKILL
-    deploy: {placement: {constraints: ["node.hostname == node1"]}}
+    deploy: {placement: {constraints: ["node.hostname == node2"]}}
 """
 
 
@@ -191,22 +199,54 @@ def asking(node: Node, stack: str) -> Iterator[dict[str, Any]]:
 
 
 def test_no_request_is_lost(shop: Repository, nodes: Nodes, env: str) -> None:
-    """While one release takes the place of another, and in a rollback: start-first, with a health
-    check, and a server that goes on until it is not asked any more. One that fails goes back with
-    all its services, and says what failed.
-
-    Asked on the node that has the containers: what nodes tell each other of new ones may be lost on
-    a machine that is as busy as one with three engines and the tests."""
+    """While one release takes the place of another, and while one fails and goes back with all its
+    services: start-first, with a health check, and a server that goes on for a moment after it was
+    asked to stop. Asked on another node than that with the containers, until the first are gone."""
+    there, asker = nodes.all[:2]
     shop.write("templates/compose.yaml.j2", ROLLING)
     release(shop, env, "one")
     shop.inv("run", "--env", env)
+    first = containers(there, f"{stack(shop, env)}_web")
+    assert len(first) == 2
     release(shop, env, "two")
-    with asking(nodes.first, stack(shop, env)) as heard:
+    with asking(asker, stack(shop, env)) as heard:
         shop.inv("run", "--env", env)
-        shop.inv("run.rollback", "--env", env)
+        release(shop, env, "unhealthy")
+        failed = shop.attempt("run", "--env", env)
+        wait_until(
+            lambda: not set(first) & set(containers(there, f"{stack(shop, env)}_web")),
+            "the first containers to go",
+        )
     assert heard["lost"] == []
-    assert min(heard["answers"]["one"], heard["answers"]["two"]) > 0
+    assert set(heard["answers"]) == {"one", "two"}
+    assert failed.code == 8, failed.text
+    for said in ("unhealthy", f"{env}/v2 runs again"):
+        assert said in failed.stderr, failed.stderr
+    for service in ("web", "worker"):
+        assert greeting(nodes.first, f"{stack(shop, env)}_{service}") == "two"
 
+
+FAILING = """\
+services:
+  web:
+    image: ${IMAGE_APP}
+    environment: {GREETING: {{ GREETING | yaml }}}
+    stop_signal: SIGKILL
+    command: ["sleep", "1000"]
+  worker:
+    image: ${IMAGE_APP}
+    environment: {GREETING: {{ GREETING | yaml }}}
+    stop_signal: SIGKILL
+    command: ["sh", "-c", "[ $$GREETING != bad ] || { echo no database; exit 3; }; exec sleep 999"]
+    deploy: {update_config: {order: start-first}}
+"""
+
+
+def test_what_fails_is_shown_and_goes_back(shop: Repository, nodes: Nodes, env: str) -> None:
+    """With all its services, by a run that says what failed."""
+    shop.write("templates/compose.yaml.j2", FAILING)
+    release(shop, env, "one")
+    shop.inv("run", "--env", env)
     release(shop, env, "bad")
     failed = shop.attempt("run", "--env", env)
     assert failed.code == 8, failed.text
@@ -214,6 +254,11 @@ def test_no_request_is_lost(shop: Repository, nodes: Nodes, env: str) -> None:
         assert said in failed.stderr, failed.stderr
     for service in ("web", "worker"):
         assert greeting(nodes.first, f"{stack(shop, env)}_{service}") == "one"
+
+
+def containers(node: Node, part: str) -> list[str]:
+    """The containers that run on a node."""
+    return node.docker("ps", "--quiet", "--filter", f"name={part}").split()
 
 
 def greeting(node: Node, service: str) -> str:
@@ -298,18 +343,28 @@ class Stack:
         return {(kind, it) for kind in ("secret", "config") for it in names(self.node, kind, part)}
 
 
+def runner_on(node: Node, environ: Mapping[str, str]) -> tuple[SwarmRunner, Engine]:
+    """The runner on a manager, and that as the runner's releases see it."""
+    engine = DockerEngine(Endpoint(node.url, "a test"), environ)
+    runner = stagekit_runner("swarm", engine, environ)
+    assert isinstance(runner, SwarmRunner)
+    return runner, runner.engine_for(engine)
+
+
+def image_of(shop: Repository) -> str:
+    """What the project's image is pinned to."""
+    build = shop.inv("build", "--json").json
+    return "{repository}@{digest}".format(**build["images"]["app"])
+
+
 @pytest.fixture
 def stack_of_two(shop: Repository, nodes: Nodes) -> Iterator[Stack]:
     """The runner, and a release that it knows nothing of yet."""
-    engine = DockerEngine(Endpoint(nodes.first.url, "a test"), shop.environ)
-    runner = stagekit_runner("swarm", engine, shop.environ)
-    assert isinstance(runner, SwarmRunner)
+    runner, engine = runner_on(nodes.first, shop.environ)
     release = a_release(
         id="v1", project=f"two{token_hex(3)}", deploy=Deploy(engine="swarm", timeout=60)
     )
-    build = shop.inv("build", "--json").json
-    image = "{repository}@{digest}".format(**build["images"]["app"])
-    yield Stack(runner, runner.engine_for(engine), release, image, nodes.first)
+    yield Stack(runner, engine, release, image_of(shop), nodes.first)
     nodes.first.attempt("stack", "rm", release.compose_project)
 
 
@@ -353,9 +408,7 @@ def test_a_container_on_another_node(stack_of_two: Stack, nodes: Nodes, tmp_path
     stack = stack_of_two
     stack.up("first")
     node, other = nodes.all[:2]
-    engine = DockerEngine(Endpoint(other.url, "a test"), os.environ)
-    runner = stagekit_runner("swarm", engine, os.environ)
-    assert runner
+    runner, _ = runner_on(other, os.environ)
     asked = CommandAsked(service="web", command=("cat", "/etc/app/plain"), index=1)
     with pytest.raises(RunFailed, match=f"is on node {node.name}") as caught:
         runner.inside(stack.name, asked, tmp_path)
@@ -482,13 +535,23 @@ def test_one_of_many_gets_the_lock(shop: Repository, nodes: Nodes) -> None:
             racer.communicate()
 
 
+class TestSwarmRunner(RunnerContract):
+    restarts_in_place = False  # Swarm puts others in their place
+
+    @pytest.fixture
+    def runner(self, shop: Repository, nodes: Nodes) -> SwarmRunner:
+        runner, _ = runner_on(nodes.first, shop.environ)
+        return runner
+
+    @pytest.fixture
+    def image(self, shop: Repository) -> str:
+        return image_of(shop)
+
+
 class TestSwarmLease(LeaseContract):
     @pytest.fixture
     def engine(self, shop: Repository, nodes: Nodes) -> Engine:
-        engine = DockerEngine(Endpoint(nodes.all[1].url, "a test"), shop.environ)
-        runner = stagekit_runner("swarm", engine, shop.environ)
-        assert runner
-        return runner.engine_for(engine)
+        return runner_on(nodes.all[1], shop.environ)[1]
 
 
 def test_what_swarm_cannot_do_is_refused_when_it_is_released(shop: Repository, env: str) -> None:

@@ -41,9 +41,12 @@ class RunnerContract(Capable):
         runs_commands: whether what it brings up runs. False for a stand-in, which has no logs, and
             nothing to run a command in; a release's command ends there as it was told, which the
             fixture tells it: with the exit code 3 and the line ``moved``.
+        restarts_in_place: whether a container that is restarted stays the same one. False where
+            another one takes its place.
     """
 
     runs_commands = True
+    restarts_in_place = True
 
     @pytest.fixture
     def runner(self) -> Runner:
@@ -129,16 +132,18 @@ class RunnerContract(Capable):
         assert "moved" in "\n".join(lines)
         assert runner.observe(release.compose_project).containers == ()
 
-    def test_restarted_it_is_the_same_container(
+    def test_restarted_it_is_started_anew(
         self, runner: Runner, release: Release, image: str
     ) -> None:
-        """Started anew, of the same image."""
+        """Of the same image and definition; the same container, or another in its place."""
         _up(runner, release, image)
         [before] = runner.observe(release.compose_project).containers
         said = runner.restart(release.compose_project, ["web"], emit=Heard(), cancel=Cancel())
         [after] = runner.observe(release.compose_project).containers
         assert said == ()
-        assert (after.id, after.started != before.started) == (before.id, True)
+        assert after.started != before.started
+        assert (after.image_id, after.definition) == (before.image_id, before.definition)
+        assert (after.id == before.id) is self.restarts_in_place
 
     @needs("runs_commands")
     def test_logs_and_commands_are_programs_to_run(
