@@ -278,6 +278,8 @@ def test_what_a_service_depends_on() -> None:
             {"deploy": {"resources": {"reservations": {"devices": [{}]}}}},
             "services.web.deploy.resources.reservations.devices",
         ),
+        ({"deploy": {"mode": "replicated-job"}}, "services.web.deploy.mode"),
+        ({"deploy": {"mode": "global-job"}}, "services.web.deploy.mode"),
     ],
 )
 def test_what_swarm_cannot_do(keys: dict[str, Any], where: str) -> None:

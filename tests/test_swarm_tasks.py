@@ -143,6 +143,7 @@ def test_one_on_each_node() -> None:
     ]
     found = outlook("web", everywhere, tasks)
     assert (found.ready, found.wanted, found.converged) == (2, 2, True)
+    assert not outlook("web", everywhere, []).converged  # before Swarm has given it to any
 
 
 def test_health_is_what_swarm_waits_for() -> None:

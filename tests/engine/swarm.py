@@ -27,6 +27,10 @@ from tests.engine.under_way import wait_until
 
 _LIMIT = 60
 _HEARTBEAT = "2s"
+PERSON = ("ci", "let me in")
+"""Who may sign in at the guarded registry, and the password."""
+
+_HTPASSWD = "ci:$2b$04$ojKJX95BC8lPk5xrDdTrKu2toswrFA6RghN2jF4.YfZgraDczQWIa"
 
 
 def _run(*argv: str) -> str:
@@ -43,7 +47,7 @@ class Node:
     folder: Path
     namespace: str
     address: str
-    registry: str
+    registries: tuple[str, ...]
     daemon: Daemon | None = None
 
     @property
@@ -58,7 +62,7 @@ class Node:
             *("--exec-root", str(self.folder / "exec")),
             *("--pidfile", str(self.folder / "pid")),
             *("--host", self.url),
-            *("--insecure-registry", self.registry),
+            *(f"--insecure-registry={address}" for address in self.registries),
             *("--log-level", "error"),
         )
         script = 'hostname "$1" && shift && exec dockerd "$@"'
@@ -119,10 +123,11 @@ class Node:
 
 @dataclass(frozen=True)
 class Nodes:
-    """The three of them, and a registry that all reach."""
+    """The three of them, and two registries that all reach: one of them is ``guarded``."""
 
     all: tuple[Node, ...]
     registry: str
+    guarded: str
 
     @property
     def first(self) -> Node:
@@ -142,12 +147,12 @@ class Nodes:
 
 @contextmanager
 def three_nodes(registry_program: Path) -> Iterator[Nodes]:
-    """Start three managers and a registry; in the end, remove all of it."""
+    """Start three managers and two registries; in the end, remove all of it."""
     folder = Path(tempfile.mkdtemp(prefix="sw-"))  # short: a socket's path has a limit
     bridge = f"sw{secrets.token_hex(3)}"
     accept = ("FORWARD", "-i", bridge, "-o", bridge, "-j", "ACCEPT")
     nodes: list[Node] = []
-    registry: Daemon | None = None
+    registries: list[Daemon] = []
     try:
         with one_at_a_time():
             network = f"10.{free_network()}.0"
@@ -155,19 +160,20 @@ def three_nodes(registry_program: Path) -> Iterator[Nodes]:
             _run("ip", "address", "add", f"{network}.1/24", "dev", bridge)
         _run("ip", "link", "set", bridge, "up")
         _run("iptables", "--wait", "-I", *accept)
-        address = f"{network}.1:5000"
-        registry = _registry(registry_program, folder, address)
-        nodes += [_node(number, folder, bridge, network, address) for number in (1, 2, 3)]
+        open_, guarded = addresses = (f"{network}.1:5000", f"{network}.1:5001")
+        registries += [_registry(registry_program, folder / "open", open_)]
+        registries += [_registry(registry_program, folder / "guarded", guarded, _HTPASSWD)]
+        nodes += [_node(number, folder, bridge, network, addresses) for number in (1, 2, 3)]
         for node in nodes:
             node.start()
         _join(nodes)
-        found = Nodes(tuple(nodes), address)
+        found = Nodes(tuple(nodes), open_, guarded)
         found.await_all()
         yield found
     finally:
         for node in nodes:
             node.end()
-        if registry:
+        for registry in registries:
             registry.stop()
         for node in nodes:
             subprocess.run(["ip", "netns", "delete", node.namespace], check=False)
@@ -192,14 +198,16 @@ def _join(nodes: list[Node]) -> None:
         )
 
 
-def _node(number: int, folder: Path, bridge: str, network: str, registry: str) -> Node:
+def _node(
+    number: int, folder: Path, bridge: str, network: str, registries: tuple[str, ...]
+) -> Node:
     name = f"{bridge}{number}"
     node = Node(
         name=f"node{number}",
         folder=folder / str(number),
         namespace=name,
         address=f"{network}.1{number}",
-        registry=registry,
+        registries=registries,
     )
     node.folder.mkdir()
     _run("ip", "netns", "add", name)
@@ -214,16 +222,20 @@ def _node(number: int, folder: Path, bridge: str, network: str, registry: str) -
     return node
 
 
-def _registry(program: Path, folder: Path, address: str) -> Daemon:
-    config = folder / "registry.yml"
+def _registry(program: Path, folder: Path, address: str, htpasswd: str = "") -> Daemon:
+    folder.mkdir()
+    config, allowed = folder / "registry.yml", folder / "htpasswd"
+    allowed.write_text(htpasswd)
     config.write_text(
         "version: 0.1\nlog: {level: error}\n"
         f"storage: {{filesystem: {{rootdirectory: {folder}/registry}}}}\n"
         f"http: {{addr: '{address}'}}\n"
+        + (f"auth: {{htpasswd: {{realm: tests, path: {allowed}}}}}\n" if htpasswd else "")
     )
     check = (
         "import urllib.request as r, sys\n"
-        "try: r.urlopen(sys.argv[1], timeout=1)\nexcept OSError: sys.exit(1)"
+        "try: r.urlopen(sys.argv[1], timeout=1)\n"
+        "except r.HTTPError: pass\nexcept OSError: sys.exit(1)"
     )
 
     def ready() -> bool:

@@ -15,6 +15,7 @@ from typing import Any
 
 import docker
 import pytest
+from msgspec.structs import replace
 
 from stagekit.builtin.swarm import SwarmRunner, stagekit_runner
 from stagekit.cancel import Cancel
@@ -28,7 +29,7 @@ from stagekit.records import Deploy, Release, ReleaseCommand
 from stagekit.testing.contracts import LeaseContract, RunnerContract
 from stagekit.testing.records import a_release, sha
 from tests.conftest import Machine
-from tests.engine.swarm import Node, Nodes, three_nodes
+from tests.engine.swarm import PERSON, Node, Nodes, three_nodes
 from tests.engine.under_way import under_way, wait_until
 from tests.repository import Repository
 
@@ -435,6 +436,73 @@ def test_what_is_changed_by_hand_is_seen(stack_of_two: Stack, nodes: Nodes) -> N
     assert stack.runner.restart(stack.name, ["web"], emit=ignore, cancel=Cancel()) == ()
     [again] = stack.runner.observe(stack.name).of("web")
     assert (again.id != after.id, again.definition) == (True, after.definition)
+
+
+ELSEWHERE = """\
+name: {project}
+services:
+  web:
+    image: {image}
+    command: [sleep, "999"]
+    stop_signal: SIGKILL
+    environment: {{GREETING: "{greeting}"}}
+    deploy: {deploy}
+"""
+
+
+def bring_up(runner: SwarmRunner, release: Release, **given: str) -> tuple[str, ...]:
+    """Bring up one service, ``web``, of an image, with a greeting, deployed in some way."""
+    document = ELSEWHERE.format(project=release.compose_project, **given)
+    return runner.up(
+        release,
+        document.encode(),
+        PurePath("/nowhere"),
+        scale={},
+        secrets={},
+        source=None,
+        emit=ignore,
+        cancel=Cancel(),
+    )
+
+
+def test_a_node_that_never_signed_in_pulls(
+    stack_of_two: Stack, nodes: Nodes, shop: Repository, tmp_path: Path
+) -> None:
+    """From a registry with a password: it gets the credentials that a login left on the machine
+    that runs the release."""
+    first, other = nodes.all[:2]
+    person, password = PERSON
+    config = ("--config", str(tmp_path))
+    login = ("login", "--username", person, "--password", password, nodes.guarded)
+    first.docker(*config, *login)
+    first.docker("pull", stack_of_two.image)
+    first.docker("tag", stack_of_two.image, f"{nodes.guarded}/app:1")
+    first.docker(*config, "push", f"{nodes.guarded}/app:1")
+    image = f"{nodes.guarded}/app@{stack_of_two.image.partition('@')[2]}"
+    assert not other.attempt("pull", image)
+    runner, _ = runner_on(first, {**shop.environ, "DOCKER_CONFIG": str(tmp_path)})
+    deploy = f'{{placement: {{constraints: ["node.hostname == {other.name}"]}}}}'
+    said = bring_up(runner, stack_of_two.release, image=image, greeting="hello", deploy=deploy)
+    assert said == ()
+    [web] = runner.observe(stack_of_two.name).of("web")
+    assert (web.state, web.image_id, web.settings["node"]) == ("running", image, other.name)
+
+
+def test_one_on_each_node(stack_of_two: Stack) -> None:
+    """It is up when each node runs one, and again when each runs one of the next release."""
+    runner, release = stack_of_two.runner, stack_of_two.release
+    everywhere = "{mode: global, update_config: {parallelism: 0}}"
+    for greeting in ("one", "two"):
+        given = {"image": stack_of_two.image, "greeting": greeting, "deploy": everywhere}
+        assert bring_up(runner, release, **given) == ()
+        seen = runner.observe(stack_of_two.name)
+        assert {it.settings["node"] for it in seen.of("web")} == {"node1", "node2", "node3"}
+        assert [it.state for it in seen.containers] == ["running"] * 3
+        assert seen.numbers == {"web": 3}
+    nowhere = '{mode: global, placement: {constraints: ["node.hostname == nowhere"]}}'
+    short = replace(release, deploy=Deploy(engine="swarm", timeout=2))
+    given = {"image": stack_of_two.image, "greeting": "three", "deploy": nowhere}
+    assert "no node has got one" in bring_up(runner, short, **given)[-1]
 
 
 def test_a_node_goes_during_a_run(shop: Repository, nodes: Nodes, env: str) -> None:

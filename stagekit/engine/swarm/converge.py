@@ -15,6 +15,7 @@ from stagekit.engine.swarm.tasks import (
     Slot,
     current,
     is_away,
+    is_global,
     node_name,
     own_services,
     slots_of,
@@ -138,18 +139,21 @@ def outlook(name: str, service: Found, tasks: list[Found]) -> Outlook:
     """Say how far a service is. Pure."""
     own = [task for task in tasks if task["ServiceID"] == service["ID"]]
     slots = slots_of(name, service, own)
-    wanted = wanted_of(service, own)
+    placed = wanted_of(service, own)
+    nowhere = is_global(service) and not placed  # just made; or no node may have one
     ready = [slot for slot in slots if _is_ready(slot, service)]
     left = [slot for slot in slots if slot not in ready]
     update = service.get("UpdateStatus") or {}
     reasons = [text for slot in left if (text := _reason(slot))]
     stopped = update.get("State") in _STOPPED
+    if nowhere:
+        reasons.append("no node has got one: deploy.placement says which may")
     if stopped:
         reasons.append(f"Swarm stopped the update: {update.get('Message', update['State'])}")
     return Outlook(
         service=name,
         ready=len(ready),
-        wanted=wanted,
+        wanted=1 if nowhere else placed,
         others=len(left),
         reasons=tuple(dict.fromkeys(reasons)),
         hopeless=stopped or any(_is_lost(slot) for slot in left),

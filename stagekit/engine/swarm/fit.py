@@ -55,6 +55,7 @@ _INSTEAD = {
 }
 _LEAVE_OUT = 'leave it out for this environment; or run it with engine = "compose"'
 
+_JOB = "-job"
 _OVERLAYS = ("", "overlay")
 _DIGEST = "@sha256:"
 
@@ -136,6 +137,14 @@ def _of_mount(where: str, mount: Tree) -> Iterator[Unfit]:
 
 
 def _of_deploy(where: str, deploy: Tree) -> Iterator[Unfit]:
+    mode = str(deploy.get("mode") or "")
+    if mode.endswith(_JOB):
+        yield Unfit(
+            f"{where}.mode",
+            f"Swarm runs a {mode} again at every run, scaling and rollback, changed or not",
+            'a service with restart: "no" is done when it ends with 0; [stagekit.release_command] '
+            "runs before each release",
+        )
     for kind, resources in (deploy.get("resources") or {}).items():
         if (resources or {}).get("devices"):
             yield Unfit(f"{where}.resources.{kind}.devices", "Swarm has none", _INSTEAD["gpus"])
