@@ -82,10 +82,10 @@ class BuildxBuilder:
             if step := _STEP.fullmatch(line):
                 emit(Progress("build", spec.name, step.group(1)))
 
-        with context.ignoring_dockerfile(spec) as dockerfile:
+        with context.ignoring_dockerfile(spec) as dockerfile, context.of_its_commit(spec) as sent:
             archive = dockerfile.with_name(_ARCHIVE) if spec.epoch is not None else None
             result = process.run(
-                commands.buildx_build(self._program, spec, dockerfile=dockerfile, archive=archive),
+                commands.buildx_build(self._program, sent, dockerfile=dockerfile, archive=archive),
                 env={**self._engine.environment(), **self._secret_variables(spec)},
                 limit=_BUILD_LIMIT,
                 cancel=cancel,

@@ -17,6 +17,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, cast
 from warnings import catch_warnings, simplefilter
 
+from msgspec.structs import replace
+
 from stagekit.engine.sdk import sdk
 from stagekit.errors import InputError
 from stagekit.images import ImageSpec
@@ -181,3 +183,45 @@ def ignoring_dockerfile(spec: ImageSpec) -> Iterator[Path]:
         patterns = "".join(f"{line}\n" for line in lines)
         copy.with_name(f"{copy.name}.dockerignore").write_bytes(os.fsencode(patterns))
         yield copy
+
+
+@contextmanager
+def of_its_commit(spec: ImageSpec) -> Iterator[ImageSpec]:
+    """Lay a copy of what travels beside, with the times of its commit and the modes that git keeps,
+    where an image is to be the same of every clone.
+
+    BuildKit rewrites times that are newer than ``SOURCE_DATE_EPOCH`` and leaves older ones
+    (https://docs.docker.com/build/ci/github-actions/reproducible-builds/), and a clone's modes are
+    its umask's. The copy has a name of its own each time: of a folder that it knows, BuildKit sends
+    only files of another time or size.
+
+    Yields:
+        What to build: ``spec`` itself where it asks for no such image.
+    """
+    if spec.epoch is None:
+        yield spec
+        return
+    with tempfile.TemporaryDirectory(prefix="stagekit-") as place:
+        folder = Path(place, Path(place).name)
+        folder.mkdir()
+        for name, entry in Ignoring(ignore_patterns(spec)).walk(spec.context):
+            _copy(entry, folder / name)
+        for path, _, names in os.walk(folder, topdown=False):
+            for name in names:
+                os.utime(Path(path, name), (spec.epoch,) * 2, follow_symlinks=False)
+            Path(path).chmod(0o755)
+            os.utime(path, (spec.epoch,) * 2)
+        yield replace(spec, context=folder)
+
+
+def _copy(entry: os.DirEntry[str], path: Path) -> None:
+    """Copy a file, folder or link; what else there is has no place in an image."""
+    if entry.is_dir(follow_symlinks=False):
+        path.mkdir(parents=True, exist_ok=True)
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if entry.is_symlink():
+        path.symlink_to(Path(entry.path).readlink())
+    elif entry.is_file():
+        shutil.copyfile(entry.path, path)
+        path.chmod(0o755 if entry.stat().st_mode & 0o100 else 0o644)

@@ -62,7 +62,7 @@ def client(newer: Newer) -> docker.DockerClient:
 
 def commit(project: Repository) -> None:
     author = ["-c", "user.name=Ana", "-c", "user.email=ana@example.com"]
-    # BuildKit gives the commit's time to what is newer, and leaves what is older as it is.
+    # All in one second: what a build is sent must not hang on times.
     environ = {**os.environ, "GIT_COMMITTER_DATE": "2026-01-01T12:00:00Z"}
     for command in (["init", "--quiet"], ["add", "--all"], ["commit", "--quiet", "-m", "All"]):
         subprocess.run(["git", *author, *command], cwd=project.root, env=environ, check=True)
@@ -265,19 +265,28 @@ def test_layers_come_from_a_cache(
 def test_the_same_commit_makes_the_same_digest(
     project: Repository, newer: Newer, machine: Machine
 ) -> None:
-    """In another folder, from another checkout, without a cache."""
+    """In another folder, from another checkout with another umask, without a cache; whether its
+    files are older than their commit or newer."""
     configure(project, 'platforms = ["linux/amd64", "linux/arm64"]\n', before="reproducible = true")
-    project.write("app/Dockerfile", "FROM scratch\nCOPY . /\n")
+    project.write("app/Dockerfile", "FROM scratch\nCOPY . /\nCOPY pages /srv/pages\n")
+    project.write("app/pages/run.sh", "#!/bin/sh\n")
+    (project.root / "app/pages/run.sh").chmod(0o755)
+    (project.root / "app/pages/latest").symlink_to("run.sh")
+    project.write("app/left", "behind\n")
+    project.write("app/.dockerignore", "left\n")
     commit(project)
+    for path in project.root.rglob("app/**/*"):
+        os.utime(path, (10**9, 10**9), follow_symlinks=False)
     first = built(project)
     with closing(client(newer)) as docker_client:
         docker_client.api.prune_builds(all=True)
     second = Repository(project.root.with_name("elsewhere"), project.name, project.environ)
-    subprocess.run(["git", "clone", "--quiet", project.root, second.root], check=True)
+    clone = ["git", "clone", "--quiet", str(project.root), str(second.root)]
+    subprocess.run(clone, check=True, umask=0o077)
 
     assert built(second, "--force")["digest"] == first["digest"]
     assert platforms(machine, first) == ["linux/amd64", "linux/arm64"]
-    second.write("app/index.html", "other\n")
+    second.write("app/index.html", f"{second.read('app/index.html')[:-2]}?\n")
     commit(second)
     assert built(second)["digest"] != first["digest"]
     shutil.rmtree(second.root)
