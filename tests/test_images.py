@@ -92,7 +92,7 @@ def test_a_check_is_split_as_a_shell_splits_words(tmp_path: Path) -> None:
         ("x = { run = 'a' }", "does not say in which image"),
         ("x = { run = 'a', img = 'web' }", "unknown setting `img`"),
         ("x = { run = '\"a', image = 'web' }", "no closing quotation"),
-        ("x = 3", "Expected"),
+        ("x = 3", "run: it should be a string or an array, and is an integer"),
     ],
 )
 def test_a_wrong_check_is_named(tmp_path: Path, text: str, what: str) -> None:

@@ -84,7 +84,11 @@ def test_the_environment_beats_the_file_for_the_registry(tmp_path: Path) -> None
     ("text", "where", "what"),
     [
         ("[tool.stagekit]\nnme = 'x'\n", "[tool.stagekit]", "unknown setting `nme`"),
-        ("[tool.stagekit]\nname = 3\n", "[tool.stagekit]", "Expected `str"),
+        (
+            "[tool.stagekit]\nname = 3\n",
+            "[tool.stagekit]",
+            "name: it should be a string, and is an integer",
+        ),
         ("[tool.stagekit]\nname = 'a b'\n", "[tool.stagekit] name", "'a b'"),
         ("[tool.stagekit]\nname = '-a'\n", "[tool.stagekit] name", "'-a'"),
         ("[tool.stagekit]\nregistry = 'http://x'\n", "[tool.stagekit] registry", "'http://x'"),
@@ -94,7 +98,11 @@ def test_the_environment_beats_the_file_for_the_registry(tmp_path: Path) -> None
         ("[tool.stagekit.images.web]\ncontext = '/'\n", "images.web] context", "'/'"),
         ("[tool.stagekit.images.web]\ncontext = 'no'\n", "images.web] context", "'no'"),
         ("[tool.stagekit.images.web]\nrepository = 'A'\n", "images.web] repository", "'A'"),
-        ("[tool.stagekit.images.web]\nargs = { A = 1 }\n", "images.web]", "Expected `str`"),
+        (
+            "[tool.stagekit.images.web]\nargs = { A = 1 }\n",
+            "images.web]",
+            "should be a string, and is an integer",
+        ),
         ("[tool.stagekit.images.Web]\n", "images.Web]", "'Web'"),
     ],
 )

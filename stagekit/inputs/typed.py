@@ -19,6 +19,17 @@ from stagekit.records import Part
 Settings = TypeVar("Settings", bound=Part)
 
 _UNKNOWN = re.compile(r"Object contains unknown field `(?P<name>.+)`")
+_OTHER_KIND = re.compile(r"Expected `(?P<wanted>[^`]+)`, got `(?P<found>[^`]+)`")
+_KINDS = {
+    "object": "a table",
+    "array": "an array",
+    "str": "a string",
+    "int": "an integer",
+    "float": "a number",
+    "bool": "true or false",
+}
+"""As TOML calls what msgspec names by JSON."""
+
 _PLACE = re.compile(r" - at `\$\.?(?P<path>[^`]*)`$")
 
 
@@ -84,7 +95,7 @@ class TomlFile:
             known = [field.name for field in msgspec.structs.fields(kind)]
             hint = known_names(unknown["name"], known) if not inner else None
         elif inner:
-            what = f"{inner[-1]}: {what}"
+            what = f"{inner[-1]}: {_in_toml(what)}"
         line = self._line((*names, *inner), unknown["name"] if unknown else None)
         at = f"{self._path.name}{f':{line}' if line else ''}"
         return InputError(what, where=f"{at} [{'.'.join(names)}]", hint=hint)
@@ -99,3 +110,13 @@ class TomlFile:
             ),
             default=None,
         )
+
+
+def _in_toml(said: str) -> str:
+    if not (other := _OTHER_KIND.fullmatch(said)):
+        return said
+    wanted, found = (
+        " or ".join(_KINDS.get(kind, kind) for kind in kinds.split(" | ") if kind != "null")
+        for kinds in other.group("wanted", "found")
+    )
+    return f"it should be {wanted}, and is {found or 'nothing'}"
