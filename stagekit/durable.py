@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import errno
 import fcntl
-import glob
 import os
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from time import monotonic, sleep, time
+from time import monotonic, sleep
+from typing import BinaryIO
 
+from stagekit import temporary
 from stagekit.errors import DiskRefused, LedgerError
 
 _HINTS = {
@@ -29,12 +30,11 @@ _REFUSALS = {
     *(errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.EACCES, errno.EPERM),
     *(errno.EMFILE, errno.ENFILE, errno.EFBIG, errno.ENOMEM),
 }
-_TEMPORARY = ".tmp-"
-_ABANDONED = 24 * 3600.0
-"""Seconds without a change after which what is temporary is nobody's any more."""
 # A link in the place of a file that is written to would lead the writing elsewhere.
 _APPEND_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
 _LOCK_FLAGS = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+_NAMELESS = getattr(os, "O_TMPFILE", 0)
+_NO_NAMELESS = {errno.EOPNOTSUPP, errno.EISDIR, errno.EINVAL}
 _LOCK_LIMIT = 30.0
 _LOCK_POLL = 0.05
 
@@ -142,28 +142,6 @@ def lock_holder(path: Path) -> str:
         return "unknown"
 
 
-def temporary_name(path: Path) -> Path:
-    """Return an unused name next to ``path`` that listings pass over."""
-    return path.with_name(f"{_TEMPORARY}{path.name}-{os.urandom(4).hex()}")
-
-
-def is_temporary(path: Path) -> bool:
-    """Tell whether ``path`` is what an interrupted write left."""
-    return path.name.startswith(_TEMPORARY)
-
-
-def sweep(path: Path) -> None:
-    """Remove what writes of ``path`` left beside it that were killed a day ago or earlier."""
-    for left in path.parent.glob(f"{_TEMPORARY}{glob.escape(path.name)}-*"):
-        with suppress(OSError):  # another process may sweep, too
-            if left.lstat().st_mtime > time() - _ABANDONED:
-                continue
-            if left.is_dir() and not left.is_symlink():
-                shutil.rmtree(left, ignore_errors=True)
-            else:
-                left.unlink(missing_ok=True)
-
-
 def sync_folder(folder: Path) -> None:
     """Make the names in ``folder`` durable."""
     descriptor = os.open(folder, os.O_RDONLY)
@@ -179,16 +157,16 @@ def write_file(path: Path, data: bytes, *, mode: int = 0o644) -> None:
     Raises:
         LedgerError: it cannot be written; what stood there still does.
     """
-    temporary = temporary_name(path)
+    unfinished = temporary.beside(path)
     with writing(path):
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            _write(temporary, data, mode)
-            temporary.replace(path)
+            _write(unfinished, data, mode)
+            unfinished.replace(path)
             sync_folder(path.parent)
         finally:
             with suppress(OSError):
-                temporary.unlink(missing_ok=True)
+                unfinished.unlink(missing_ok=True)
 
 
 def append_line(path: Path, text: str) -> None:
@@ -213,8 +191,9 @@ def append_dated(path: Path, text: str) -> None:
     append_line(path, f"{datetime.now(UTC).isoformat()} {text}")
 
 
-def write_new_file(path: Path, data: bytes) -> bool:
-    """Put ``data`` at ``path`` whole, unless something stands there.
+def write_new_file(path: Path, data: bytes, *, mode: int = 0o644) -> bool:
+    """Put ``data`` at ``path`` whole, unless something stands there. Where the file system has
+    files without a name, there is at no moment anything else than the whole.
 
     Returns:
         False, with nothing changed, where there is something.
@@ -222,19 +201,42 @@ def write_new_file(path: Path, data: bytes) -> bool:
     Raises:
         LedgerError: it cannot be written; nothing is left behind.
     """
-    temporary = temporary_name(path)
     with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            _write(temporary, data, 0o644)
-            os.link(temporary, path)
-            sync_folder(path.parent)
+            if not _link_nameless(path, data, mode):
+                _link_named(path, data, mode)
         except FileExistsError:
             return False
-        finally:
-            with suppress(OSError):
-                temporary.unlink(missing_ok=True)
+        sync_folder(path.parent)
     return True
+
+
+def _link_nameless(path: Path, data: bytes, mode: int) -> bool:
+    """Write a file that has no name until it is whole; False where that cannot be done here."""
+    try:
+        descriptor = os.open(path.parent, os.O_WRONLY | os.O_CLOEXEC | _NAMELESS, mode)
+    except OSError as error:
+        if error.errno in _NO_NAMELESS:
+            return False
+        raise
+    with os.fdopen(descriptor, "wb") as file:
+        _write_out(file, data)
+        try:  # with a folder's descriptor, which is not looked at, links of /proc are followed
+            os.link(f"/proc/self/fd/{descriptor}", path, src_dir_fd=descriptor)
+        except FileNotFoundError:  # no /proc
+            return False
+    return True
+
+
+def _link_named(path: Path, data: bytes, mode: int) -> None:
+    unfinished = temporary.beside(path)
+    try:
+        _write(unfinished, data, mode)
+        os.link(unfinished, path)
+    finally:
+        with suppress(OSError):
+            unfinished.unlink(missing_ok=True)
 
 
 def write_folder(folder: Path, files: Mapping[str, bytes]) -> bool:
@@ -247,24 +249,24 @@ def write_folder(folder: Path, files: Mapping[str, bytes]) -> bool:
     Raises:
         LedgerError: it cannot be written; nothing is left behind.
     """
-    temporary = temporary_name(folder)
+    unfinished = temporary.beside(folder)
     with writing(folder):
         try:
             for name, data in files.items():
-                target = temporary / name
+                target = unfinished / name
                 target.parent.mkdir(parents=True, exist_ok=True)
                 _write(target, data, 0o644)
-            for parent, _, _ in os.walk(temporary):
+            for parent, _, _ in os.walk(unfinished):
                 sync_folder(Path(parent))
             try:
-                temporary.rename(folder)
+                unfinished.rename(folder)
             except OSError as error:
                 if error.errno in (errno.ENOTEMPTY, errno.EEXIST):
                     return False
                 raise
             sync_folder(folder.parent)
         finally:
-            shutil.rmtree(temporary, ignore_errors=True)
+            shutil.rmtree(unfinished, ignore_errors=True)
     return True
 
 
@@ -290,6 +292,10 @@ def remove_folder(folder: Path, hidden: Path) -> None:
 def _write(path: Path, data: bytes, mode: int) -> None:
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
     with os.fdopen(descriptor, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
+        _write_out(file, data)
+
+
+def _write_out(file: BinaryIO, data: bytes) -> None:
+    file.write(data)
+    file.flush()
+    os.fsync(file.fileno())

@@ -204,15 +204,6 @@ def test_a_write_is_on_disk_before_its_name_is(
     assert calls == ["fsync", "rename", "fsync folder"]
 
 
-def test_what_an_interrupted_write_left_is_known(tmp_path: Path) -> None:
-    """Listings pass over temporary names, and two of them never meet."""
-    path = tmp_path / "v1"
-    one, two = durable.temporary_name(path), durable.temporary_name(path)
-    assert one != two
-    assert durable.is_temporary(one)
-    assert not durable.is_temporary(path)
-
-
 def test_a_read_only_place_is_an_error(tmp_path: Path) -> None:
     """Where this user may not write, the hint speaks of owner and mode."""
     if os.geteuid() == 0:  # root may write everywhere: become nobody, in a process of its own

@@ -36,16 +36,18 @@ def identity_path(project: Project, given: str, env: str, environ: Mapping[str, 
             hint="leave out --to, or name a file elsewhere",
         )
     if path.exists():
-        raise InputError(
-            "there is one already, and what it sealed would be lost with it",
-            where=str(path),
-            hint=f"export STAGEKIT_AGE_IDENTITY={path}, or name another file with --to",
-        )
+        raise _there_already(path)
     return path
 
 
 def write_identity(path: Path) -> str:
-    """Make an identity, write it as age-keygen does, and return its recipient."""
+    """Make an identity, write it as age-keygen does, and return its recipient. However this ends,
+    no other file has it.
+
+    Raises:
+        InputError: somebody else has put a file there since `identity_path` looked.
+        LedgerError: it cannot be written.
+    """
     from stagekit import durable
     from stagekit.inputs import age
 
@@ -53,5 +55,14 @@ def write_identity(path: Path) -> str:
     recipient = str(identity.to_public())
     made = datetime.now(UTC).isoformat(timespec="seconds")
     text = f"# created: {made}\n# public key: {recipient}\n{identity}\n"
-    durable.write_file(path, text.encode(), mode=0o600)
+    if not durable.write_new_file(path, text.encode(), mode=0o600):
+        raise _there_already(path)
     return recipient
+
+
+def _there_already(path: Path) -> InputError:
+    return InputError(
+        "there is one already, and what it sealed would be lost with it",
+        where=str(path),
+        hint=f"export STAGEKIT_AGE_IDENTITY={path}, or name another file with --to",
+    )

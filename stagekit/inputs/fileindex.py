@@ -17,7 +17,7 @@ from typing import Protocol
 
 import msgspec
 
-from stagekit import durable
+from stagekit import durable, temporary
 from stagekit.errors import InputError, LedgerError
 
 _FORMAT = 1
@@ -157,7 +157,7 @@ def _load(path: Path) -> _Saved | None:
 def _clock_of(folder: Path) -> int | None:
     """Return the time by the clock of the file system that ``folder`` is on; None where nothing
     can be written there."""
-    probe = durable.temporary_name(folder / "clock")
+    probe = temporary.beside(folder / "clock")
     try:
         folder.mkdir(parents=True, exist_ok=True)
         probe.touch(exist_ok=False)

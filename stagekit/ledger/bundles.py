@@ -18,7 +18,7 @@ from contextlib import contextmanager, suppress
 from io import BytesIO
 from pathlib import Path
 
-from stagekit import durable
+from stagekit import durable, temporary
 from stagekit.envelope import decode, encode
 from stagekit.errors import InputError, LedgerError
 from stagekit.ledger.files import FileLedger
@@ -73,12 +73,12 @@ def write_bundle(
         **({_SIGNATURE: packed.signature} if packed.signature else {}),
         **{f"{_RELEASE}{name}": data for name, data in sorted(packed.files.items())},
     }
-    temporary = durable.temporary_name(path)
+    unfinished = temporary.beside(path)
     with durable.writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             with (
-                os.fdopen(_owners_alone(temporary), "wb") as packing,
+                os.fdopen(_owners_alone(unfinished), "wb") as packing,
                 tarfile.open(fileobj=packing, mode="w", format=tarfile.PAX_FORMAT) as tar,
             ):
                 for name, data in parts.items():
@@ -90,11 +90,11 @@ def write_bundle(
                     member.size = archive.stat().st_size
                     with archive.open("rb") as file:
                         tar.addfile(member, file)
-            temporary.rename(path)
+            unfinished.rename(path)
             durable.sync_folder(path.parent)
         finally:
             with suppress(OSError):
-                temporary.unlink(missing_ok=True)
+                unfinished.unlink(missing_ok=True)
     return decode(Bundle, record, where=str(path))
 
 

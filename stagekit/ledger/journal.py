@@ -16,7 +16,7 @@ from typing import Any
 
 import msgspec
 
-from stagekit import durable
+from stagekit import durable, temporary
 from stagekit.errors import LedgerError
 from stagekit.records import Failure, Run
 
@@ -83,17 +83,17 @@ class Journal:
     def claim(cls, path: Path, begun: Mapping[str, object]) -> Journal | None:
         """Start a locked journal at ``path``; None where there is one already."""
         # Locked before it has its name: at no moment does it look like a dead process's.
-        temporary = durable.temporary_name(path)
+        unfinished = temporary.beside(path)
         with durable.writing(path):
             path.parent.mkdir(parents=True, exist_ok=True)
-            journal = cls.create(temporary, begun, locked=True)
+            journal = cls.create(unfinished, begun, locked=True)
             try:
-                os.link(temporary, path)
+                os.link(unfinished, path)
             except FileExistsError:
                 journal.close()
                 return None
             finally:
-                temporary.unlink(missing_ok=True)
+                unfinished.unlink(missing_ok=True)
         journal.path = path
         return journal
 

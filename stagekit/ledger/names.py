@@ -7,7 +7,7 @@ import re
 from datetime import datetime
 from pathlib import Path
 
-from stagekit import durable
+from stagekit import temporary
 from stagekit.envelope import decode
 from stagekit.errors import InputError, LedgerError
 from stagekit.records import Record, Stored
@@ -34,7 +34,7 @@ def checked_name(name: str) -> str:
 
 def entries(folder: Path) -> list[Path]:
     try:
-        return [path for path in folder.iterdir() if not durable.is_temporary(path)]
+        return [path for path in folder.iterdir() if not temporary.is_temporary(path)]
     except FileNotFoundError:
         return []
     except OSError as error:

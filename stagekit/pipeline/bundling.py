@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from stagekit import durable
+from stagekit import durable, temporary
 from stagekit.cancel import Cancel
 from stagekit.envelope import encode
 from stagekit.errors import InputError, RunFailed
@@ -127,10 +127,9 @@ def take_up(
 def _folder_beside(path: Path) -> Iterator[Path]:
     """Make a folder where images have as much room as the bundle, and remove it in the end, or the
     next time where this process is killed."""
-    folder = durable.temporary_name(path.absolute())
+    folder = temporary.beside(path.absolute())
     with durable.writing(path):
         folder.parent.mkdir(parents=True, exist_ok=True)
-        durable.sweep(path.absolute())
         folder.mkdir(mode=0o700)
     try:
         yield folder

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from stagekit import durable
+from stagekit import durable, temporary
 from stagekit.errors import LedgerError
 from stagekit.ledger.git.series import Series, series_named
 from stagekit.records import Part
@@ -49,7 +49,7 @@ class Owed:
     def all(self) -> Iterator[Debt]:
         """Yield them in the order of their names."""
         for path in sorted(self._folder.rglob("*")):
-            if durable.is_temporary(path) or path.is_dir():
+            if temporary.is_temporary(path) or path.is_dir():
                 continue
             try:
                 name, id, *rest = path.read_text("utf-8").split()
