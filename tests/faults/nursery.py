@@ -18,7 +18,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from stagekit.engine import client
+from stagekit import retry
+from stagekit.engine import client, transfers
+from tests.faults.sabotage import SABOTAGE
 from tests.faults.saboteur import Fault, Point, Saboteur
 
 _LIMIT = 240.0
@@ -56,6 +58,7 @@ class Nursery:
         environ: Mapping[str, str],
         fault: Fault | None = None,
         stdin: str = "",
+        sabotage: str = "",
     ) -> Ended:
         """Run a command in a project's folder to its end.
 
@@ -65,6 +68,7 @@ class Nursery:
             environ: the whole environment.
             fault: what is to happen on its way.
             stdin: what it reads.
+            sabotage: what of stagekit is broken on purpose, by its name in `SABOTAGE`.
         """
         assert self._process.stdin
         assert self._process.stdout
@@ -75,6 +79,7 @@ class Nursery:
                 "environ": dict(environ),
                 "fault": asdict(fault) if fault else None,
                 "folder": folder,
+                "sabotage": sabotage,
             }
             Path(folder, "input").write_text(stdin)
             print(json.dumps(asked), file=self._process.stdin, flush=True)
@@ -178,6 +183,10 @@ def _be(asked: dict[str, Any]) -> None:
         os.chdir(root)
         sys.path[0] = str(root)
         client._ANSWER_LIMIT = client._PROBE_LIMIT = _ANSWER_LIMIT  # not a minute
+        retry._FIRST_WAIT = 0.05
+        transfers._SILENCE = _ANSWER_LIMIT
+        if asked["sabotage"]:
+            SABOTAGE[asked["sabotage"]]()
         fault = Fault(**asked["fault"]) if asked["fault"] else None
         watched = (root, *(Path(asked["environ"][name]) for name in ("TMPDIR", "HOME")))
         Saboteur(watched, folder / "points", fault).begin()

@@ -19,31 +19,39 @@ class Scenario:
     Attributes:
         command: what is typed.
         before: what was done in the project before that, once.
-        again: what brings it there anew where it stays the same project, on the same engine. Empty
-            where each point gets a copy of the project.
-        after: what has to go well next; by default the same command.
+        other: what is typed instead every second time, where it stays the same project and the
+            command would have nothing to do.
+        in_place: it stays the same project, on the same engine; otherwise each time there is the
+            same one as before.
+        again: what brings it there anew where it stays the same project.
+        after: what has to go well next, of the same kind; by default the same command.
         stdin: what the command reads.
         ledger: records are in a shared ledger.
+        moves_in: what was done before is in files, and not in the shared ledger yet.
     """
 
     command: Words
     before: tuple[Words, ...] = ()
+    other: Words = ()
+    in_place: bool = False
     again: tuple[Words, ...] = ()
     after: Words = ()
     stdin: str = ""
     ledger: bool = False
-
-    @property
-    def next(self) -> Words:
-        return self.after or self.command
+    moves_in: bool = False
 
     @property
     def name(self) -> str:
         return self.command[0] + ("-shared" if self.ledger else "")
 
 
+V1, V2 = (*RUN, "--release", "v1"), (*RUN, "--release", "v2")
 _TWICE = (BUILD, SHIP, NEWER)
-_LISTED = ("release.list", "-e", "prod")
+_CANCEL = ("release.cancel", "prod/v1", "--reason", "leaks")
+_PRUNE = ("release.prune", "-e", "prod", "--keep", "1", "--builds", "0")
+_KEYGEN = ("secrets.keygen", "-e", "dev", "--to")
+_BACK = ("run.rollback", "-e", "prod", "--to")
+_SCALE = ("run.scale", "-e", "prod", "--set")
 
 SCENARIOS = (
     Scenario(BUILD),
@@ -54,31 +62,28 @@ SCENARIOS = (
         ("release.promote", "--from", "dev", "--release", "v1", "--to", "prod", "--force"),
         before=(BUILD, STAGING),
     ),
-    Scenario(("release.cancel", "prod/v1", "--reason", "leaks"), before=_TWICE),
-    Scenario(("release.prune", "-e", "prod", "--keep", "1", "--builds", "0"), (*_TWICE, NEWER)),
-    Scenario(("release.export", "prod/v1", "--out", "v1.tar"), (BUILD, SHIP), after=_LISTED),
-    Scenario(("ledger.export", "--to", "copy"), (BUILD, SHIP), after=_LISTED, ledger=True),
+    Scenario(_CANCEL, before=_TWICE),
+    Scenario(_CANCEL, before=_TWICE, ledger=True),
+    Scenario(_PRUNE, (*_TWICE, NEWER)),
+    Scenario(_PRUNE, (*_TWICE, NEWER), ledger=True),
+    Scenario(("release.export", "prod/v1", "--out", "v1.tar"), (BUILD, SHIP)),
+    Scenario(("ledger.export", "--to", "copy"), (BUILD, SHIP), ledger=True),
+    Scenario(("ledger.import",), (*_TWICE, _CANCEL), ledger=True, moves_in=True),
     Scenario(SECRET, stdin="another value"),
-    Scenario(("secrets.rotate", "-e", "prod"), after=SHIP, before=(BUILD,)),
+    Scenario(("secrets.rotate", "-e", "prod"), before=(BUILD,)),
+    Scenario((*_KEYGEN, "../home/key"), after=(*_KEYGEN, "../home/another")),
+    Scenario(("init",)),
+    Scenario(V2, before=(*_TWICE, V1), other=V1, in_place=True),
+    Scenario(V2, before=(*_TWICE, V1), other=V1, in_place=True, ledger=True),
+    Scenario((*_BACK, "v1"), before=(*_TWICE, V1, V2), other=(*_BACK, "v2"), in_place=True),
+    Scenario(("run.stop", "-e", "prod"), before=(BUILD, SHIP), again=(V1,), in_place=True),
+    Scenario((*_SCALE, "web=2"), before=(BUILD, SHIP, V1), other=(*_SCALE, "web=1"), in_place=True),
+    Scenario(("run.restart", "-e", "prod"), before=(BUILD, SHIP, V1), in_place=True),
     Scenario(
-        ("secrets.keygen", "-e", "dev", "--to", "../home/key"), after=("secrets.list", "-e", "dev")
-    ),
-    Scenario(("init",), after=("init",)),
-    Scenario((*RUN, "--release", "v2"), before=_TWICE, again=((*RUN, "--release", "v1"),)),
-    Scenario(
-        ("run.rollback", "-e", "prod", "--to", "v1"),
-        before=_TWICE,
-        again=((*RUN, "--release", "v1"), (*RUN, "--release", "v2")),
-    ),
-    Scenario(("run.stop", "-e", "prod"), before=_TWICE, again=((*RUN, "--release", "v1"),)),
-    Scenario(
-        ("run.scale", "-e", "prod", "--set", "web=2"),
-        before=_TWICE,
-        again=((*RUN, "--release", "v1"),),
-    ),
-    Scenario(("run.restart", "-e", "prod"), before=_TWICE, again=((*RUN, "--release", "v1"),)),
-    Scenario(
-        ("up", "-e", "prod"), again=(("run.stop", "-e", "prod"),), before=(("up", "-e", "prod"),)
+        ("up", "-e", "prod"),
+        before=(("up", "-e", "prod"),),
+        again=(("run.stop", "-e", "prod"),),
+        in_place=True,
     ),
 )
 
@@ -99,7 +104,6 @@ ONLY_LOOKS = frozenset(
 ELSEWHERE = {
     "engine.start": "tests/engine/test_embedded.py",
     "engine.stop": "tests/engine/test_embedded.py",
-    "ledger.import": "tests/test_ledger_tasks.py",
     "run.compare": "tests/engine/test_comparison.py",
     "run.exec": "tests/engine/test_services.py",
     "run.once": "tests/engine/test_services.py",

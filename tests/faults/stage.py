@@ -5,15 +5,20 @@ from __future__ import annotations
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
+from itertools import cycle
+from logging import getLogger
 from pathlib import Path
 
 from stagekit.testing.project import FILES
 from tests.conftest import Machine
+from tests.faults.in_force import InForce
 from tests.faults.nursery import Ended, Nursery
-from tests.faults.promises import VALUE, broken
+from tests.faults.promises import VALUE, Look, Promises
 from tests.faults.saboteur import Fault, Point
-from tests.faults.scenarios import AUDITS, Scenario
+from tests.faults.scenarios import AUDITS, Scenario, Words
 from tests.repository import Repository
+
+_LOG = getLogger(__name__)
 
 
 class Stage:
@@ -24,67 +29,107 @@ class Stage:
         scenario: what it is prepared for.
         commands: runs them.
         machine: where its engine is.
+        sabotage: what of stagekit is broken on purpose once that is done.
     """
 
     def __init__(
-        self, folder: Path, scenario: Scenario, commands: Nursery, machine: Machine
+        self,
+        folder: Path,
+        scenario: Scenario,
+        commands: Nursery,
+        machine: Machine,
+        *,
+        sabotage: str = "",
     ) -> None:
         self.scenario = scenario
         self._commands = commands
-        self._folder = folder
-        self._whole = folder / "whole"
+        self._here = folder / "here"
+        self._kept = folder / "kept"
+        self._sabotage = ""
+        self._typed = cycle((scenario.command, scenario.other or scenario.command))
         self._environ = {**machine.environ, "STAGEKIT_REGISTRY": machine.registry}
+        self._shared = self._here / "ledger.git" if scenario.ledger else None
+        self._client = machine.client()
         self._prepare(folder)
+        self._promises = Promises(
+            self._here,
+            shared=self._shared,
+            in_force=InForce(self._client, f"{self.name}-prod", "prod"),
+        )
+        self._sabotage = sabotage
+
+    def close(self) -> None:
+        """Let go of the engine."""
+        self._client.close()
 
     def strike(self, what: str, at: int) -> list[str]:
         """Let something happen at a point; return what is broken then and after what comes next."""
-        here = self._fresh()
-        hit = self._run(here, *self.scenario.command, fault=Fault(at, what))
-        return [f"{what}{text}" for text in self._broken(here, hit)]
+        command, before = self._about_to()
+        hit = self._run(*command, fault=Fault(at, what))
+        said = [f"{what}{text}" for text in self._broken(command, before, hit)]
+        _LOG.info(
+            "%s: %s at %d, exit code %d, broken: %s", self.scenario.name, what, at, hit.code, said
+        )
+        return said
 
-    def reach(self, engine: Path, prepare: Callable[[], None]) -> list[str]:
-        """Type the command where the engine is reached by another socket; return what is broken.
+    def reach(
+        self, prepare: Callable[[], None], mend: Callable[[], None], **environ: str
+    ) -> list[str]:
+        """Type the command where an engine or a registry does not do what it should; return what is
+        broken.
 
         Args:
-            engine: the socket.
             prepare: called just before.
+            mend: called just after.
+            environ: what leads there.
         """
-        here = self._fresh()
+        command, before = self._about_to()
         prepare()
-        hit = self._run(here, *self.scenario.command, DOCKER_HOST=f"unix://{engine}")
-        return list(self._broken(here, hit))
+        hit = self._run(*command, **environ)
+        mend()
+        return list(self._broken(command, before, hit))
 
     def points(self) -> tuple[Point, ...]:
         """Return the points that the scenario's command comes by where nothing happens."""
-        went = self._run(self._fresh(), *self.scenario.command)
+        command, _ = self._about_to()
+        went = self._run(*command)
         assert went.code == 0, went.text
         return went.points
 
-    def _broken(self, here: Path, hit: Ended) -> Iterator[str]:
-        yield from (f": {text}" for text in broken(here, hit))
-        then = self._run(here, *self.scenario.next)
+    def audit(self) -> list[str]:
+        """Return what is found wrong with all that was recorded."""
+        found = []
+        for words in AUDITS if self._shared else AUDITS[:1]:
+            ended = self._run(*words)
+            if ended.code != 0:
+                found.append(f"{words[0]} ends with {ended.code}: {ended.text[-600:]}")
+        return found
+
+    def _broken(self, command: Words, before: Look, hit: Ended) -> Iterator[str]:
+        yield from (f": {text}" for text in self._promises.broken(before, hit))
+        between = self._promises.look()
+        then = self._run(*(self.scenario.after or command))
         if then.code != 0:
             yield f": what comes next ends with {then.code}: {then.text[-600:]}"
-        yield from (f", and after it: {text}" for text in broken(here, then))
-        for audit in AUDITS if self.scenario.ledger else AUDITS[:1]:
-            found = self._run(here, *audit)
-            if found.code != 0:
-                yield f", and after it {audit[0]} ends with {found.code}: {found.text[-600:]}"
+        for text in self._promises.broken(between, then, settled=True):
+            yield f", and after it: {text}"
+        if not self.scenario.in_place:
+            yield from (f", and after it: {text}" for text in self.audit())
 
     def _prepare(self, folder: Path) -> None:
         for name in ("project", "tmp", "home"):
-            (self._whole / name).mkdir(parents=True)
-        project = Repository.create(self._whole / "project", self._environ)
+            (self._here / name).mkdir(parents=True)
+        project = Repository.create(self._here / "project", self._environ)
         self.name = project.name
         template = FILES["templates/compose.yaml.j2"].format(name=project.name)
         project.write("templates/compose.yaml.j2", f"{template}      KEY: ${{SECRET_API_KEY}}\n")
         lease = "[stagekit]\nsettle = 0\ntimeout = 20\nlease = 5\n\n[vars]\nGREETING = 'hello'\n"
         project.write("environments/base/config.toml", lease)
+        if self._shared:
+            subprocess.run(["git", "init", "--quiet", "--bare", self._shared], check=True)
+        if not self.scenario.moves_in:
+            self._share()
         key = folder / "identity"
-        if self.scenario.ledger:
-            shared = folder / "ledger.git"
-            subprocess.run(["git", "init", "--quiet", "--bare", shared], check=True)
-            self._environ["STAGEKIT_LEDGER"] = str(shared)
         self._environ["STAGEKIT_AGE_IDENTITY"] = str(key)
         for env in ("dev", "prod"):
             self._do("secrets.keygen", "-e", env, "--to", str(key.with_name(f"{env}.key")))
@@ -95,39 +140,41 @@ class Stage:
             self._do("secrets.set", "API_KEY", "-e", env, stdin=VALUE)
         for words in self.scenario.before:
             self._do(*words)
+        self._share()
+        if not self.scenario.in_place:
+            shutil.copytree(self._here, self._kept, symlinks=True)
+
+    def _share(self) -> None:
+        if self._shared:
+            self._environ["STAGEKIT_LEDGER"] = str(self._shared)
 
     def _do(self, *words: str, stdin: str = "") -> None:
-        done = self._run(self._whole, *words, stdin=stdin)
+        done = self._run(*words, stdin=stdin)
         assert done.code == 0, done.text
 
-    def _fresh(self) -> Path:
-        """Return a folder in which the scenario's command is about to be typed."""
-        if self.scenario.again:
+    def _about_to(self) -> tuple[Words, Look]:
+        """Return what is about to be typed, and what there is then."""
+        if self.scenario.in_place:
             for words in self.scenario.again:
                 self._do(*words)
-            return self._whole
-        copy = self._folder / "copy"
-        shutil.rmtree(copy, ignore_errors=True)
-        shutil.copytree(self._whole, copy, symlinks=True)
-        return copy
+        else:
+            shutil.rmtree(self._here)
+            shutil.copytree(self._kept, self._here, symlinks=True)
+        return next(self._typed), self._promises.look()
 
     def _run(
         self,
-        here: Path,
         *words: str,
         fault: Fault | None = None,
         stdin: str | None = None,
         **environ: str,
     ) -> Ended:
+        local = {"TMPDIR": f"{self._here}/tmp", "HOME": f"{self._here}/home"}
         return self._commands.run(
-            here / "project",
+            self._here / "project",
             *words,
-            environ={
-                **self._environ,
-                "TMPDIR": f"{here}/tmp",
-                "HOME": f"{here}/home",
-                **environ,
-            },
+            environ={**self._environ, **local, **environ},
             fault=fault,
             stdin=self.scenario.stdin if stdin is None else stdin,
+            sabotage=self._sabotage,
         )

@@ -4,6 +4,7 @@ the next command goes on."""
 from __future__ import annotations
 
 from collections.abc import Iterator
+from logging import getLogger
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from tests.faults.stage import Stage
 
 pytestmark = pytest.mark.engine
 
+_LOG = getLogger(__name__)
 _FEW = 4
 """Points of a scenario that are struck by default, of those that are alike one each."""
 KINDS = ("SIGKILL", "ENOSPC", "SIGTERM", "EIO", "SIGINT", "EACCES")
@@ -28,7 +30,13 @@ def stage(
 ) -> Iterator[Stage]:
     stage = Stage(tmp_path, request.param, commands, machine)
     yield stage
+    stage.close()
     remove_projects(stage.name, machine.engine)
+
+
+def kinds_of(points: tuple[Point, ...]) -> dict[str, int]:
+    """Return what is alike, with the number of the first of each."""
+    return {point.label: number for number, point in reversed(list(enumerate(points)))}
 
 
 def chosen(points: tuple[Point, ...], every: bool) -> list[int]:
@@ -36,10 +44,7 @@ def chosen(points: tuple[Point, ...], every: bool) -> list[int]:
     these a few that lie evenly from the first to the last."""
     if every:
         return list(range(len(points)))
-    alike = list(
-        {point.label: number for number, point in reversed(list(enumerate(points)))}.values()
-    )
-    alike.sort()
+    alike = sorted(kinds_of(points).values())
     step = max(1.0, (len(alike) - 1) / (_FEW - 1)) if len(alike) > 1 else 1.0
     return sorted({alike[round(step * n)] for n in range(_FEW) if round(step * n) < len(alike)})
 
@@ -51,6 +56,7 @@ def test_wherever_something_happens_the_next_command_goes_on(
     every = request.config.getoption("faults") == "all"
     points = stage.points()
     assert points, "the command comes by no point"
+    _LOG.info("%s: %d points, %d kinds", stage.scenario.name, len(points), len(kinds_of(points)))
     wrong = []
     first = SCENARIOS.index(stage.scenario)
     for turn, number in enumerate(chosen(points, every)):
@@ -58,6 +64,7 @@ def test_wherever_something_happens_the_next_command_goes_on(
             said = stage.strike(what, number)
             wrong += [f"at {number}, {points[number]}: {text}" for text in said]
     assert wrong == []
+    assert stage.audit() == []
 
 
 def test_every_task_is_in_a_scenario_or_only_looks(tmp_path: Path) -> None:
