@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import closing
+from typing import Any
 
 from stagekit.engine.docker import DockerEngine
 from stagekit.engine.sdk import sdk
@@ -18,10 +19,15 @@ def remove_projects(name: str, engine: DockerEngine) -> None:
         engine: where they are.
     """
     with closing(sdk().DockerClient(base_url=engine.url)) as client:
-        for container in client.containers.list(all=True, filters={"label": _PROJECT}):
-            if container.labels[_PROJECT].startswith(f"{name}-"):
-                container.remove(force=True, v=True)
-        for kind in (client.networks, client.volumes):
-            for item in kind.list(filters={"label": _PROJECT}):
-                if item.attrs["Labels"][_PROJECT].startswith(f"{name}-"):
-                    item.remove()
+        remove_projects_of(client, name)
+
+
+def remove_projects_of(client: Any, name: str) -> None:
+    """The same, by a client of Docker's SDK."""
+    for container in client.containers.list(all=True, filters={"label": _PROJECT}):
+        if container.labels[_PROJECT].startswith(f"{name}-"):
+            container.remove(force=True, v=True)
+    for kind in (client.networks, client.volumes):
+        for item in kind.list(filters={"label": _PROJECT}):
+            if item.attrs["Labels"][_PROJECT].startswith(f"{name}-"):
+                item.remove()

@@ -47,7 +47,10 @@ BUSYBOX = {"busybox:1": StandIn(packages=(), changes=('CMD ["sh"]',))}
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Of the tests in tests/faults, which take long."""
     parser.addoption(
-        "--faults", default="few", choices=["few", "all"], help="points of tests/faults to strike"
+        "--faults",
+        default="few",
+        choices=["few", "each", "all"],
+        help="points of tests/faults to strike: a few, each in one way, each in all ways",
     )
 
 

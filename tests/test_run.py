@@ -734,6 +734,21 @@ def test_a_second_stop_is_no_run(ledger: FileLedger) -> None:
     assert "down" not in runner.calls
 
 
+def test_a_second_stop_says_on_the_engine_what_the_first_could_not(ledger: FileLedger) -> None:
+    """It was killed between its record and that: the engine would call a release in force for
+    ever."""
+    ran(ledger, "v1")
+    runner, engine = FakeRunner([]), FakeEngine()
+    on = dataclasses.replace(platform(ledger, runner), engine=engine)
+    engine.standing_error = EngineError("gone")
+    assert flow.stop("prod", on).record.outcome == "stopped"
+    assert engine.kept is None
+    engine.standing_error = None
+    last = flow.stop("prod", on).record
+    assert engine.kept
+    assert (engine.kept.run, engine.kept.outcome) == (last.n, "stopped")
+
+
 def test_what_came_up_again_since_is_taken_down(ledger: FileLedger) -> None:
     """Somebody else brought it up: a stop stops it."""
 

@@ -6,7 +6,8 @@ import base64
 import fcntl
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -34,12 +35,11 @@ class Promises:
     Args:
         folder: holds the project, its TMPDIR and its HOME.
         shared: the repository of a shared ledger; None where records are files.
-        in_force: what an engine says of the environment that commands run in; None where none
-            does.
+        in_force: what each engine says of the environment that commands run in.
     """
 
     def __init__(
-        self, folder: Path, *, shared: Path | None = None, in_force: InForce | None = None
+        self, folder: Path, *, shared: Path | None = None, in_force: Sequence[InForce] = ()
     ) -> None:
         self._folder = folder
         self._artifacts = folder / "project/artifacts"
@@ -48,11 +48,18 @@ class Promises:
 
     def look(self) -> Look:
         """Remember what there is now."""
+        with self._looking() as (look, _):
+            return look
+
+    @contextmanager
+    def _looking(self) -> Iterator[tuple[Look, FileLedger]]:
+        """Yield what there is now, and its records where all who share them find them."""
         here = in_files(self._artifacts)
         if self._shared is None:
-            return Look(here)
+            yield Look(here), FileLedger(self._artifacts)
+            return
         with tempfile.TemporaryDirectory() as folder:
-            return Look(here, in_history(self._shared, Path(folder)))
+            yield Look(here, in_history(self._shared, Path(folder))), FileLedger(Path(folder))
 
     def broken(self, before: Look, ended: Ended, *, settled: bool = False) -> Iterator[str]:
         """Yield each promise that is broken, in a few words.
@@ -64,37 +71,28 @@ class Promises:
                 is left of what happened to that.
         """
         yield from _of_the_command(ended)
-        yield from self._of_what_was_there(before)
-        yield from self._of_records(settled=settled)
+        with self._looking() as (now, ledger):
+            yield from self._of_what_was_there(before, now)
+            yield from self._of_records(ledger, settled=settled)
         yield from self._of_locks()
         yield from _of_secrets(self._folder, ended)
         if settled:
             yield from self._of_what_is_left()
 
-    def _of_what_was_there(self, before: Look) -> Iterator[str]:
-        now = self.look()
+    def _of_what_was_there(self, before: Look, now: Look) -> Iterator[str]:
         for then, since in ((before.here, now.here), (before.shared, now.shared)):
             yield from then.gone_or_changed(since)
             yield from then.not_higher(since)
         if self._shared and not goes_on(self._shared, before.shared.tip, now.shared.tip):
             yield "the shared history has not what it had"
 
-    def _of_records(self, *, settled: bool) -> Iterator[str]:
-        """Look at records where all who share them find them."""
-        if self._shared is None:
-            yield from self._readable(FileLedger(self._artifacts), settled=settled)
-            return
-        with tempfile.TemporaryDirectory() as folder:
-            in_history(self._shared, Path(folder))
-            yield from self._readable(FileLedger(Path(folder)), settled=settled)
-
-    def _readable(self, ledger: FileLedger, *, settled: bool) -> Iterator[str]:
+    def _of_records(self, ledger: FileLedger, *, settled: bool) -> Iterator[str]:
         try:
             yield from _of_ids(ledger)
-            if self._in_force:
-                yield from self._in_force.unrecorded(ledger)
+            for engine in self._in_force:
+                yield from engine.unrecorded(ledger)
                 if settled:
-                    yield from self._in_force.unlike(ledger)
+                    yield from engine.unlike(ledger)
         except StagekitError as error:
             yield f"a record cannot be read: {error}"
 

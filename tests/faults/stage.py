@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import cycle
 from logging import getLogger
 from pathlib import Path
 
+import docker
+
+from examples.cleaning import remove_projects_of
 from stagekit.testing.project import FILES
 from tests.conftest import Machine
 from tests.faults.in_force import InForce
@@ -19,6 +23,28 @@ from tests.faults.scenarios import AUDITS, Scenario, Words
 from tests.repository import Repository
 
 _LOG = getLogger(__name__)
+_ANSWER_LIMIT = 2.0
+
+
+@dataclass(frozen=True)
+class Ground:
+    """Where commands build and run.
+
+    Attributes:
+        environ: leads to the engine, and the registry.
+        clients: of all engines that prod is on.
+        prod: its settings, below ``[stagekit]``.
+    """
+
+    environ: Mapping[str, str]
+    clients: Sequence[docker.DockerClient]
+    prod: str = ""
+
+    @classmethod
+    def of(cls, machine: Machine) -> Ground:
+        """The engine of a machine."""
+        environ = {**machine.environ, "STAGEKIT_REGISTRY": machine.registry}
+        return cls(environ, [machine.client()])
 
 
 class Stage:
@@ -28,7 +54,7 @@ class Stage:
         folder: for the project, its TMPDIR and its HOME.
         scenario: what it is prepared for.
         commands: runs them.
-        machine: where its engine is.
+        ground: where.
         sabotage: what of stagekit is broken on purpose once that is done.
     """
 
@@ -37,7 +63,7 @@ class Stage:
         folder: Path,
         scenario: Scenario,
         commands: Nursery,
-        machine: Machine,
+        ground: Ground,
         *,
         sabotage: str = "",
     ) -> None:
@@ -47,20 +73,22 @@ class Stage:
         self._kept = folder / "kept"
         self._sabotage = ""
         self._typed = cycle((scenario.command, scenario.other or scenario.command))
-        self._environ = {**machine.environ, "STAGEKIT_REGISTRY": machine.registry}
+        self._ground = ground
+        self._environ = dict(ground.environ)
         self._shared = self._here / "ledger.git" if scenario.ledger else None
-        self._client = machine.client()
         self._prepare(folder)
         self._promises = Promises(
             self._here,
             shared=self._shared,
-            in_force=InForce(self._client, f"{self.name}-prod", "prod"),
+            in_force=[InForce(each, f"{self.name}-prod", "prod") for each in ground.clients],
         )
         self._sabotage = sabotage
 
     def close(self) -> None:
-        """Let go of the engine."""
-        self._client.close()
+        """Remove what it left on the engines, and let go of them."""
+        for client in self._ground.clients:
+            remove_projects_of(client, self.name)
+            client.close()
 
     def strike(self, what: str, at: int) -> list[str]:
         """Let something happen at a point; return what is broken then and after what comes next."""
@@ -85,9 +113,11 @@ class Stage:
         """
         command, before = self._about_to()
         prepare()
-        hit = self._run(*command, **environ)
+        hit = self._run(*command, limit=_ANSWER_LIMIT, **environ)
         mend()
-        return list(self._broken(command, before, hit))
+        said = list(self._broken(command, before, hit))
+        _LOG.info("%s: exit code %d, broken: %s", self.scenario.name, hit.code, said)
+        return said
 
     def points(self) -> tuple[Point, ...]:
         """Return the points that the scenario's command comes by where nothing happens."""
@@ -125,6 +155,9 @@ class Stage:
         project.write("templates/compose.yaml.j2", f"{template}      KEY: ${{SECRET_API_KEY}}\n")
         lease = "[stagekit]\nsettle = 0\ntimeout = 20\nlease = 5\n\n[vars]\nGREETING = 'hello'\n"
         project.write("environments/base/config.toml", lease)
+        if self._ground.prod:
+            text = f"[stagekit]\n{self._ground.prod}\n[vars]\nGREETING = 'hello, prod'\n"
+            project.write("environments/prod/config.toml", text)
         if self._shared:
             subprocess.run(["git", "init", "--quiet", "--bare", self._shared], check=True)
         if not self.scenario.moves_in:
@@ -167,6 +200,7 @@ class Stage:
         *words: str,
         fault: Fault | None = None,
         stdin: str | None = None,
+        limit: float = 0,
         **environ: str,
     ) -> Ended:
         local = {"TMPDIR": f"{self._here}/tmp", "HOME": f"{self._here}/home"}
@@ -177,4 +211,5 @@ class Stage:
             fault=fault,
             stdin=self.scenario.stdin if stdin is None else stdin,
             sabotage=self._sabotage,
+            limit=limit,
         )

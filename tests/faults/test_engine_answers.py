@@ -3,64 +3,82 @@ is."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from itertools import cycle
 from pathlib import Path
 
 import pytest
 
-from tests.conftest import Machine, remove_projects
+from tests.conftest import Machine
 from tests.faults.front import Front, in_front_of, in_front_of_registry
 from tests.faults.nursery import Nursery
-from tests.faults.scenarios import SCENARIOS
-from tests.faults.stage import Stage
+from tests.faults.scenarios import BUILD, SCENARIOS, SHIP, V1, Scenario
+from tests.faults.stage import Ground, Stage
 
 pytestmark = pytest.mark.engine
 
 KINDS = ("500", "cut", "hang", "tear")
-_FEW = 4
-_ENGINE = ("build", "run", "run.rollback", "run.stop", "run.scale")
-_REGISTRY = ("build", "release", "up")
+_FEW = 2
+_ENGINE = [item for item in SCENARIOS if item.name in ("build", "run", "run.rollback", "run.stop")]
+_STOPPED = (("run.stop", "-e", "prod"),)
+_REGISTRY = (
+    Scenario(BUILD),
+    # Its image is taken off the engine each time, and has to be pulled.
+    Scenario(V1, before=(BUILD, SHIP, V1), again=_STOPPED, in_place=True),
+)
 
 
 @contextmanager
-def staged(name: str, commands: Nursery, machine: Machine, folder: Path) -> Iterator[Stage]:
-    [scenario] = [item for item in SCENARIOS if item.name == name]
-    stage = Stage(folder, scenario, commands, machine)
+def staged(
+    scenario: Scenario, commands: Nursery, machine: Machine, folder: Path
+) -> Iterator[Stage]:
+    stage = Stage(folder, scenario, commands, Ground.of(machine))
     yield stage
     stage.close()
-    remove_projects(stage.name, machine.engine)
 
 
-def wrong_at_each(front: Front, stage: Stage, first: int, every: bool, **leads: str) -> list[str]:
-    """Return what is broken where something goes wrong with a request: at each of them in each way,
-    or in each way once or twice, from the first to the last.
+def wrong_at_each(
+    front: Front, stage: Stage, turn: int, faults: str, ready: Callable[[], None], **leads: str
+) -> list[str]:
+    """Return what is broken where something goes wrong with a request: at a few in one way each, at
+    each of them in one way, or in all ways.
 
     Args:
         front: where requests come by.
         stage: makes them.
-        first: of the ways, to begin with.
-        every: at each of them.
+        turn: of the stage, among others: which ways it begins with.
+        faults: the option of that name.
+        ready: called before each command.
         leads: what leads there.
     """
     reached: list[int] = []
-    assert stage.reach(front.expect, lambda: reached.append(front.requests), **leads) == []
+
+    def struck(kind: str = "", at: int = -1) -> None:
+        ready()
+        front.expect(kind, at)
+
+    def mended() -> None:
+        reached.append(front.requests)
+        front.expect()
+
+    assert stage.reach(struck, mended, **leads) == []
     wrong, [there] = [], reached
     assert there > 0
-    few = sorted({round(n * (there - 1) / (_FEW - 1)) for n in range(_FEW)})
-    kinds = cycle((*KINDS[first:], *KINDS[:first]))
-    for number in range(there) if every else few:
-        for kind in KINDS if every else (next(kinds),):
-            said = stage.reach(lambda: front.expect(kind, number), front.expect, **leads)  # noqa: B023
+    few = sorted({(2 * n + 1) * there // (2 * _FEW) for n in range(_FEW)})
+    ways = cycle((*KINDS[turn % len(KINDS) :], *KINDS))
+    for number in few if faults == "few" else range(there):
+        for kind in KINDS if faults == "all" else (next(ways),):
+            said = stage.reach(partial(struck, kind, number), mended, **leads)
             wrong += [f"{kind} at request {number} of {there}{text}" for text in said]
     return wrong + stage.audit()
 
 
-@pytest.mark.parametrize("name", _ENGINE)
+@pytest.mark.parametrize("scenario", _ENGINE, ids=[item.name for item in _ENGINE])
 def test_whatever_the_engine_does_the_next_command_goes_on(
-    name: str,
+    scenario: Scenario,
     commands: Nursery,
     machine: Machine,
     tmp_path: Path,
@@ -68,26 +86,33 @@ def test_whatever_the_engine_does_the_next_command_goes_on(
 ) -> None:
     """It is told, the promises hold, and with the engine well again the next command does its
     work."""
-    every = request.config.getoption("faults") == "all"
+    faults, turn = request.config.getoption("faults"), _ENGINE.index(scenario) * _FEW
     behind = Path(machine.engine.url.removeprefix("unix://"))
     path = behind.with_name("faulty.sock")
-    with in_front_of(behind, path) as front, staged(name, commands, machine, tmp_path) as stage:
+    with (
+        in_front_of(behind, path) as front,
+        staged(scenario, commands, machine, tmp_path) as stage,
+    ):
         leads = {"DOCKER_HOST": f"unix://{path}"}
-        assert wrong_at_each(front, stage, _ENGINE.index(name), every, **leads) == []
+        assert wrong_at_each(front, stage, turn, faults, lambda: None, **leads) == []
 
 
-@pytest.mark.parametrize("name", _REGISTRY)
+@pytest.mark.parametrize("scenario", _REGISTRY, ids=[item.name for item in _REGISTRY])
 def test_whatever_the_registry_does_the_next_command_goes_on(
-    name: str,
+    scenario: Scenario,
     commands: Nursery,
     machine: Machine,
     tmp_path: Path,
     request: pytest.FixtureRequest,
 ) -> None:
-    """The same of the requests that the engine and its builders make of a registry."""
-    every = request.config.getoption("faults") == "all"
+    """The same of the requests that an engine makes of a registry, to push and to pull."""
+    faults, turn = request.config.getoption("faults"), _REGISTRY.index(scenario) * _FEW
     with in_front_of_registry(machine.registry) as (front, address):
-        front.expect()
         there = replace(machine, registry=address)
-        with staged(name, commands, there, tmp_path) as stage:
-            assert wrong_at_each(front, stage, _REGISTRY.index(name), every) == []
+        with staged(scenario, commands, there, tmp_path) as stage:
+
+            def ready() -> None:
+                if scenario.in_place:
+                    machine.remove_image(address)
+
+            assert wrong_at_each(front, stage, turn, faults, ready) == []

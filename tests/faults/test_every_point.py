@@ -10,17 +10,19 @@ from pathlib import Path
 import pytest
 
 import stagekit
-from tests.conftest import Machine, remove_projects
+from tests.conftest import Machine
 from tests.faults.nursery import Nursery
 from tests.faults.saboteur import Point
 from tests.faults.scenarios import ELSEWHERE, ONLY_LOOKS, SCENARIOS
-from tests.faults.stage import Stage
+from tests.faults.stage import Ground, Stage
 
 pytestmark = pytest.mark.engine
 
 _LOG = getLogger(__name__)
-_FEW = 4
-"""Points of a scenario that are struck by default, of those that are alike one each."""
+_FEW = 2
+_MORE = 3
+"""Points of a scenario that are struck by default, and of one of the main stages."""
+_MAIN = ("build", "release", "run")
 KINDS = ("SIGKILL", "ENOSPC", "SIGTERM", "EIO", "SIGINT", "EACCES")
 
 
@@ -28,10 +30,9 @@ KINDS = ("SIGKILL", "ENOSPC", "SIGTERM", "EIO", "SIGINT", "EACCES")
 def stage(
     request: pytest.FixtureRequest, commands: Nursery, machine: Machine, tmp_path: Path
 ) -> Iterator[Stage]:
-    stage = Stage(tmp_path, request.param, commands, machine)
+    stage = Stage(tmp_path, request.param, commands, Ground.of(machine))
     yield stage
     stage.close()
-    remove_projects(stage.name, machine.engine)
 
 
 def kinds_of(points: tuple[Point, ...]) -> dict[str, int]:
@@ -39,32 +40,42 @@ def kinds_of(points: tuple[Point, ...]) -> dict[str, int]:
     return {point.label: number for number, point in reversed(list(enumerate(points)))}
 
 
-def chosen(points: tuple[Point, ...], every: bool) -> list[int]:
-    """Return the numbers of points to strike: all, or of those that are alike one each, and of
-    these a few that lie evenly from the first to the last."""
-    if every:
-        return list(range(len(points)))
+def chosen(points: tuple[Point, ...], few: int) -> list[int]:
+    """Return the numbers of a few points, of those that are alike one each, which lie evenly
+    between the first and the last."""
     alike = sorted(kinds_of(points).values())
-    step = max(1.0, (len(alike) - 1) / (_FEW - 1)) if len(alike) > 1 else 1.0
-    return sorted({alike[round(step * n)] for n in range(_FEW) if round(step * n) < len(alike)})
+    return sorted({alike[(2 * n + 1) * len(alike) // (2 * few)] for n in range(few)})
+
+
+def wrong_at_points(stage: Stage, first: int, faults: str, few: int) -> list[str]:
+    """Return what is broken where something happens at points: at a few in one way each, at each
+    in one way, or at each in all ways.
+
+    Args:
+        stage: comes by them.
+        first: of the ways, to begin with.
+        faults: the option of that name.
+        few: how many are a few.
+    """
+    points = stage.points()
+    assert points, "the command comes by no point"
+    _LOG.info("%s: %d points, %d kinds", stage.scenario.name, len(points), len(kinds_of(points)))
+    wrong = []
+    numbers = chosen(points, few) if faults == "few" else range(len(points))
+    for turn, number in enumerate(numbers):
+        for what in KINDS if faults == "all" else (KINDS[(first + turn) % len(KINDS)],):
+            said = stage.strike(what, number)
+            wrong += [f"at {number}, {points[number]}: {text}" for text in said]
+    return wrong + stage.audit()
 
 
 def test_wherever_something_happens_the_next_command_goes_on(
     stage: Stage, request: pytest.FixtureRequest
 ) -> None:
     """Killed, asked to end, a full disk, a broken one, one that may not be written."""
-    every = request.config.getoption("faults") == "all"
-    points = stage.points()
-    assert points, "the command comes by no point"
-    _LOG.info("%s: %d points, %d kinds", stage.scenario.name, len(points), len(kinds_of(points)))
-    wrong = []
-    first = SCENARIOS.index(stage.scenario)
-    for turn, number in enumerate(chosen(points, every)):
-        for what in KINDS if every else (KINDS[(first + turn) % len(KINDS)],):
-            said = stage.strike(what, number)
-            wrong += [f"at {number}, {points[number]}: {text}" for text in said]
-    assert wrong == []
-    assert stage.audit() == []
+    turn, main = SCENARIOS.index(stage.scenario), stage.scenario.command[0] in _MAIN
+    faults = request.config.getoption("faults")
+    assert wrong_at_points(stage, turn * _FEW, faults, _MORE if main else _FEW) == []
 
 
 def test_every_task_is_in_a_scenario_or_only_looks(tmp_path: Path) -> None:

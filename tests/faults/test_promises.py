@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 
 from stagekit import durable
-from tests.conftest import Machine, remove_projects
+from tests.conftest import Machine
 from tests.faults.nursery import Ended, Nursery
 from tests.faults.promises import Promises
 from tests.faults.sabotage import SABOTAGE
 from tests.faults.saboteur import Point
 from tests.faults.scenarios import BUILD, NEWER, SHIP, V1, V2, Scenario
-from tests.faults.stage import Stage
+from tests.faults.stage import Ground, Stage
 
 pytestmark = pytest.mark.engine
 
@@ -65,13 +65,14 @@ def staged(
     made: list[Stage] = []
 
     def stage(case: Case) -> Stage:
-        made.append(Stage(tmp_path, case.scenario, commands, machine, sabotage=case.sabotage))
+        made.append(
+            Stage(tmp_path, case.scenario, commands, Ground.of(machine), sabotage=case.sabotage)
+        )
         return made[-1]
 
     yield stage
     for each in made:
         each.close()
-        remove_projects(each.name, machine.engine)
 
 
 @pytest.mark.parametrize("case", CASES, ids=[case.sabotage for case in CASES])

@@ -16,6 +16,7 @@ from stagekit.pipeline.run.planning import planned
 from stagekit.pipeline.run.platform import Platform
 from stagekit.pipeline.run.recording import Running, Subject
 from stagekit.pipeline.run.recovery import recover
+from stagekit.pipeline.run.standing import note_again
 from stagekit.pipeline.run.takedown import take_down
 from stagekit.pipeline.secrets import values
 from stagekit.records import Deploy, Planned, Release, Run, RunReason, Stored, compose_project
@@ -144,6 +145,7 @@ def stop(env: str, on: Platform) -> Stored[Run]:
     with locked(project, Deploy().lease, on, looking) as holding:
         if last.record.outcome == "stopped" and not _is_up(project, last.record, on):
             on.emit(Noted(f"nothing runs in {env}"))
+            note_again(last.record, "", holding)
             return last
         return take_down(subject, holding, Running(holding, looking.steps))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from stagekit.errors import EngineError
 from stagekit.events import Warned
 from stagekit.pipeline.run.platform import Platform
-from stagekit.records import Run, Standing
+from stagekit.records import Run, Standing, compose_project
 
 
 def keep_standing(run: Run, build: str, on: Platform) -> None:
@@ -25,6 +25,17 @@ def keep_standing(run: Run, build: str, on: Platform) -> None:
         ),
         on,
     )
+
+
+def note_again(run: Run, build: str, on: Platform) -> None:
+    """Write on the engine what has been in force since ``run``, if it says something else: the
+    process that recorded that run ended before it could."""
+    try:
+        said = on.engine.standing(compose_project(run.project, run.env))
+    except EngineError:
+        return  # it is not known to say anything else
+    if said is None or said.run != run.n:
+        keep_standing(run, build, on)
 
 
 def note_standing(standing: Standing, on: Platform) -> None:
