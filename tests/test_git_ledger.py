@@ -25,6 +25,7 @@ from stagekit.ledger.git.address import parse_address
 from stagekit.ledger.git.entry import message
 from stagekit.ledger.git.ledger import GitLedger
 from stagekit.ledger.git.moving import move_in, move_out
+from stagekit.ledger.git.series import BUILDS, RUNS, Series
 from stagekit.ledger.git.state import state_of
 from stagekit.protocols import Ledger
 from stagekit.testing.contracts import LedgerContract
@@ -281,6 +282,28 @@ def test_a_run_that_died_while_the_remote_was_away_is_recorded(team: Team) -> No
 
 
 # pushes
+
+
+def take_and_die(folder: Path, _number: int) -> str:
+    """Take the ids of a run and of a build, and begin neither."""
+    exchange = Team(folder).ledger().exchange
+    for series, id in ((Series(kind=RUNS, env="prod"), "1"), (Series(kind=BUILDS), "b1")):
+        exchange.take(series, lambda _, chosen=id: chosen, "{id} begins")
+    return "taken"
+
+
+def test_what_was_never_begun_is_not_owed_for_ever(team: Team) -> None:
+    """Its process was killed as soon as it had the id, which stays taken; what another one that
+    lives has taken is still owed."""
+    in_processes(take_and_die, team.folder, 1)
+    ledger = team.ledger()
+    assert {debt.id for debt in ledger.exchange.owed.all()} == {"1", "b1"}
+    run = ledger.begin_run("prod", {})
+    assert {debt.id for debt in ledger.exchange.owed.all()} == {str(run.n)}
+    assert run.n == 2
+    team.ledger().reserve_build(a_build("b2")).close()
+    assert {debt.id for debt in ledger.exchange.owed.all()} == {"2", "b2"}
+    run.close()
 
 
 def test_a_push_that_another_one_was_faster_than_is_made_again(team: Team) -> None:

@@ -7,6 +7,6 @@ each step's begin and end. A command is run once to count them, and again for ea
 same project. A new step or a new write is covered as soon as a scenario comes by it; and every task
 is in a scenario, or on the list of those that only look.
 
-``pytest tests/faults`` takes a few of the points, of different kinds; ``--faults=each`` every one, in
-one way; ``--faults=all`` every one, in all ways.
+``pytest tests/faults`` takes a few of the points, of different kinds; ``--faults=each`` every one,
+in one way; ``--faults=all`` every one, in all ways.
 """

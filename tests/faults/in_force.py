@@ -13,6 +13,7 @@ from stagekit.errors import StagekitError
 from stagekit.protocols import Ledger
 from stagekit.records import Run
 
+_STACK = "com.docker.stack.namespace"
 _PROJECT = "com.docker.compose.project"
 
 
@@ -23,12 +24,16 @@ class InForce:
         client: the engine's.
         project: the environment's, as its containers are named.
         env: the environment.
+        swarm: it is a Swarm's manager, which keeps such things as configs.
     """
 
-    def __init__(self, client: docker.DockerClient, project: str, env: str) -> None:
+    def __init__(
+        self, client: docker.DockerClient, project: str, env: str, *, swarm: bool = False
+    ) -> None:
         self._client = client
         self._project = project
         self._env = env
+        self._swarm = swarm
 
     def unrecorded(self, ledger: Ledger) -> Iterator[str]:
         """Yield what the engine says is in force, and no run that went well says."""
@@ -66,11 +71,15 @@ class InForce:
         return [json.loads(found["stagekit.standing"]) for found in labels]
 
     def _labels(self, label: str) -> Sequence[dict[str, str]]:
+        if self._swarm:
+            configs = self._client.configs.list(filters={"label": label})
+            return [config.attrs["Spec"]["Labels"] for config in configs]
         found = self._client.api.volumes(filters={"label": label})["Volumes"]
         return [volume["Labels"] for volume in found or ()]
 
     def _greetings(self) -> set[str]:
-        found = self._client.containers.list(filters={"label": f"{_PROJECT}={self._project}"})
+        label = f"{_STACK if self._swarm else _PROJECT}={self._project}"
+        found = self._client.containers.list(filters={"label": label})
         told = [dict(text.split("=", 1) for text in item.attrs["Config"]["Env"]) for item in found]
         return {each["GREETING"] for each in told}
 

@@ -34,11 +34,13 @@ class Ground:
         environ: leads to the engine, and the registry.
         clients: of all engines that prod is on.
         prod: its settings, below ``[stagekit]``.
+        swarm: it is run by a Swarm.
     """
 
     environ: Mapping[str, str]
     clients: Sequence[docker.DockerClient]
     prod: str = ""
+    swarm: bool = False
 
     @classmethod
     def of(cls, machine: Machine) -> Ground:
@@ -80,7 +82,10 @@ class Stage:
         self._promises = Promises(
             self._here,
             shared=self._shared,
-            in_force=[InForce(each, f"{self.name}-prod", "prod") for each in ground.clients],
+            in_force=[
+                InForce(each, f"{self.name}-prod", "prod", swarm=ground.swarm)
+                for each in ground.clients
+            ],
         )
         self._sabotage = sabotage
 
@@ -152,7 +157,9 @@ class Stage:
         project = Repository.create(self._here / "project", self._environ)
         self.name = project.name
         template = FILES["templates/compose.yaml.j2"].format(name=project.name)
-        project.write("templates/compose.yaml.j2", f"{template}      KEY: ${{SECRET_API_KEY}}\n")
+        more = "    deploy: {endpoint_mode: dnsrr}\n" if self._ground.swarm else ""
+        template = f"{template}      KEY: ${{SECRET_API_KEY}}\n{more}"
+        project.write("templates/compose.yaml.j2", template)
         lease = "[stagekit]\nsettle = 0\ntimeout = 20\nlease = 5\n\n[vars]\nGREETING = 'hello'\n"
         project.write("environments/base/config.toml", lease)
         if self._ground.prod:

@@ -107,6 +107,7 @@ class Exchange:
             LedgerAway: the remote does not answer.
         """
         chosen = ""
+        self._forget_abandoned()
 
         def draft(index: Index) -> Proposal:
             nonlocal chosen
@@ -170,6 +171,13 @@ class Exchange:
         if self.copies.have(series, id, self.index):
             return True
         return any((debt.series, debt.id) == (series, id) for debt in self.kept())
+
+    def _forget_abandoned(self) -> None:
+        """Owe no longer what never was begun: whoever took the id was killed before it could."""
+        for debt in self.owed.abandoned():
+            journal = (self.copies.folder / debt.path).with_suffix(".journal")
+            if not journal.exists() and self.copies.content(debt.series, debt.id) is None:
+                self.owed.settle(debt)
 
     def _send(self, why: str) -> None:
         sent: list[Debt] = []

@@ -8,12 +8,17 @@ process that dies, and a remote that is away at the end of a run, lose nothing t
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
+from time import time
 
-from stagekit import durable, temporary
+from stagekit import alive, durable, temporary
 from stagekit.errors import LedgerError
 from stagekit.ledger.git.series import Series, series_named
 from stagekit.records import Part
+
+_ABANDONED = 24 * 3600.0
+"""Seconds after which whoever took an id, on whichever machine, has begun what it is for."""
 
 
 class Debt(Part, frozen=True):
@@ -40,7 +45,7 @@ class Owed:
 
     def add(self, debt: Debt) -> None:
         text = f"{debt.series.name} {debt.id}{' provisional' if debt.provisional else ''}\n"
-        durable.write_file(self._file(debt), text.encode())
+        durable.write_file(self._file(debt), f"{text}{alive.ourselves()}\n".encode())
 
     def settle(self, debt: Debt) -> None:
         with durable.writing(self._file(debt)):
@@ -48,16 +53,29 @@ class Owed:
 
     def all(self) -> Iterator[Debt]:
         """Yield them in the order of their names."""
+        yield from (debt for debt, _ in self._read())
+
+    def abandoned(self) -> Iterator[Debt]:
+        """Yield those that a process of this machine took that is gone, or anybody a day ago: of
+        which there is no record by now, and none begun, none comes."""
+        for debt, taker in list(self._read()):
+            with suppress(OSError):
+                age = time() - self._file(debt).stat().st_mtime
+                if alive.left_behind(taker) or age > _ABANDONED:
+                    yield debt
+
+    def _read(self) -> Iterator[tuple[Debt, str]]:
         for path in sorted(self._folder.rglob("*")):
             if temporary.is_temporary(path) or path.is_dir():
                 continue
             try:
-                name, id, *rest = path.read_text("utf-8").split()
+                what, _, taker = path.read_text("utf-8").partition("\n")
+                name, id, *rest = what.split()
             except FileNotFoundError:  # another process has just settled it
                 continue
             except (OSError, ValueError) as error:
                 raise LedgerError(f"cannot be read: {error}", where=str(path)) from error
-            yield Debt(series=series_named(name), id=id, provisional=bool(rest))
+            yield Debt(series=series_named(name), id=id, provisional=bool(rest)), taker.strip()
 
     def _file(self, debt: Debt) -> Path:
         return self._folder / debt.path

@@ -146,6 +146,7 @@ def stop(env: str, on: Platform) -> Stored[Run]:
         if last.record.outcome == "stopped" and not _is_up(project, last.record, on):
             on.emit(Noted(f"nothing runs in {env}"))
             note_again(last.record, "", holding)
+            on.ledger.close_interrupted_runs(env)  # the journal of that stop, if it was cut short
             return last
         return take_down(subject, holding, Running(holding, looking.steps))
 
