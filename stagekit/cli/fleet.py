@@ -89,6 +89,15 @@ def stop(app: App, env: str, *, host: str = "", wait: float = 0.0) -> Stored[Run
         return stop_hosts(last, fleet)
 
 
+def note_again(app: App, env: str) -> None:
+    """Have the engine say what is in force, where a run that was cut short could not. On the hosts
+    of a fleet that is done before the run has its record."""
+    from stagekit.pipeline.run import flow
+
+    if fleet_in_force(app, env) is None:
+        flow.note_again(env, app.platform())
+
+
 def status(app: App, env: str, emit: Emit) -> EnvironmentStatus | None:
     """Return how an environment stands, or None where nothing was ever run."""
     from stagekit.pipeline.run.fleet.status import status_of as status_of_hosts

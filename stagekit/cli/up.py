@@ -52,11 +52,14 @@ def up(app: App, *, env: str = "", watch: bool = False, json: bool = False) -> N
 
 
 def _up(app: App, env: str, json: bool) -> None:
+    from stagekit.cli import fleet
+
     app.console.leads_on = False
     built = build.new.body(app)
     released = release.new.body(app, env=env, build=built.record.id)
     if _runs(app, released.record):
         app.console.note(f"{released.record.name} runs already")
+        fleet.note_again(app, env)
         if json:
             from stagekit.envelope import plain
             from stagekit.pipeline.history import last_run

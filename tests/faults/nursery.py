@@ -25,6 +25,8 @@ from tests.faults.saboteur import Fault, Point, Saboteur
 
 _LIMIT = 240.0
 _GRACE = 6.0
+_OF_SSH = ("[mux]", "ControlMaster=yes")
+"""Of a connection of ssh's, which ends by itself two minutes after whoever made it."""
 _SUBREAPER = 36
 """PR_SET_CHILD_SUBREAPER of prctl(2)."""
 
@@ -32,12 +34,12 @@ _SUBREAPER = 36
 @dataclass(frozen=True)
 class Ended:
     """How a command ended: its exit code, negative for a signal; what it printed, the points that
-    it came by, and how many of its programs went on without it."""
+    it came by, and which of its programs went on without it."""
 
     code: int
     text: str
     points: tuple[Point, ...]
-    orphans: int
+    orphans: tuple[str, ...]
 
 
 class Nursery:
@@ -91,7 +93,7 @@ class Nursery:
             log = Path(folder, "points")
             lines = log.read_text().splitlines() if log.exists() else []
         points = tuple(Point(**json.loads(line)) for line in lines)
-        return Ended(told["code"], printed, points, told["orphans"])
+        return Ended(told["code"], printed, points, tuple(told["orphans"]))
 
 
 @contextmanager
@@ -138,20 +140,37 @@ def _load() -> None:
     assert all((docker, invoke.main, jinja2, tomli_w, yaml, stagekit.pipeline, collection))
 
 
-def _orphans() -> int:
-    """Wait for what a command has left behind, which is ours now; return how many do not end."""
+def _orphans() -> list[str]:
+    """Wait for what a command has left behind, which is ours now; return what does not end."""
     deadline = time.monotonic() + _GRACE
     while time.monotonic() < deadline:
         try:
             if os.waitpid(-1, os.WNOHANG)[0] == 0:
+                if all(map(_is_of_ssh, _children())):
+                    break
                 time.sleep(0.02)
         except ChildProcessError:
-            return 0
-    children = Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children").read_text().split()
-    for child in map(int, children):
+            return []
+    left = _children()
+    unexpected = [_line_of(child) for child in left if not _is_of_ssh(child)]
+    for child in left:
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
-    return len(children)
+    return unexpected
+
+
+def _children() -> list[int]:
+    own = os.getpid()
+    return [int(pid) for pid in Path(f"/proc/{own}/task/{own}/children").read_text().split()]
+
+
+def _line_of(pid: int) -> str:
+    line = Path(f"/proc/{pid}/cmdline").read_bytes()
+    return line.replace(b"\0", b" ").decode("utf-8", "replace").strip()
+
+
+def _is_of_ssh(pid: int) -> bool:
+    return any(part in _line_of(pid) for part in _OF_SSH)
 
 
 def _end_of(child: int) -> int:

@@ -121,7 +121,7 @@ def _of_the_command(ended: Ended) -> Iterator[str]:
     if "Traceback" in ended.text or ended.code in (70, -1000):
         yield f"a fault of stagekit's own, or no end ({ended.code}): {ended.text[-600:]}"
     if ended.orphans:
-        yield f"{ended.orphans} programs went on without it"
+        yield f"what went on without it: {'; '.join(ended.orphans)}"
 
 
 def _of_ids(ledger: FileLedger) -> Iterator[str]:

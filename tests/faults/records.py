@@ -79,6 +79,7 @@ def in_history(repository: Path, into: Path) -> Records:
     packed = _git(repository, "archive", "--format=tar", tip.decode().strip())
     with tarfile.open(fileobj=io.BytesIO(packed)) as tar:
         tar.extractall(into, filter="data")
+    _bring_older_runs(repository, into)
     found = in_files(into)
     given = {series: set(numbers) for series, numbers in found.given.items()}
     for kind in _COUNT:
@@ -90,6 +91,18 @@ def in_history(repository: Path, into: Path) -> Records:
     listed = {name: data for name, data in found.files.items() if not name.startswith(_INDEX)}
     numbers = {series: frozenset(found) for series, found in given.items()}
     return Records(listed, numbers, tip.decode().strip())
+
+
+def _bring_older_runs(repository: Path, into: Path) -> None:
+    """The branch has the newest fifty of a kind as files; the index names the others. Here only
+    runs come to more."""
+    for path in (into / _INDEX / "runs").rglob("*"):
+        if path.is_file():
+            env = path.relative_to(into / _INDEX / "runs").parts[0]
+            for id, object in map(str.split, path.read_text().splitlines()):
+                record = into / "runs" / env / f"{id}.toml"
+                if object != "-" and not record.exists():
+                    record.write_bytes(_git(repository, "cat-file", "blob", object))
 
 
 def goes_on(repository: Path, before: str | None, now: str | None) -> bool:

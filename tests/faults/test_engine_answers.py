@@ -4,7 +4,6 @@ is."""
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from itertools import cycle
@@ -14,9 +13,9 @@ import pytest
 
 from tests.conftest import Machine
 from tests.faults.front import Front, in_front_of, in_front_of_registry
-from tests.faults.nursery import Nursery
+from tests.faults.prepared import Ground, Prepared
 from tests.faults.scenarios import BUILD, SCENARIOS, SHIP, V1, Scenario
-from tests.faults.stage import Ground, Stage
+from tests.faults.stage import Stage
 
 pytestmark = pytest.mark.engine
 
@@ -29,15 +28,6 @@ _REGISTRY = (
     # Its image is taken off the engine each time, and has to be pulled.
     Scenario(V1, before=(BUILD, SHIP, V1), again=_STOPPED, in_place=True),
 )
-
-
-@contextmanager
-def staged(
-    scenario: Scenario, commands: Nursery, machine: Machine, folder: Path
-) -> Iterator[Stage]:
-    stage = Stage(folder, scenario, commands, Ground.of(machine))
-    yield stage
-    stage.close()
 
 
 def wrong_at_each(
@@ -78,41 +68,54 @@ def wrong_at_each(
 
 @pytest.mark.parametrize("scenario", _ENGINE, ids=[item.name for item in _ENGINE])
 def test_whatever_the_engine_does_the_next_command_goes_on(
-    scenario: Scenario,
-    commands: Nursery,
-    machine: Machine,
-    tmp_path: Path,
-    request: pytest.FixtureRequest,
+    scenario: Scenario, prepared: Prepared, machine: Machine, request: pytest.FixtureRequest
 ) -> None:
     """It is told, the promises hold, and with the engine well again the next command does its
     work."""
     faults, turn = request.config.getoption("faults"), _ENGINE.index(scenario) * _FEW
     behind = Path(machine.engine.url.removeprefix("unix://"))
     path = behind.with_name("faulty.sock")
-    with (
-        in_front_of(behind, path) as front,
-        staged(scenario, commands, machine, tmp_path) as stage,
-    ):
+    with in_front_of(behind, path) as front:
+        stage = Stage(scenario, prepared)
         leads = {"DOCKER_HOST": f"unix://{path}"}
-        assert wrong_at_each(front, stage, turn, faults, lambda: None, **leads) == []
+        wrong = wrong_at_each(front, stage, turn, faults, lambda: None, **leads)
+        stage.close()
+    assert wrong == []
+
+
+@pytest.fixture(scope="module")
+def registry(machine: Machine) -> Iterator[tuple[Front, str]]:
+    """Another address of the session's registry, at which requests can go wrong."""
+    with in_front_of_registry(machine.registry) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def there(
+    registry: tuple[Front, str], machine: Machine, prepare: Callable[[Ground], Prepared]
+) -> Prepared:
+    """A project that pushes there."""
+    return prepare(Ground.of(replace(machine, registry=registry[1])))
 
 
 @pytest.mark.parametrize("scenario", _REGISTRY, ids=[item.name for item in _REGISTRY])
 def test_whatever_the_registry_does_the_next_command_goes_on(
     scenario: Scenario,
-    commands: Nursery,
+    registry: tuple[Front, str],
+    there: Prepared,
     machine: Machine,
-    tmp_path: Path,
     request: pytest.FixtureRequest,
 ) -> None:
     """The same of the requests that an engine makes of a registry, to push and to pull."""
     faults, turn = request.config.getoption("faults"), _REGISTRY.index(scenario) * _FEW
-    with in_front_of_registry(machine.registry) as (front, address):
-        there = replace(machine, registry=address)
-        with staged(scenario, commands, there, tmp_path) as stage:
+    front, address = registry
+    front.expect()
+    stage = Stage(scenario, there)
 
-            def ready() -> None:
-                if scenario.in_place:
-                    machine.remove_image(address)
+    def ready() -> None:
+        if scenario.in_place:
+            machine.remove_image(address)
 
-            assert wrong_at_each(front, stage, turn, faults, ready) == []
+    wrong = wrong_at_each(front, stage, turn, faults, ready)
+    stage.close()
+    assert wrong == []

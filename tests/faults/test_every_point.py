@@ -10,11 +10,10 @@ from pathlib import Path
 import pytest
 
 import stagekit
-from tests.conftest import Machine
-from tests.faults.nursery import Nursery
+from tests.faults.prepared import Prepared
 from tests.faults.saboteur import Point
 from tests.faults.scenarios import ELSEWHERE, ONLY_LOOKS, SCENARIOS
-from tests.faults.stage import Ground, Stage
+from tests.faults.stage import Stage
 
 pytestmark = pytest.mark.engine
 
@@ -27,10 +26,8 @@ KINDS = ("SIGKILL", "ENOSPC", "SIGTERM", "EIO", "SIGINT", "EACCES")
 
 
 @pytest.fixture(params=SCENARIOS, ids=[scenario.name for scenario in SCENARIOS])
-def stage(
-    request: pytest.FixtureRequest, commands: Nursery, machine: Machine, tmp_path: Path
-) -> Iterator[Stage]:
-    stage = Stage(tmp_path, request.param, commands, Ground.of(machine))
+def stage(request: pytest.FixtureRequest, prepared: Prepared) -> Iterator[Stage]:
+    stage = Stage(request.param, prepared)
     yield stage
     stage.close()
 

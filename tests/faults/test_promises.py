@@ -4,20 +4,19 @@ broken on purpose, in one way each, is found."""
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from stagekit import durable
-from tests.conftest import Machine
-from tests.faults.nursery import Ended, Nursery
+from tests.faults.nursery import Ended
+from tests.faults.prepared import Prepared
 from tests.faults.promises import Promises
 from tests.faults.sabotage import SABOTAGE
 from tests.faults.saboteur import Point
 from tests.faults.scenarios import BUILD, NEWER, SHIP, V1, V2, Scenario
-from tests.faults.stage import Ground, Stage
+from tests.faults.stage import Stage
 
 pytestmark = pytest.mark.engine
 
@@ -58,29 +57,13 @@ CASES = (
 )
 
 
-@pytest.fixture
-def staged(
-    commands: Nursery, machine: Machine, tmp_path: Path
-) -> Iterator[Callable[[Case], Stage]]:
-    made: list[Stage] = []
-
-    def stage(case: Case) -> Stage:
-        made.append(
-            Stage(tmp_path, case.scenario, commands, Ground.of(machine), sabotage=case.sabotage)
-        )
-        return made[-1]
-
-    yield stage
-    for each in made:
-        each.close()
-
-
 @pytest.mark.parametrize("case", CASES, ids=[case.sabotage for case in CASES])
-def test_what_is_broken_on_purpose_is_found(case: Case, staged: Callable[[Case], Stage]) -> None:
+def test_what_is_broken_on_purpose_is_found(case: Case, prepared: Prepared) -> None:
     """By the promise that it breaks."""
-    stage = staged(case)
+    stage = Stage(case.scenario, prepared, sabotage=case.sabotage)
     at = _first_of_a_release(stage.points()) if case.kill else _NOWHERE
     said = stage.strike("SIGKILL", at)
+    stage.close()
     assert any(case.found in text for text in said), said
 
 
@@ -96,7 +79,7 @@ def test_a_lock_that_is_held_is_found(tmp_path: Path) -> None:
     """By whom, is not asked: nobody works there."""
     lock = tmp_path / "project/artifacts/runs/prod/lock"
     lock.parent.mkdir(parents=True)
-    promises, ended = Promises(tmp_path), Ended(0, "", (), 0)
+    promises, ended = Promises(tmp_path), Ended(0, "", (), ())
     descriptor = durable.try_lock(lock)
     assert descriptor is not None
     held = list(promises.broken(promises.look(), ended))

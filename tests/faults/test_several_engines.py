@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
-from pathlib import Path
 
 import docker
 import pytest
 
 from tests.conftest import Machine
-from tests.faults.nursery import Nursery
+from tests.faults.prepared import Ground, Prepared
 from tests.faults.scenarios import BUILD, NEWER, SHIP, V1, V2, Scenario
-from tests.faults.stage import Ground, Stage
+from tests.faults.stage import Stage
 from tests.faults.test_every_point import wrong_at_points
 from tests.hosts import EngineHost, engine_hosts
 
@@ -61,10 +60,9 @@ def swarm(machine: Machine) -> Iterator[Ground]:
 
 @pytest.mark.parametrize("ground", ["fleet", "swarm"])
 def test_wherever_something_happens_the_next_run_goes_on(
-    ground: str, commands: Nursery, tmp_path: Path, request: pytest.FixtureRequest
+    ground: str, prepare: Callable[[Ground], Prepared], request: pytest.FixtureRequest
 ) -> None:
     """On every engine the same release is in force as the newest run says, and none is locked."""
-    stage = Stage(tmp_path, _RUN, commands, request.getfixturevalue(ground))
+    stage = Stage(_RUN, prepare(request.getfixturevalue(ground)))
     wrong = wrong_at_points(stage, 0, request.config.getoption("faults"), _FEW)
-    stage.close()
     assert wrong == []

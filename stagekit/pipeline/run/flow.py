@@ -16,7 +16,7 @@ from stagekit.pipeline.run.planning import planned
 from stagekit.pipeline.run.platform import Platform
 from stagekit.pipeline.run.recording import Running, Subject
 from stagekit.pipeline.run.recovery import recover
-from stagekit.pipeline.run.standing import note_again
+from stagekit.pipeline.run.standing import is_noted, keep_standing
 from stagekit.pipeline.run.takedown import take_down
 from stagekit.pipeline.secrets import values
 from stagekit.records import Deploy, Planned, Release, Run, RunReason, Stored, compose_project
@@ -145,10 +145,36 @@ def stop(env: str, on: Platform) -> Stored[Run]:
     with locked(project, Deploy().lease, on, looking) as holding:
         if last.record.outcome == "stopped" and not _is_up(project, last.record, on):
             on.emit(Noted(f"nothing runs in {env}"))
-            note_again(last.record, "", holding)
-            on.ledger.close_interrupted_runs(env)  # the journal of that stop, if it was cut short
+            _note_again(last.record, holding)
             return last
         return take_down(subject, holding, Running(holding, looking.steps))
+
+
+def note_again(env: str, on: Platform) -> None:
+    """Where nothing is to be done, finish what a run could not that was cut short after it had its
+    record: the engine says what is in force.
+
+    Args:
+        env: the environment's name.
+        on: what it is done with.
+
+    Raises:
+        Busy: another run holds the environment.
+    """
+    last = last_run(on.ledger, env, on.emit)
+    if last and not is_noted(last.record, on):
+        on = on.run_by(last.record.runner)
+        project = compose_project(last.record.project, env)
+        with locked(project, Deploy().lease, on, Running(on)) as holding:
+            _note_again(last.record, holding)
+
+
+def _note_again(run: Run, on: Platform) -> None:
+    if not is_noted(run, on):
+        running = run.outcome != "stopped"
+        build = on.ledger.release(run.env, run.release.id).record.build.id if running else ""
+        keep_standing(run, build, on)
+    on.ledger.close_interrupted_runs(run.env)
 
 
 def _is_up(project: str, last: Run, on: Platform) -> bool:

@@ -27,15 +27,14 @@ def keep_standing(run: Run, build: str, on: Platform) -> None:
     )
 
 
-def note_again(run: Run, build: str, on: Platform) -> None:
-    """Write on the engine what has been in force since ``run``, if it says something else: the
-    process that recorded that run ended before it could."""
+def is_noted(run: Run, on: Platform) -> bool:
+    """Tell whether the engine says that a run is the one in force. It does not where the process
+    that recorded it ended before it could write that there."""
     try:
         said = on.engine.standing(compose_project(run.project, run.env))
     except EngineError:
-        return  # it is not known to say anything else
-    if said is None or said.run != run.n:
-        keep_standing(run, build, on)
+        return True  # it is not known to say anything else
+    return said is not None and said.run == run.n
 
 
 def note_standing(standing: Standing, on: Platform) -> None:
