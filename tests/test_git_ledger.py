@@ -284,6 +284,22 @@ def test_a_run_that_died_while_the_remote_was_away_is_recorded(team: Team) -> No
 # pushes
 
 
+def test_a_copy_whose_making_was_cut_short_is_made_again(team: Team) -> None:
+    """Git would call it no repository, for ever."""
+    released(team.ledger())
+    copy = team.ledger().exchange.shared.repository.folder
+    whole = sorted(path.name for path in copy.iterdir() if path.is_dir())
+    shutil.rmtree(copy)
+    for left in ((), ("refs",)):
+        copy.mkdir(exist_ok=True)
+        (copy / "HEAD").write_text("ref: refs/heads/main\n")
+        for name in left:
+            (copy / name).mkdir()
+        assert team.ledger().releases("prod") == ["v1"]
+        assert sorted(path.name for path in copy.iterdir() if path.is_dir()) == whole
+        shutil.rmtree(copy)
+
+
 def take_and_die(folder: Path, _number: int) -> str:
     """Take the ids of a run and of a build, and begin neither."""
     exchange = Team(folder).ledger().exchange

@@ -749,6 +749,18 @@ def test_a_second_stop_says_on_the_engine_what_the_first_could_not(ledger: FileL
     assert (engine.kept.run, engine.kept.outcome) == (last.n, "stopped")
 
 
+def test_what_a_run_could_not_say_on_the_engine_is_said_later(ledger: FileLedger) -> None:
+    """By what finds that all runs already; where the engine says so, its lock is not asked for."""
+    ran(ledger, "v1")
+    engine = FakeEngine()
+    on = dataclasses.replace(platform(ledger, FakeRunner([UP])), engine=engine)
+    for _ in range(2):
+        flow.note_again("prod", on)
+        assert engine.kept
+        assert (engine.kept.run, engine.kept.release, engine.kept.build) == (1, "v1", "b1")
+        assert [lease.released for lease in engine.leases] == [True]
+
+
 def test_what_came_up_again_since_is_taken_down(ledger: FileLedger) -> None:
     """Somebody else brought it up: a stop stops it."""
 

@@ -41,20 +41,20 @@ def at(time: str, faketime: Path) -> dict[str, str]:
 
 def test_ids_and_runs_go_on(shop: Repository, faketime: Path) -> None:
     """Ordered by what was recorded, whatever time each of them has; all of it can be verified."""
-    for number, time in enumerate(("", BACK, AHEAD, "")):
+    for number, time in enumerate((AHEAD, BACK, "")):
         clock = at(time, faketime)
         shop.write("app/index.html", f"{number}\n")
         shop.inv("build", **clock)
         told = shop.inv("release", "--env", "prod", **clock).stderr
         run = shop.inv("run", "--env", "prod", "--json", **clock).json
-    assert (run["n"], run["release"]["id"], run["outcome"]) == (4, "v4", "running")
+    assert (run["n"], run["release"]["id"], run["outcome"]) == (3, "v3", "running")
     assert "is from the future: a clock is wrong" in told
     released = shop.inv("release.list", "--env", "prod", "--json").json
-    assert [item["id"] for item in released] == ["v4", "v3", "v2", "v1"]
+    assert [item["id"] for item in released] == ["v3", "v2", "v1"]
     history = shop.inv("run.history", "--env", "prod", "--json").json
-    assert [item["n"] for item in history] == [4, 3, 2, 1]
+    assert [item["n"] for item in history] == [3, 2, 1]
     assert len({item["created"][:4] for item in history}) > 1
-    assert shop.inv("run.rollback", "--env", "prod", "--json").json["release"]["id"] == "v3"
+    assert shop.inv("run.rollback", "--env", "prod", "--json").json["release"]["id"] == "v2"
     shop.inv("release.verify", "--all")
 
 

@@ -260,7 +260,9 @@ class Repository:
             os.utime(self._contacted)
 
     def _is_there(self) -> bool:
-        return (self.folder / "HEAD").is_file()
+        folders = ("refs", "objects")  # the latter comes last: it is whole, or is made again
+        head = (self.folder / "HEAD").is_file()
+        return head and all((self.folder / name).is_dir() for name in folders)
 
     def _make(self) -> None:
         with durable.writing(self.folder):
