@@ -51,7 +51,9 @@ class Copies:
         if series.kind.folder:
             durable.write_folder(path, self._repository.read_folders([object])[0])
         else:
-            durable.write_file(path, self._repository.read([object])[0])
+            [data] = self._repository.read([object])
+            write = durable.write_new_file if there is None else durable.write_file
+            write(path, data)
         return True
 
     def content(self, series: Series, id: str) -> Content | None:
