@@ -7,7 +7,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 import stagekit
+from stagekit.engine.client import Client
+from stagekit.engine.endpoint import Endpoint
+from stagekit.errors import EngineError
 
 AT_ONCE = """
 import sys
@@ -60,4 +65,12 @@ def test_there_is_one_way_to_it() -> None:
         for path in root.rglob("*.py")
         if importing.search(typing.sub("", path.read_text("utf-8")))
     }
-    assert found == {"engine/sdk.py", "engine/pooled.py", "engine/tls.py"}
+    assert found == {"engine/sdk.py", "engine/over_ssh.py", "engine/pooled.py", "engine/tls.py"}
+
+
+def test_a_host_that_does_not_answer_by_ssh(capfd: pytest.CaptureFixture[str]) -> None:
+    """It is named by its address, and ssh says the rest."""
+    nowhere = Endpoint("ssh://somebody@127.0.0.1:1", "a test", named=True)
+    with pytest.raises(EngineError, match=r"somebody@127\.0\.0\.1:1: the engine does not answer"):
+        Client(nowhere).ping()
+    assert "port 1: Connection refused" in capfd.readouterr().err

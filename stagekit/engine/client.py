@@ -205,9 +205,10 @@ class Client:
 
             return pooled_client(self.endpoint.tunnel, limit)
         url = self.endpoint.url
+        if url.startswith("ssh://"):
+            from stagekit.engine.over_ssh import ssh_client
+
+            return ssh_client(url, limit)
         return docker.DockerClient(
-            base_url=url,
-            tls=tls_config(self.endpoint) or False,
-            timeout=limit,
-            use_ssh_client=url.startswith("ssh://"),
+            base_url=url, tls=tls_config(self.endpoint) or False, timeout=limit
         )

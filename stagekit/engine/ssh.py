@@ -180,6 +180,13 @@ class Connection:
         return True
 
 
+def alone(url: str) -> tuple[str, ...]:
+    """Return how to reach the engine at an address by a connection of one's own: bytes go in and
+    out as at the engine's socket, and what ssh has to say goes to stderr."""
+    target, remote = _words(url)
+    return ("ssh", "-T", *_OPTIONS, *target, *remote)
+
+
 def _words(url: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return what an address is to ssh, and the command that reaches the engine there."""
     parts = urlsplit(url)

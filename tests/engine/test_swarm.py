@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePath
@@ -32,6 +33,7 @@ from tests.conftest import Machine
 from tests.engine.swarm import PERSON, Node, Nodes, three_nodes
 from tests.engine.under_way import under_way, wait_until
 from tests.repository import Repository
+from tests.sshd import sshd
 
 pytestmark = pytest.mark.engine
 
@@ -141,6 +143,34 @@ def test_what_runs_can_be_looked_after(shop: Repository, nodes: Nodes, env: str)
     shop.inv("run.status", "--env", env, "--exit-code")
     shop.inv("run.stop", "--env", env)
     assert tasks(nodes.first, stack(shop, env)) == []
+
+
+def test_a_manager_that_is_reached_by_ssh(
+    shop: Repository,
+    nodes: Nodes,
+    env: str,
+    free_port: Callable[[], int],
+    tmp_path: Path,
+) -> None:
+    """It runs a release, shows what that printed, and runs commands in it and beside it."""
+    release(shop, env)
+    with sshd(tmp_path / "sshd", free_port(), f"SetEnv DOCKER_HOST={nodes.first.url}") as server:
+        program = tmp_path / "bin/ssh"
+        program.parent.mkdir()
+        _, _, options = server.ssh.partition(" ")
+        program.write_text(f'#!/bin/sh\nexec {shutil.which("ssh")} {options} "$@"\n')
+        program.chmod(0o755)
+        there = {
+            "DOCKER_HOST": f"ssh://{server.host}",
+            "PATH": f"{program.parent}:{shop.environ['PATH']}",
+        }
+        ran = shop.inv("run", "--env", env, "--json", **there).json
+        assert [item["state"] for item in ran["containers"]] == ["running"] * 3
+        assert shop.inv("run.logs", "--env", env, **there).stdout.count("| started") == 3
+        command = ("--", "sh", "-c", 'echo "$GREETING $1"; exit 3', "-", "a  b")
+        for task in ("run.exec", "run.once"):
+            said = shop.attempt(task, "web", "--env", env, *command, **there)
+            assert (said.stdout, said.code) == ("hello a  b\n", 3), said.stderr
 
 
 ROLLING = """\
