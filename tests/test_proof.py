@@ -127,6 +127,7 @@ def test_a_complaint_is_told_where_there_is_no_container() -> None:
     begun = time.monotonic()
     error = refusal([], complaint=("no such image",), timeout=30.0)
     assert time.monotonic() - begun < 2
+    assert error.what == "web: 0 of 1 containers: no such image"
     assert error.output == ("no such image",)
 
 

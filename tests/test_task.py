@@ -176,6 +176,8 @@ def test_from_a_shell(repository: Repository) -> None:
     wrong = repository.attempt("build.list", "--last", "many")
     assert (wrong.code, wrong.stdout) == (2, "")
     assert wrong.stderr == "error: --last: 'many' is not a whole number\n"
+    asked = repository.attempt("build.show", "--help")
+    assert (asked.code, "next: inv --help build.show" in asked.stderr) == (2, True)
     unknown = repository.attempt("release", "-e", "nope")
     assert unknown.code == 2
     assert "next: there are: dev, prod" in unknown.stderr

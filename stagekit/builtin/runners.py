@@ -79,7 +79,10 @@ class ComposeRunner:
             return (*error.output, error.what)
         if result.ok:
             return ()
-        return result.tail() or (f"docker compose up ended with {result.code} and no word",)
+        said = tuple(
+            dict.fromkeys(line.strip() for line in result.tail())
+        )  # Compose repeats itself
+        return said or (f"docker compose up ended with {result.code} and no word",)
 
     def once(
         self,

@@ -67,6 +67,9 @@ USUAL: Mapping[str, Kind] = {
 of that is to type it."""
 
 
+_HELP = ("--help", "-h")
+
+
 class InsteadOf(Argument):
     """A flag that may be given instead of a positional: Invoke itself has no optional ones."""
 
@@ -153,12 +156,21 @@ class StageTask(LastingHelp):
 
     def _parsed(self, given: Mapping[str, Any]) -> dict[str, Any]:
         parsed = dict(given)
+        if asked := next((text for text in _HELP if text in parsed.values()), None):
+            raise InputError(
+                f"{asked} was taken for what the task needs: it goes before the task",
+                hint=f"inv --help {self._typed()}",
+            )
         for name in self._numbers:
             if isinstance(text := parsed.get(name), str):
                 if not text.isascii() or not text.isdigit() or len(text) > _DIGITS:
                     raise InputError(f"{text!r} is not a whole number", where=f"--{name}")
                 parsed[name] = int(text)
         return parsed
+
+    def _typed(self) -> str:
+        """Return the task's name as it was typed."""
+        return next((word for word in sys.argv if word.endswith(self.name)), "TASK")
 
 
 def stage_task(**settings: Any) -> Callable[[Callable[..., Any]], StageTask]:

@@ -262,7 +262,7 @@ def _not_proven(
     engine: Engine,
 ) -> NotProven:
     failed = tuple(
-        _failure(service, trouble, engine)
+        _failure(service, trouble, engine, complaint)
         for service, trouble in sorted(troubles.items(), key=lambda item: item[1].passing)
     )
     first = failed[0]
@@ -287,12 +287,16 @@ def _last_words(failed: Sequence[ContainerFailure]) -> Iterator[str]:
         yield from item.output
 
 
-def _failure(service: str, trouble: _Trouble, engine: Engine) -> ContainerFailure:
-    container = trouble.container
+def _failure(
+    service: str, trouble: _Trouble, engine: Engine, complaint: Sequence[str]
+) -> ContainerFailure:
+    container, reason = trouble.container, trouble.reason
+    if complaint and not container:
+        reason = f"{reason}: {complaint[-1]}"
     return ContainerFailure(
         service=service,
         name=container.name if container else service,
-        reason=trouble.reason,
+        reason=reason,
         output=engine.logs(container.id, _LOG_LINES) if container else (),
         exit_code=container.exit_code if container else None,
         health_output=container.health_output if container else "",
