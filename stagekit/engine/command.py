@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from time import monotonic, sleep
 from typing import Any
 
 from stagekit.cancel import Cancel
@@ -11,8 +12,9 @@ from stagekit.containers import CheckedBuild
 from stagekit.engine.client import Client
 from stagekit.engine.container import COMPOSE_ONE_OFF, COMPOSE_PROJECT
 from stagekit.engine.streams import watched
-from stagekit.errors import EngineError
+from stagekit.errors import EngineError, LimitExceeded
 
+_POLL = 0.05
 _PROJECT, _BUILD = "stagekit.project", "stagekit.check"
 
 
@@ -74,8 +76,14 @@ def execute(
     with client.asking("run a command in a container"):
         made = client.api.exec_create(container, list(argv))["Id"]
         output = lambda: [client.api.exec_start(made)]  # noqa: E731
+        deadline = monotonic() + limit
         [said] = watched(output, silence=limit, limit=limit, cancel=Cancel())
-        return int(client.api.exec_inspect(made)["ExitCode"] or 0), said
+        # What it prints ends before the engine has seen that it ended, and then it has no code yet.
+        while (code := client.api.exec_inspect(made)["ExitCode"]) is None:
+            if monotonic() > deadline:
+                raise LimitExceeded(f"not done after {limit:g} s")
+            sleep(_POLL)
+        return int(code), said
 
 
 def _lines(chunks: Iterator[bytes]) -> Iterator[str]:

@@ -17,10 +17,11 @@ from stagekit.errors import InputError
 from stagekit.inputs.positions import lines_of
 
 NAMES = st.text(st.sampled_from("ab/.*?[]!-\\"), min_size=1, max_size=12)
+PATHS = st.from_regex(r"[ab.][ab./]{0,13}", fullmatch=True)
 
 
 @pytest.mark.filterwarnings("ignore::FutureWarning")  # of the SDK's expression for `[[]`
-@given(NAMES, st.text(st.sampled_from("ab/."), min_size=1, max_size=14))
+@given(NAMES, PATHS)
 @example("*a*b*", "xaxb")
 @example("a*[ab]*b", "a/b/b")
 @example("**/a*b*c", "x/y/a1b2c")
