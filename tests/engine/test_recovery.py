@@ -12,6 +12,7 @@ import requests
 from stagekit.records import HOOK_MOMENTS
 from stagekit.testing.project import Outcome
 from tests.conftest import Machine
+from tests.engine.under_way import wait_until
 from tests.repository import Repository
 
 pytestmark = pytest.mark.engine
