@@ -14,12 +14,12 @@ from stagekit.engine import containers, transfers
 from stagekit.engine.client import Client
 from stagekit.engine.container import COMPOSE_PROJECT
 from stagekit.engine.endpoint import Endpoint
+from stagekit.engine.leasing import Leasing
 from stagekit.engine.reference import split_reference
 from stagekit.engine.streams import watched
 from stagekit.events import Emit
 from stagekit.images import ImageFacts, ImageSpec
-from stagekit.protocols import Lease
-from stagekit.records import EngineFacts, Holder, Standing
+from stagekit.records import EngineFacts, Standing
 
 if TYPE_CHECKING:
     from stagekit.engine.lease import Lock
@@ -38,7 +38,7 @@ _PASSED_ON = (
 )
 
 
-class DockerEngine:
+class DockerEngine(Leasing):
     """One engine, reached on first use.
 
     Args:
@@ -238,31 +238,6 @@ class DockerEngine:
         from stagekit.engine.compared import remove_compared
 
         return remove_compared(self._client, left)
-
-    def lease(
-        self,
-        name: str,
-        holder: Holder,
-        *,
-        seconds: float,
-        wait: float,
-        emit: Emit,
-        cancel: Cancel,
-    ) -> Lease:
-        from stagekit.engine.lease import take
-
-        lock = self._lock(name)
-        return take(lock, holder, seconds=seconds, wait=wait, emit=emit, cancel=cancel)
-
-    def lock_holder(self, name: str) -> tuple[Holder, float] | None:
-        from stagekit.engine.lease import held
-
-        return held(self._lock(name))
-
-    def break_lock(self, name: str) -> Holder | None:
-        from stagekit.engine.lease import break_open
-
-        return break_open(self._lock(name))
 
     def keep_standing(self, standing: Standing) -> None:
         from stagekit.engine.standing import keep

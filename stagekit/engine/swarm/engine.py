@@ -8,24 +8,23 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from stagekit.cancel import Cancel
 from stagekit.containers import Container, Volume
+from stagekit.engine.leasing import Leasing
 from stagekit.engine.swarm.api import STACK, Swarm, fitting
 from stagekit.engine.swarm.objects import place
 from stagekit.errors import EngineError
-from stagekit.events import Emit
-from stagekit.records import EngineFacts, Holder, Standing, compose_project
+from stagekit.records import EngineFacts, Standing, compose_project
 
 if TYPE_CHECKING:
     from stagekit.engine.lease import Lock
-    from stagekit.protocols import Engine, Lease
+    from stagekit.protocols import Engine
 
 _STATE = "stagekit.state"
 _SAYS = "stagekit.standing"
 _TRIES = 20
 
 
-class SwarmEngine:
+class SwarmEngine(Leasing):
     """An engine whose lock, state, files and containers are those of its Swarm; what else it is
     asked goes to the engine itself.
 
@@ -103,32 +102,6 @@ class SwarmEngine:
         there = engine_of(task, self.swarm, self._engine, self._environ)
         return there.execute(container_id(task), argv, limit=limit)
 
-    def lease(
-        self,
-        name: str,
-        holder: Holder,
-        *,
-        seconds: float,
-        wait: float,
-        emit: Emit,
-        cancel: Cancel,
-    ) -> Lease:
-        from stagekit.engine.lease import take
-
-        self.swarm.id()  # before anything else: whether it is a manager at all
-        lock = self._lock(name)
-        return take(lock, holder, seconds=seconds, wait=wait, emit=emit, cancel=cancel)
-
-    def lock_holder(self, name: str) -> tuple[Holder, float] | None:
-        from stagekit.engine.lease import held
-
-        return held(self._lock(name))
-
-    def break_lock(self, name: str) -> Holder | None:
-        from stagekit.engine.lease import break_open
-
-        return break_open(self._lock(name))
-
     def keep_standing(self, standing: Standing) -> None:
         name = compose_project(standing.project, standing.env)
         labels = {_STATE: name, _SAYS: msgspec.json.encode(standing).decode()}
@@ -153,6 +126,7 @@ class SwarmEngine:
     def _lock(self, name: str) -> Lock:
         from stagekit.engine.swarm.lock import ConfigLock
 
+        self.swarm.id()  # before anything else: whether it is a manager at all
         return ConfigLock(self.swarm, name)
 
 
