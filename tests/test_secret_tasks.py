@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import signal
 import stat
+import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -44,7 +46,7 @@ def editor(tmp_path: Path, code: str) -> str:
     """An editor that runs ``code`` on the text of its file."""
     script = tmp_path / "editor.py"
     script.write_text(
-        "import pathlib, sys\npath = pathlib.Path(sys.argv[1])\ntext = path.read_text()\n"
+        "import os, pathlib, sys\npath = pathlib.Path(sys.argv[1])\ntext = path.read_text()\n"
         f"{code}\npath.write_text(text)\n"
     )
     return f"{sys.executable} {script}"
@@ -133,6 +135,23 @@ def test_an_edit_leaves_no_text_behind(repository: Repository, ana: Path, tmp_pa
         "secrets.set", "PEM", "--env", "dev", "--exact", stdin=pem.replace("$x", "$y")
     )
     assert "nothing changed" in same.stderr
+
+
+def test_what_a_killed_edit_left_goes_with_the_next(
+    repository: Repository, ana: Path, tmp_path: Path
+) -> None:
+    """Its text is in memory until then, where only its owner reads it."""
+    seen = tmp_path / "seen"
+    kill = f"pathlib.Path({str(seen)!r}).write_text(str(path)); os.kill(os.getppid(), 9)"
+    argv = (sys.executable, "-m", "invoke", "secrets.edit", "-e", "dev")
+    environ = {**repository.environ, "EDITOR": editor(tmp_path, kill), "VISUAL": ""}
+    killed = subprocess.run(argv, cwd=repository.root, env=environ, check=False, timeout=60)
+    assert killed.returncode == -signal.SIGKILL
+    left = Path(seen.read_text())
+    assert left.exists()
+    assert left.parent.stat().st_mode & 0o077 == 0
+    repository.inv("secrets.edit", "--env", "dev", EDITOR="true", VISUAL="")
+    assert not left.parent.exists()
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
+from stagekit import temporary
 from stagekit.errors import InputError
 
 Checked = TypeVar("Checked")
@@ -88,7 +89,9 @@ def _read(path: Path) -> str:
 @contextmanager
 def _private_folder() -> Iterator[Path]:
     memory = _MEMORY if os.access(_MEMORY, os.W_OK) else None
-    folder = Path(tempfile.mkdtemp(prefix="stagekit-", dir=memory))
+    # A name that tells whose it is: what was left by one that was killed goes with the next.
+    folder = temporary.beside((memory or Path(tempfile.gettempdir())) / "stagekit")
+    folder.mkdir(0o700)
     try:
         yield folder
     finally:
