@@ -637,9 +637,13 @@ class TestSwarmRunner(RunnerContract):
     restarts_in_place = False  # Swarm puts others in their place
 
     @pytest.fixture
-    def runner(self, shop: Repository, nodes: Nodes) -> SwarmRunner:
-        runner, _ = runner_on(nodes.first, shop.environ)
-        return runner
+    def runner(self, shop: Repository, nodes: Nodes) -> Iterator[SwarmRunner]:
+        for node in nodes.all:  # whichever gets a container, its engine is asked for it
+            label = f"stagekit.address={node.url}"
+            nodes.first.docker("node", "update", "--label-add", label, node.name)
+        yield runner_on(nodes.first, shop.environ)[0]
+        for node in nodes.all:
+            nodes.first.docker("node", "update", "--label-rm", "stagekit.address", node.name)
 
     @pytest.fixture
     def image(self, shop: Repository) -> str:

@@ -19,6 +19,10 @@ from stagekit.engine.swarm.tasks import ENDED_BADLY, exit_code
 from stagekit.errors import EngineError, LimitExceeded, RunFailed
 
 _POLL = 0.2
+_LATE = 2.0
+"""Seconds for which a manager may still get, from the node that had it, what a command printed
+before it ended: asked once at its end, it says nothing of it now and then."""
+
 _ENDED = (*ENDED_BADLY, "complete", "shutdown", "orphaned")
 
 Write = Callable[[str, bytes], None]
@@ -42,21 +46,23 @@ def attend(swarm: Swarm, service: str, *, write: Write, limit: float, cancel: Ca
         LimitExceeded: it took too long.
         RunFailed: no container could be started for it.
     """
-    deadline = monotonic() + limit
+    deadline, quiet_since = monotonic() + limit, None
     heard = ""
     while True:
         cancel.check()
         task = next((it for it in swarm.tasks() if it["ServiceID"] == service), None)
-        if task:
-            state = task["Status"]["State"]
-            if state in ("running", *_ENDED):
-                for line in swarm.printed(task["ID"], since=heard):
-                    write(line.stream, line.text)
-                    heard = line.time
-            if state in _ENDED:
+        state, before = task["Status"]["State"] if task else "no task", heard
+        if task and state in ("running", *_ENDED):
+            for line in swarm.printed(task["ID"], since=heard):
+                write(line.stream, line.text)
+                heard = line.time
+        if task and state in _ENDED:
+            if quiet_since is None or heard != before:
+                quiet_since = monotonic()
+            if monotonic() > quiet_since + _LATE:
                 return _code(task, swarm)
-        if monotonic() > deadline:
-            said = task["Status"].get("Err") or task["Status"]["State"] if task else "no task"
+        elif monotonic() > deadline:
+            said = (task and task["Status"].get("Err")) or state
             raise LimitExceeded(f"the command has not ended after {limit:g} s: {said}")
         cancel.wait(_POLL)
 
