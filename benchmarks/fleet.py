@@ -1,11 +1,12 @@
 """How long a run of a fleet of twenty hosts takes, against one of a single host.
 
-    python -m benchmarks.fleet [HOSTS]
+    python -m benchmarks.fleet [HOSTS [PAIRS]]
 
 Needs root, and what `inv engine.start` starts. Every host is a dockerd of its own, in a network
 namespace of its own, behind a proxy that lets each byte wait as a network between two cities does.
 All of them share this machine's processors, which twenty real hosts do not: what a host does itself
-(starting a container) is made small, and the settle time is that of a real service.
+(starting a container) is made small, and the settle time is that of a real service. A run of all
+and one of the one are a pair, one after the other; told is the median of the pairs' ratios.
 """
 
 from __future__ import annotations
@@ -32,8 +33,9 @@ from tests.hosts import EngineHost, engine_hosts
 
 _INV = (sys.executable, "-m", "invoke")
 _GOAL = 3.0
-_ROUNDS = 2
 _HOSTS = 20
+_PAIRS = 5
+_USUAL = (str(_HOSTS), str(_PAIRS))
 _DELAY = 0.02
 """Seconds that a byte takes in each direction."""
 
@@ -123,7 +125,7 @@ def _settings(urls: Sequence[str]) -> str:
 
 
 def main() -> None:
-    count = int(sys.argv[1]) if len(sys.argv) > 1 else _HOSTS
+    count, pairs = (int(text) for text in (*sys.argv[1:], *_USUAL[len(sys.argv) - 1 :]))
     private = registry.running(home_of(os.environ))
     if private is None:
         sys.exit("inv engine.start starts the registry that this pushes to")
@@ -144,13 +146,23 @@ def main() -> None:
         for what, changed in (("run of another release", True), ("run, unchanged", False)):
             all, one = (bench.run(env, changed=changed) for env in ("all", "one"))
             all.seconds(), one.seconds()
-            pairs = [(all.seconds(), one.seconds()) for _ in range(_ROUNDS)]
-            ours, theirs = ([pair[at] for pair in pairs] for at in (0, 1))
-            took = f"{spread(ours).median:.1f} s, one {spread(theirs).median:.1f} s"
-            ratio = spread(ratios(ours, theirs)).median
-            sys.stdout.write(f"{what}: {count} hosts {took}, {ratio:.2f} x (goal {_GOAL:g})\n")
+            sys.stdout.write(f"{what}, {count} hosts: {told(all, one, pairs)}\n")
+            sys.stdout.flush()
         for env in ("one", "all"):
             bench.inv("run.stop", "--env", env)
+
+
+def told(all: Command, one: Command, pairs: int) -> str:
+    """Measure pairs, and say what came of it."""
+    load = os.getloadavg()[0]
+    measured = [(all.seconds(), one.seconds()) for _ in range(pairs)]
+    ours, theirs = ([pair[at] for pair in measured] for at in (0, 1))
+    ratio = spread(ratios(ours, theirs))
+    return (
+        f"{spread(ours).median:.1f} s, one {spread(theirs).median:.1f} s: "
+        f"{ratio.median:.2f} x ({ratio.low:.2f} - {ratio.high:.2f}, {pairs} pairs, "
+        f"load {load:.1f} to {os.getloadavg()[0]:.1f}; goal {_GOAL:g})"
+    )
 
 
 if __name__ == "__main__":

@@ -165,7 +165,8 @@ class EngineHost:
     def ssh_config(self) -> str:
         keys = self.folder / "ssh"
         return (
-            f"Host {self.name}\n  HostName 127.0.0.1\n  HostKeyAlias [127.0.0.1]:{self._port}\n"
+            f"Host {self.name} {self.name}.again\n"
+            f"  HostName 127.0.0.1\n  HostKeyAlias [127.0.0.1]:{self._port}\n"
             f"  Port {self._port}\n  IdentityFile {keys}/user\n  IdentitiesOnly yes\n"
             f"  UserKnownHostsFile {keys}/known\n"
         )

@@ -11,7 +11,7 @@ from stagekit.errors import InputError
 from stagekit.images import ImageFacts
 from stagekit.inputs.document import to_yaml
 from stagekit.ledger.files import FileLedger
-from stagekit.pipeline.as_running import as_it_runs
+from stagekit.pipeline.as_running import as_it_runs, look
 from stagekit.pipeline.compare import Difference, Side, compare
 from stagekit.pipeline.sides import running
 from stagekit.testing.engine import FakeEngine
@@ -40,7 +40,8 @@ def engine() -> FakeEngine:
 
 
 def drift(*containers: Container) -> Difference:
-    return compare(RELEASED, as_it_runs(RELEASED, "prod/running", containers, engine()))
+    there = look(RELEASED.release, containers, engine())
+    return compare(RELEASED, as_it_runs(RELEASED, "prod/running", [there]))
 
 
 def test_what_runs_as_released_does_not_differ() -> None:

@@ -47,7 +47,7 @@ def test_a_page_that_is_stale_is_found(tmp_path: Path) -> None:
 
 
 def test_a_field_that_nothing_is_said_of_is_found() -> None:
-    """And a word about one that is not there."""
+    """And a word about one that is not there; what one inherits is said where it is from."""
 
     class Told(msgspec.Struct):
         """A record.
@@ -71,7 +71,7 @@ def test_a_field_that_nothing_is_said_of_is_found() -> None:
         """
 
     assert "its number" in structs.fields(Told)
-    with pytest.raises(ValueError, match="Silent says nothing of `n`, `more`"):
+    with pytest.raises(ValueError, match="Silent says nothing of `more`"):
         structs.fields(Silent)
     with pytest.raises(ValueError, match=r"Stale has no fields \{'gone'\}"):
         structs.fields(Stale)

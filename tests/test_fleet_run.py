@@ -26,7 +26,7 @@ from stagekit.pipeline.run.fleet.stopping import stop
 from stagekit.pipeline.run.fleet.transaction import Policy
 from stagekit.pipeline.run.hooks import Nobody
 from stagekit.protocols import RunJournal
-from stagekit.records import Deploy, Holder, ReleaseCommand, Run, Standing
+from stagekit.records import Deploy, EngineFacts, Holder, ReleaseCommand, Run, Standing
 from stagekit.testing.engine import FakeEngine
 from stagekit.testing.fakes import FakeRunner, Heard
 from stagekit.testing.records import NOON, PIN, a_container, released
@@ -57,9 +57,10 @@ class Hosts:
         self.bundled = False
 
     def fleet(self, names: tuple[str, ...] = NAMES) -> Fleet:
-        def open(host: Host, _cancel: Cancel) -> None:
+        def open(host: Host, _cancel: Cancel) -> EngineFacts:
             if host.name in self.away:
                 raise self.away[host.name]
+            return self.engines[host.name].facts()
 
         def on(host: Host) -> Any:
             one = platform(

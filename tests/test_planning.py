@@ -14,7 +14,8 @@ from stagekit.errors import LedgerError, RunFailed
 from stagekit.images import ImageFacts
 from stagekit.ledger.files import FileLedger
 from stagekit.pipeline.run import flow
-from stagekit.pipeline.run.planning import Scene, actions, refuse_changed
+from stagekit.pipeline.run.actions import Scene, actions
+from stagekit.pipeline.run.planning import refuse_changed
 from stagekit.pipeline.run.volumes import other_volumes
 from stagekit.pipeline.run.why import differences
 from stagekit.records import ContainerSeen, Planned, Stored

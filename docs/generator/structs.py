@@ -42,7 +42,12 @@ def fields(of: type[msgspec.Struct], *, shared: Mapping[str, str] = MappingProxy
     Raises:
         ValueError: a name of its docstring is none of its fields, or nothing is said of one.
     """
-    told = dict(arguments(of))
+    told = {
+        name: words
+        for base in reversed(of.__mro__)
+        if issubclass(base, msgspec.Struct)
+        for name, words in dict(arguments(base)).items()
+    }
     hints = typing.get_type_hints(of)
     rows = []
     for field in msgspec.structs.fields(of):

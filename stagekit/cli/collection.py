@@ -24,6 +24,7 @@ from stagekit.cli import (
     init,
     keeping,
     ledger,
+    logs,
     release,
     releases,
     run,
@@ -58,7 +59,7 @@ _GROUPS = {
     ),
     "run": (
         *(run.new, status.status, run.rollback, run.scale, run.stop, unlock.unlock),
-        *(services.logs, services.exec_, services.once, services.restart),
+        *(logs.logs, services.exec_, services.once, services.restart),
         *(history.history, history.show, compare.compare, compare.comparisons),
     ),
     "secrets": (secrets.keygen, secrets.set_, secrets.edit, secrets.list_, secrets.rotate),

@@ -23,7 +23,8 @@ Line = tuple[str, Tone]
 
 
 def show_difference(console: Console, difference: Difference) -> None:
-    """Print what differs: commits, images, variables, secrets, settings, files, the document."""
+    """Print what differs: commits, images, variables, secrets, settings, files, hosts, the
+    document."""
     for note in difference.notes:
         console.note(note)
     if not difference.differs:
@@ -48,6 +49,11 @@ def _lines(difference: Difference) -> Iterator[Line]:
     yield from _titled("settings", settings)
     files = [f"{_SIGNS[item.kind]} {item.path}" for item in difference.files]
     yield from _titled("files", files)
+    hosts = [
+        f"~ {item.host}: {item.service + ' ' if item.service else ''}{item.text}"
+        for item in difference.hosts
+    ]
+    yield from _titled("hosts", hosts)
     if difference.document:
         yield "document", "title"
     yield from toned(difference.document)

@@ -13,11 +13,12 @@ from stagekit.cli.app import App
 if TYPE_CHECKING:
     from stagekit.events import Emit
     from stagekit.inputs.fleet import Host
+    from stagekit.pipeline.compare import Side
     from stagekit.pipeline.run.fleet.hosts import Fleet
     from stagekit.pipeline.run.platform import Platform
     from stagekit.pipeline.run.status import EnvironmentStatus
     from stagekit.protocols import Engine
-    from stagekit.records import Release, Run, RunReason, Stored
+    from stagekit.records import Planned, Release, Run, RunReason, Stored
 
 
 def run(
@@ -30,11 +31,13 @@ def run(
     scale: Mapping[str, int] | None = None,
     keep_going: bool = False,
     resume: bool = False,
+    keeping_to: Stored[Planned] | None = None,
 ) -> Stored[Run]:
     """Run a release where its environment's settings say: on the engine, or on every host.
 
     Raises:
-        InputError: ``keep_going`` and ``resume`` are for fleets.
+        InputError: ``keep_going`` and ``resume`` are for fleets; a run that is resumed has its
+            release.
     """
     from stagekit.errors import InputError
     from stagekit.pipeline.run import flow
@@ -42,12 +45,16 @@ def run(
     from stagekit.pipeline.run.fleet.transaction import Policy
 
     if resume:
+        if id:
+            raise InputError("it goes on with the release of that run", where="--resume, --release")
         last = on_hosts.to_resume(env, app.ledger, app.console.emit)
         id, reason = last.release.id, _resumed(last.reason)
     hosts, sessions = hosts_of_release(app, env, id)
     if hosts:
         with fleet_on(app, hosts, sessions, wait=wait) as fleet:
-            policy = Policy(keep_going=keep_going, resumes=last if resume else None)
+            policy = Policy(
+                keep_going=keep_going, resumes=last if resume else None, keeps_to=keeping_to
+            )
             return on_hosts.run(
                 env, release_id=id, reason=reason, fleet=fleet, scale=scale, policy=policy
             )
@@ -58,7 +65,26 @@ def run(
             hint=f'hosts = ["ssh://…"] in environments/{env}/config.toml makes it a fleet',
         )
     _refuse_left_on_hosts(app, env)
-    return flow.run(env, release_id=id, reason=reason, on=app.platform(wait=wait), scale=scale)
+    return flow.run(
+        env,
+        release_id=id,
+        reason=reason,
+        on=app.platform(wait=wait),
+        scale=scale,
+        keeping_to=keeping_to,
+    )
+
+
+def plan(app: App, env: str, id: str | None, reason: RunReason) -> Planned:
+    """Say what a run would do, on the engine or on every host."""
+    from stagekit.pipeline.run import flow
+    from stagekit.pipeline.run.fleet.planning import plan as plan_on_hosts
+
+    hosts, sessions = hosts_of_release(app, env, id)
+    if hosts:
+        with fleet_on(app, hosts, sessions) as fleet:
+            return plan_on_hosts(env, release_id=id, reason=reason, fleet=fleet)
+    return flow.plan(env, release_id=id, reason=reason, on=app.platform())
 
 
 def scaled(app: App, env: str, numbers: Mapping[str, int], *, wait: float = 0.0) -> Stored[Run]:
@@ -82,9 +108,6 @@ def stop(app: App, env: str, *, host: str = "", wait: float = 0.0) -> Stored[Run
     if last is None:
         refuse_host(env, host)
         return flow.stop(env, app.platform(wait=wait))
-    if last.outcome == "stopped":
-        app.console.note(f"nothing runs in {env}")
-        return app.ledger.run(env, last.n)
     with fleet_of_run(app, last, host, wait=wait) as fleet:
         return stop_hosts(last, fleet)
 
@@ -98,6 +121,22 @@ def note_again(app: App, env: str) -> None:
         flow.note_again(env, app.platform())
 
 
+def restart(
+    app: App, env: str, services: Sequence[str], *, host: str = "", wait: float = 0.0
+) -> Stored[Run]:
+    """Restart containers as they are, on the engine or on every host that has them, or on one."""
+    from stagekit.pipeline.run import services as on_one
+    from stagekit.pipeline.run.fleet.restarting import restart as restart_on_hosts
+
+    last = fleet_in_force(app, env)
+    if last is None:
+        refuse_host(env, host)
+        return on_one.restart(env, services, app.platform(wait=wait))
+    _refuse_stopped(last)
+    with fleet_of_run(app, last, host, wait=wait) as fleet:
+        return restart_on_hosts(last, services, fleet)
+
+
 def status(app: App, env: str, emit: Emit) -> EnvironmentStatus | None:
     """Return how an environment stands, or None where nothing was ever run."""
     from stagekit.pipeline.run.fleet.status import status_of as status_of_hosts
@@ -109,6 +148,21 @@ def status(app: App, env: str, emit: Emit) -> EnvironmentStatus | None:
             return status_of_hosts(last, fleet)
     return status_of(
         env, ledger=app.ledger, engine=app.engine_of_runs, runner=app.runner, emit=emit
+    )
+
+
+def running_side(app: App, env: str) -> Side:
+    """Return what runs in an environment, on the engine or on every host, to be compared with a
+    release."""
+    from stagekit.pipeline import sides
+    from stagekit.pipeline.run.fleet.sides import running
+
+    last = fleet_in_force(app, env)
+    if last is not None:
+        with fleet_of_run(app, last) as fleet:
+            return running(last, fleet)
+    return sides.running(
+        app.ledger, env, engine=app.engine_of_runs, runner=app.runner, emit=app.console.emit
     )
 
 
@@ -237,14 +291,6 @@ def refuse_host(env: str, host: str) -> None:
 
     if host:
         raise InputError(f"{env} runs on one engine, and not on hosts", where="--host")
-
-
-def refuse_fleet(app: App, env: str, what: str, hint: str) -> None:
-    """Raise InputError where an environment is a fleet, for what is not done on one."""
-    from stagekit.errors import InputError
-
-    if fleet_in_force(app, env) is not None:
-        raise InputError(f"{env} is a fleet: {what}", hint=hint)
 
 
 def _refuse_left_on_hosts(app: App, env: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,7 +11,7 @@ from stagekit.wording import counted
 
 if TYPE_CHECKING:
     from stagekit.cli.console import Line, Tone
-    from stagekit.records import Action, Planned, Stored
+    from stagekit.records import Action, HostPlanned, Planned, Prospect, Stored
 
 _TONES: dict[str, Tone] = {
     "create": "added",
@@ -66,7 +66,32 @@ def read_plan(path: str) -> Stored[Planned]:
 
 
 def _lines(plan: Planned) -> Iterator[Line]:
-    yield f"{plan.name} on {plan.engine.url}", "title"
+    if plan.engine:
+        yield f"{plan.name} on {plan.engine.url}", "title"
+        yield from _on_engine(plan)
+    else:
+        yield f"{plan.name} on {counted(len(plan.hosts), 'host')}", "title"
+        for number, batch in enumerate(plan.batches, 1):
+            yield f"  batch {number}  {', '.join(batch)}", ""
+    for names, host in _alike(plan.hosts):
+        yield ", ".join(names), "place"
+        yield from _on_engine(host)
+
+
+def _alike(hosts: Sequence[HostPlanned]) -> Iterator[tuple[list[str], HostPlanned]]:
+    """Yield what would be done on hosts, once for all on which it is the same."""
+    found: list[tuple[list[str], HostPlanned]] = []
+    for host in hosts:
+        for names, like in found:
+            if (like.pull, like.actions) == (host.pull, host.actions):
+                names.append(host.name)
+                break
+        else:
+            found.append(([host.name], host))
+    yield from found
+
+
+def _on_engine(plan: Prospect) -> Iterator[Line]:
     for image in plan.pull:
         yield f"  pull      {image}", "added"
     for action in plan.actions:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from stagekit.cli import fleet
 from stagekit.cli.app import App
 from stagekit.cli.show import age, damaged_row
 from stagekit.cli.task import ENV, JSON, stage_task
@@ -83,7 +84,7 @@ def show(app: App, name: str, *, json: bool = False) -> None:
     name="diff",
     positional=["old", "new"],
     help={
-        "old": f"{RELEASE}, ENV/running for what the engine runs",
+        "old": f"{RELEASE}, ENV/running for what the engine or the hosts run",
         "new": "the same; of another environment too",
         "json": JSON,
         "exit-code": "end with 1 where they differ",
@@ -177,9 +178,7 @@ def _side(app: App, name: str) -> Side:
 
     env, id = named(app, name)
     if name == f"{env}/{RUNNING}":
-        return sides.running(
-            app.ledger, env, engine=app.engine_of_runs, runner=app.runner, emit=app.console.emit
-        )
+        return fleet.running_side(app, env)
     return sides.released(app.ledger, env, id)
 
 

@@ -66,16 +66,21 @@ def new(
         app.share(from_)
     if bundle:
         env, release = taken_up(app, bundle, env, release)
+    if resume and (plan or plan_out or plan_file):
+        raise InputError(
+            "what is left of a run is seen when it goes on",
+            where="--resume, --plan",
+            hint=f"inv run.status --env {env or 'ENV'} shows what runs where",
+        )
     if plan_file:
-        _keep_to(app, plan_file, env, release, wait_lock, json)
+        stored = _kept_to(app, plan_file, env, release, wait_lock, keep_going=keep_going)
+        show_run(app, stored, json)
         return
     app.check_environment(env)
     id = release_id(app, env, release)
     if plan or plan_out:
         _plan(app, env, id, "run", plan_out, json)
         return
-    if resume and id:
-        raise InputError("it goes on with the release of that run", where="--resume, --release")
     stored = fleet.run(app, env, id, "run", wait=wait_lock, keep_going=keep_going, resume=resume)
     show_run(app, stored, json)
 
@@ -193,24 +198,15 @@ def _plan(
     app: App, env: str, release_id: str | None, reason: RunReason, out: str, json: bool
 ) -> None:
     from stagekit.cli.plan import show_plan
-    from stagekit.errors import InputError
-    from stagekit.pipeline.run import flow
 
-    if fleet.hosts_of_release(app, env, release_id)[0]:
-        raise InputError(
-            f"{env} is a fleet, for which no plan is made",
-            where="--plan",
-            hint=f"inv release.diff {env}/current {env}/latest shows what would be another, and "
-            f"inv run.status --env {env} what runs where",
-        )
-    plan = flow.plan(env, release_id=release_id, reason=reason, on=app.platform())
-    show_plan(app, plan, out, json)
+    show_plan(app, fleet.plan(app, env, release_id, reason), out, json)
 
 
-def _keep_to(app: App, path: str, env: str, release: str, wait: int, json: bool) -> None:
+def _kept_to(
+    app: App, path: str, env: str, release: str, wait: int, *, keep_going: bool
+) -> Stored[Run]:
     from stagekit.cli.plan import read_plan
     from stagekit.errors import InputError
-    from stagekit.pipeline.run import flow
 
     stored = read_plan(path)
     plan = stored.record
@@ -221,15 +217,16 @@ def _keep_to(app: App, path: str, env: str, release: str, wait: int, json: bool)
             hint=f"inv run --plan-file {path}, and no --env or --release",
         )
     app.check_environment(plan.env)
-    run = flow.run(
+    return fleet.run(
+        app,
         plan.env,
-        release_id=plan.release.id,
-        reason=plan.reason,
-        on=app.platform(wait=wait),
+        plan.release.id,
+        plan.reason,
+        wait=wait,
         scale=plan.scale,
+        keep_going=keep_going,
         keeping_to=stored,
     )
-    show_run(app, run, json)
 
 
 def show_run(app: App, stored: Stored[Run], json: bool) -> None:

@@ -1,4 +1,4 @@
-"""``inv run.logs``, ``run.exec``, ``run.once``, ``run.restart``: what runs, looked into."""
+"""``inv run.exec``, ``run.once``, ``run.restart``: what is done in what runs, and with it."""
 
 from __future__ import annotations
 
@@ -9,85 +9,15 @@ from typing import TYPE_CHECKING
 
 from stagekit.cli import fleet
 from stagekit.cli.app import App
-from stagekit.cli.task import ENV, JSON, WAIT_LOCK, stage_task, words_after_dashes
+from stagekit.cli.task import ENV, JSON, WAIT_LOCK, listed, stage_task, words_after_dashes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from stagekit.containers import CommandAsked, Invocation, LogsAsked
+    from stagekit.containers import CommandAsked, Invocation
     from stagekit.pipeline.run.platform import Platform
 
 _SERVICE = "a service of the release"
-
-
-@stage_task(
-    name="logs",
-    help={
-        "env": ENV,
-        "follow": "go on with what comes, until Ctrl-C",
-        "service": "one service; several separated by commas; by default all",
-        "tail": "the last lines of each container",
-        "since": "a time or a duration, as 2026-01-02T13:23:37Z or 10m",
-        "timestamps": "put the time in front",
-        "host": "of a fleet: of this host; by default of each in turn",
-    },
-    short={"env": "e", "follow": "f", "service": "s", "tail": "n"},
-    numbers=["tail"],
-    values={"service": "services"},
-)
-def logs(
-    app: App,
-    *,
-    env: str = "",
-    follow: bool = False,
-    service: str = "",
-    tail: int | None = None,
-    since: str = "",
-    timestamps: bool = False,
-    host: str = "",
-) -> None:
-    """Print what the containers of an environment printed.
-
-    The release's secrets are masked in it, where they can be opened here.
-    """
-    from stagekit.containers import LogsAsked
-    from stagekit.errors import InputError
-
-    app.check_environment(env)
-    asked = LogsAsked(
-        services=_names(service), follow=follow, tail=tail, since=since, timestamps=timestamps
-    )
-    last = fleet.fleet_in_force(app, env)
-    if host or last is None:
-        _print_logs(app, env, asked, host)
-        return
-    if follow and len(last.hosts) > 1:
-        raise InputError(
-            "of which host?", where="--follow", hint=f"--host {last.hosts[0].name}, or another one"
-        )
-    for item in last.hosts:
-        app.console.note(f"{item.name}:")
-        _print_logs(app, env, asked, item.name)
-
-
-def _print_logs(app: App, env: str, asked: LogsAsked, host: str) -> None:
-    from stagekit.attached import lines
-    from stagekit.errors import Cancelled
-    from stagekit.pipeline.run import services
-
-    with (
-        fleet.platform_for(app, env, "", host) as on,
-        tempfile.TemporaryDirectory(prefix="stagekit-") as empty,
-    ):
-        shown = services.logs(env, asked, on, Path(empty))
-        try:
-            for line in lines(
-                shown.argv, env=shown.env, cancel=app.cancel, cwd=shown.folder, mask=shown.mask
-            ):
-                app.console.result(line)
-        except Cancelled:
-            if not asked.follow:
-                raise
 
 
 @stage_task(
@@ -181,6 +111,7 @@ def once(
     help={
         "env": ENV,
         "service": "one service; several separated by commas; by default all",
+        "host": "of a fleet: on this host; by default on all that have it",
         "wait-lock": WAIT_LOCK,
         "json": JSON,
     },
@@ -189,21 +120,22 @@ def once(
     values={"service": "services"},
 )
 def restart(
-    app: App, *, env: str = "", service: str = "", wait_lock: int = 0, json: bool = False
+    app: App,
+    *,
+    env: str = "",
+    service: str = "",
+    host: str = "",
+    wait_lock: int = 0,
+    json: bool = False,
 ) -> None:
-    """Restart containers as they are, and prove that they come up again. A run is recorded."""
+    """Restart containers as they are, and prove that they come up again. A run is recorded.
+
+    Of a fleet one batch of hosts after the other; one that does not come up again stops the next.
+    """
     from stagekit.cli.run import show_run
-    from stagekit.pipeline.run import services
 
     app.check_environment(env)
-    fleet.refuse_fleet(
-        app,
-        env,
-        "its containers are not restarted from here",
-        f"inv run --env {env} brings up what is not as it should be, on every host",
-    )
-    stored = services.restart(env, _names(service), app.platform(wait=wait_lock))
-    show_run(app, stored, json)
+    show_run(app, fleet.restart(app, env, listed(service), host=host, wait=wait_lock), json)
 
 
 def _run(
@@ -246,7 +178,3 @@ def _command(task: str, env: str) -> tuple[str, ...]:
 
 def _on_terminal() -> bool:
     return sys.stdin.isatty() and sys.stdout.isatty()
-
-
-def _names(text: str) -> tuple[str, ...]:
-    return tuple(name.strip() for name in text.split(",") if name.strip())

@@ -179,8 +179,7 @@ def _headline(report: EnvironmentStatus) -> str:
         return _ENDED.get(report.outcome, report.outcome)
     if not report.well:
         return "not well"
-    all = (*report.drift, *(drift for host in report.hosts for drift in host.drift))
-    drifted = any(drift.kind != "behind" for drift in all)  # going back is no drift
+    drifted = any(drift.kind != "behind" for drift in report.drifts)  # going back is no drift
     return "running, drifted" if drifted else "running"
 
 

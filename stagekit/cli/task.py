@@ -178,6 +178,11 @@ def stage_task(**settings: Any) -> Callable[[Callable[..., Any]], StageTask]:
     return lambda body: StageTask(body, **settings)
 
 
+def listed(text: str) -> tuple[str, ...]:
+    """Return what was typed with commas between."""
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
 def words_after_dashes() -> tuple[str, ...]:
     """Return what was typed after ``--``, word by word: Invoke hands it on as one text."""
     return tuple(sys.argv[sys.argv.index("--") + 1 :]) if "--" in sys.argv else ()

@@ -79,7 +79,7 @@ def _runs(app: App, release: Release) -> bool:
         status is not None
         and status.release == release.id
         and status.well
-        and not any(drift.kind in ("definition", "extra") for drift in status.drift)
+        and not any(drift.kind in ("definition", "extra") for drift in status.drifts)
     )
 
 

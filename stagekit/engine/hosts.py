@@ -15,6 +15,7 @@ from stagekit.engine.docker import DockerEngine
 from stagekit.engine.endpoint import Endpoint
 from stagekit.engine.ssh import Connection
 from stagekit.errors import EngineError
+from stagekit.records import EngineFacts
 
 _SHORT = Path("/tmp")  # noqa: S108  # nosec B108  # mkdtemp makes a folder of our own in it
 _ROOM = 107 - len("/stagekit-ssh-12345678/1000.ctl.1234567890123456")
@@ -51,8 +52,8 @@ class Hosts:
             self._engines[name] = DockerEngine(self._endpoint(name, url), self._environ)
         return self._engines[name]
 
-    def open(self, name: str, url: str, cancel: Cancel) -> None:
-        """Connect to a host, and see whether its engine answers.
+    def open(self, name: str, url: str, cancel: Cancel) -> EngineFacts:
+        """Connect to a host, and return what its engine says of itself.
 
         Args:
             name: as `engine` takes it.
@@ -60,13 +61,13 @@ class Hosts:
             cancel: stops it.
 
         Raises:
-            EngineError: it does not; says what would help.
+            EngineError: it does not answer; says what would help.
         """
         engine, connection = self.engine(name, url), self._connections.get(name)
         if connection:
             connection.open(cancel)
         try:
-            engine.facts()
+            return engine.facts()
         except EngineError as error:
             if connection and connection.said:
                 error.output = connection.said

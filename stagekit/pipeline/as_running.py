@@ -3,22 +3,75 @@ shows."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 from msgspec.structs import replace
 
 from stagekit.containers import Container
 from stagekit.inputs.document import parse_sealed, to_yaml
 from stagekit.inputs.merge import Tree
-from stagekit.pipeline.compare import Side
+from stagekit.pipeline.compare import HostDifference, Side
 from stagekit.pipeline.run import proof
 from stagekit.protocols import Engine
-from stagekit.records import Pin
+from stagekit.records import Pin, Release
 
 _DOCUMENT = "compose.yaml"
 
 
-def as_it_runs(side: Side, name: str, containers: Sequence[Container], engine: Engine) -> Side:
+class There(NamedTuple):
+    """What of an environment runs in one place.
+
+    Attributes:
+        pins: what each service's containers run; where that is several, what was not released.
+        containers: those of each service.
+        expected: the services that should run there.
+        host: which host of a fleet that is; empty for the one engine.
+        release: the id of the release that its engine says is in force, where that is another.
+    """
+
+    pins: Mapping[str, Pin]
+    containers: Mapping[str, Sequence[Container]]
+    expected: Collection[str]
+    host: str = ""
+    release: str = ""
+
+
+def look(
+    release: Release,
+    containers: Sequence[Container],
+    engine: Engine,
+    *,
+    expected: Collection[str] | None = None,
+    host: str = "",
+    in_force: str = "",
+) -> There:
+    """Return what runs on an engine.
+
+    Args:
+        release: the one that was run last.
+        containers: those of its project.
+        engine: knows their images.
+        expected: the services that should run there; by default all.
+        host: which host of a fleet it is.
+        in_force: the id of another release that the engine says is in force.
+    """
+    by_service: dict[str, list[Container]] = {}
+    for container in containers:
+        by_service.setdefault(container.service, []).append(container)
+    return There(
+        pins={
+            service: _pin(release.pins.get(service), found, engine)
+            for service, found in sorted(by_service.items())
+        },
+        containers=by_service,
+        expected=release.pins if expected is None else expected,
+        host=host,
+        release=in_force,
+    )
+
+
+def as_it_runs(side: Side, name: str, places: Sequence[There]) -> Side:
     """Return ``side`` with the services, images and labels of the containers that there are.
 
     Variables, secrets and settings stay those of the release: containers do not tell them apart.
@@ -26,19 +79,19 @@ def as_it_runs(side: Side, name: str, containers: Sequence[Container], engine: E
     Args:
         side: the release that was run last.
         name: what the result is called.
-        containers: those of its project.
-        engine: knows their images.
+        places: what runs on its engine, or on each host.
     """
     by_service: dict[str, list[Container]] = {}
-    for container in containers:
-        by_service.setdefault(container.service, []).append(container)
-    pins = {
-        service: _pin(side.release.pins.get(service), found, engine)
-        for service, found in sorted(by_service.items())
-    }
+    pins: dict[str, Pin] = {}
+    for place in places:
+        for service, containers in place.containers.items():
+            by_service.setdefault(service, []).extend(containers)
+            released, here = side.release.pins.get(service), place.pins[service]
+            if service not in pins or pins[service] == released:
+                pins[service] = here
     text = side.files.get(_DOCUMENT, b"")
     document = parse_sealed(text, where=side.name)
-    drifted = _drifted(document, pins, by_service)
+    drifted = _drifted(document, dict(sorted(pins.items())), by_service)
     if drifted != document:
         text = _head(text) + to_yaml(drifted).encode()
     return Side(
@@ -46,7 +99,33 @@ def as_it_runs(side: Side, name: str, containers: Sequence[Container], engine: E
         release=replace(side.release, pins=pins),
         files={**side.files, _DOCUMENT: text},
         notes=(*side.notes, *_notes(side, name, by_service)),
+        hosts=tuple(
+            line for place in places if place.host for line in _astray(side, place, document)
+        ),
     )
+
+
+def _astray(side: Side, place: There, document: Tree) -> Iterator[HostDifference]:
+    """Yield what runs on a host, and is not what should."""
+    sealed = document["services"]
+    if place.release:
+        text = f"runs {side.release.env}/{place.release}, says its engine"
+        yield HostDifference(host=place.host, text=text)
+    for service in sorted({*place.expected, *place.pins}):
+        here, released = place.pins.get(service), side.release.pins.get(service)
+        text = ""
+        if here is None:
+            text = "nothing of it runs"
+        elif service not in place.expected:
+            text = f"runs {here.pinned}, and should not run there"
+        elif here != released:
+            text = f"runs {here.pinned}, which was not released"
+        elif (labels := sealed.get(service, {}).get("labels")) and labels != _labels(
+            labels, place.containers[service]
+        ):
+            text = "runs with other labels than were released"
+        if text:
+            yield HostDifference(host=place.host, service=service, text=text)
 
 
 def _pin(released: Pin | None, containers: Sequence[Container], engine: Engine) -> Pin:

@@ -20,17 +20,28 @@ _SECRETS = "secrets.toml"
 Kind = Literal["added", "removed", "changed", "same"]
 
 
+class HostDifference(Part, frozen=True):
+    """What a host of a fleet runs, and should not, or the other way round; ``service`` is whose,
+    where it is one's."""
+
+    host: str
+    text: str
+    service: str | None = None
+
+
 class Side(Part, frozen=True):
     """One of the two that are compared.
 
     ``name`` is what it is called, for a plan ``the plan``. ``files`` are all of the release but its
-    record. ``notes`` are what its reader should know of it.
+    record. ``notes`` are what its reader should know of it. ``hosts`` is where those of a fleet
+    differ from what was run last there, for what runs.
     """
 
     name: str
     release: Release
     files: Mapping[str, bytes]
     notes: tuple[str, ...] = ()
+    hosts: tuple[HostDifference, ...] = ()
 
 
 class Commits(Part, frozen=True):
@@ -103,6 +114,7 @@ class Difference(Part, frozen=True):
     secrets: tuple[SecretChange, ...] = ()
     settings: tuple[SettingChange, ...] = ()
     files: tuple[FileChange, ...] = ()
+    hosts: tuple[HostDifference, ...] = ()
     document: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
@@ -110,8 +122,8 @@ class Difference(Part, frozen=True):
     def differs(self) -> bool:
         """Whether they are of different builds, or anything that is run is different."""
         secrets = [secret for secret in self.secrets if secret.kind != "same"]
-        parts = (self.images, self.variables, secrets, self.settings, self.files, self.document)
-        return self.old_build != self.new_build or any(parts)
+        parts = (self.images, self.variables, secrets, self.settings, self.files)
+        return self.old_build != self.new_build or any((*parts, self.hosts, self.document))
 
 
 def compare(old: Side, new: Side, commits: Commits | None = None) -> Difference:
@@ -133,6 +145,7 @@ def compare(old: Side, new: Side, commits: Commits | None = None) -> Difference:
         secrets=tuple(_secrets(old, new)),
         settings=tuple(_settings(old.release, new.release)),
         files=tuple(_files(old.files, new.files)),
+        hosts=tuple(dict.fromkeys((*old.hosts, *new.hosts))),
         document=unified(_document(old), _document(new), f"{old.name}/", f"{new.name}/"),
         notes=(*old.notes, *new.notes),
     )

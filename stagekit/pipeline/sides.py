@@ -8,7 +8,7 @@ from pathlib import Path
 from stagekit.errors import InputError
 from stagekit.events import Emit
 from stagekit.inputs.source import commits_between
-from stagekit.pipeline.as_running import as_it_runs
+from stagekit.pipeline.as_running import as_it_runs, look
 from stagekit.pipeline.chain import file_problems
 from stagekit.pipeline.compare import Commits, Side
 from stagekit.pipeline.history import RUNNING, last_run
@@ -44,7 +44,8 @@ def running(
         raise InputError(f"nothing was ever run in {env}", hint=f"inv run --env {env}")
     side = released(ledger, env, last.record.release.id)
     found = runner(last.record.runner).observe(side.release.compose_project)
-    return as_it_runs(side, f"{env}/{RUNNING}", found.containers, engine)
+    there = look(side.release, found.containers, engine)
+    return as_it_runs(side, f"{env}/{RUNNING}", [there])
 
 
 def commits(root: Path, ledger: Ledger, old: Release, new: Release) -> Commits:

@@ -20,7 +20,15 @@ from stagekit.records.comparison import (
 from stagekit.records.deploy import HOOK_MOMENTS, RUN_STEPS, Deploy, HttpCheck, ReleaseCommand
 from stagekit.records.held import Holder, Standing
 from stagekit.records.parts import CI, EngineFacts, Failure, Link, Part, Source, compose_project
-from stagekit.records.planned import Action, ActionKind, ContainerPlanned, Object, Planned
+from stagekit.records.planned import (
+    Action,
+    ActionKind,
+    ContainerPlanned,
+    HostPlanned,
+    Object,
+    Planned,
+    Prospect,
+)
 from stagekit.records.release import Cancellation, Pin, PinKind, Pruning, Release, Versions
 from stagekit.records.run import (
     ContainerFailure,
@@ -61,6 +69,7 @@ __all__ = [
     "Failure",
     "Holder",
     "HostOutcome",
+    "HostPlanned",
     "HostRun",
     "HttpCheck",
     "Link",
@@ -69,6 +78,7 @@ __all__ = [
     "Pin",
     "PinKind",
     "Planned",
+    "Prospect",
     "Pruning",
     "QuestionKind",
     "Record",

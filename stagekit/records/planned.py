@@ -47,30 +47,59 @@ class ContainerPlanned(Part, frozen=True):
     definition: str | None = None
 
 
-class Planned(Part, frozen=True):
-    """What a run of a release would do to an engine as it was then.
+class Prospect(Part, frozen=True, kw_only=True):
+    """What a run would do to one engine as it was then.
+
+    Attributes:
+        engine: which one; none where the plan is of a fleet, whose hosts each have their own.
+        pull: images that it does not have, by digest.
+        actions: what would happen to what is there.
+        seen: the containers there were.
+    """
+
+    engine: EngineFacts | None = None
+    pull: tuple[str, ...] = ()
+    actions: tuple[Action, ...] = ()
+    seen: tuple[ContainerPlanned, ...] = ()
+
+    @property
+    def changes(self) -> bool:
+        """Whether anything would be another than it is."""
+        return bool(self.pull) or any(action.kind != "keep" for action in self.actions)
+
+
+class HostPlanned(Prospect, frozen=True, kw_only=True):
+    """What a run would do on one host of a fleet.
+
+    Attributes:
+        name: the host's.
+        url: where its engine is reached.
+    """
+
+    name: str
+    url: str
+
+
+class Planned(Prospect, frozen=True, kw_only=True):
+    """What a run of a release would do.
 
     Attributes:
         release: which one.
         reason: why it would be run.
-        engine: where.
         scale: numbers of containers other than the release's, by service.
-        pull: images that the engine does not have, by digest.
-        actions: what would happen to what is there.
-        seen: the containers there were.
+        hosts: those of a fleet, and what would be done on each.
+        batches: the names of the hosts that would be switched together, in their order.
     """
 
     env: str
     project: str
     release: Link
     reason: RunReason
-    engine: EngineFacts
     created: datetime
     actor: str
     scale: dict[str, int] = {}
-    pull: tuple[str, ...] = ()
-    actions: tuple[Action, ...] = ()
-    seen: tuple[ContainerPlanned, ...] = ()
+    hosts: tuple[HostPlanned, ...] = ()
+    batches: tuple[tuple[str, ...], ...] = ()
 
     @property
     def id(self) -> str:
@@ -83,5 +112,5 @@ class Planned(Part, frozen=True):
 
     @property
     def changes(self) -> bool:
-        """Whether anything would be another than it is."""
-        return bool(self.pull) or any(action.kind != "keep" for action in self.actions)
+        """Whether anything would be another than it is, on any host."""
+        return super().changes or any(host.changes for host in self.hosts)

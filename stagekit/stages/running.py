@@ -17,6 +17,8 @@ def run(
     *,
     env: str,
     release: Release | str | None = None,
+    keep_going: bool = False,
+    resume: bool = False,
     wait_lock: float = 0.0,
     root: Path | None = None,
 ) -> Run:
@@ -26,11 +28,14 @@ def run(
         env: the environment's name.
         release: a release, or its name (``v1``, ``previous``); by default the newest that was not
             cancelled.
+        keep_going: of a fleet: where a host fails, go on with the others, and raise at the end.
+        resume: of a fleet: go on with the run that failed or was interrupted; its release is run.
         wait_lock: seconds to wait for another run of the environment.
         root: the repository's folder.
 
     Raises:
-        InputError: there is no such release.
+        InputError: there is no such release; the environment is no fleet to go on with; nothing is
+            to be resumed, or a release is named as well.
         RolledBack: it failed, and the release before runs again.
         RunFailed: it failed, and the environment is as the error says.
         Busy: another run holds the environment.
@@ -41,7 +46,15 @@ def run(
 
     with within(root) as app:
         app.check_environment(env)
-        return fleet.run(app, env, id_of(app, release, env), "run", wait=wait_lock).record
+        return fleet.run(
+            app,
+            env,
+            id_of(app, release, env),
+            "run",
+            wait=wait_lock,
+            keep_going=keep_going,
+            resume=resume,
+        ).record
 
 
 def rollback(

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from stagekit import stages
 from stagekit.cancel import Cancel
 from stagekit.engine.docker import DockerEngine
 from stagekit.engine.endpoint import Endpoint
 from stagekit.engine.hosts import Hosts as Engines
-from stagekit.errors import LeaseLost
+from stagekit.errors import LeaseLost, RunFailed
 from stagekit.events import ignore
 from stagekit.ledger.files import FileLedger
 from stagekit.records import Holder, Run
@@ -293,12 +297,144 @@ def test_nothing_is_changed_where_one_host_is_not_ready(running: Repository, hos
     assert greetings(hosts, running) == ["not ready"] * 3
 
 
-def test_what_is_not_done_on_a_fleet_says_what_to_type(running: Repository) -> None:
-    assert "next: inv release.diff" in run(running, "--plan", code=2).stderr
-    restarted = running.attempt("run.restart", "--env", "prod")
-    assert (restarted.code, "next: inv run --env prod" in restarted.stderr) == (2, True)
+def test_hosts_that_are_named_are_there(running: Repository) -> None:
     elsewhere = running.attempt("run.logs", "--env", "prod", "--host", "d")
     assert (elsewhere.code, "there are: a, b, c" in elsewhere.stderr) == (2, True)
+
+
+def test_a_plan_of_every_host_is_done_or_refused(
+    running: Repository, hosts: Hosts, tmp_path: Path
+) -> None:
+    """Host by host, in batches; nothing is changed by it, and nothing where one host is another
+    than it was."""
+    settings(running, batch=2)
+    was, planned = recorded(running), release(running, "planned")
+    file = tmp_path / "plan.toml"
+    shown = run(running, "--plan", "--plan-out", str(file))
+    assert "batch 1  a, b\n  batch 2  c" in shown.stdout
+    assert "a, b, c" in shown.stdout  # on which the same would be done
+    plan = run(running, "--plan", "--json").json
+    assert plan["batches"] == [["a", "b"], ["c"]]
+    for host in plan["hosts"]:
+        [action] = [it for it in host["actions"] if it["what"] == "service"]
+        assert (action["name"], action["kind"]) == ("web", "recreate")
+        assert any("GREETING" in reason for reason in action["reasons"])
+    assert recorded(running).n == was.n
+
+    with hosts["b"].client() as client:
+        client.containers.list()[0].remove(force=True)
+    refused = run(running, "--plan-file", str(file), code=5)
+    assert "on b" in refused.stderr or "b:" in refused.stderr
+    assert planned not in [host.release for host in recorded(running).hosts]
+    run(running, "--release", was.release.id)
+    run(running, "--plan-out", str(file), "--release", planned)
+    run(running, "--plan-file", str(file))
+    assert greetings(hosts, running) == ["planned"] * 3
+    assert recorded(running).plan
+    again = run(running, "--plan")
+    assert "nothing changes" in again.stdout
+    settings(running)
+
+
+def test_what_runs_is_restarted_and_compared(running: Repository, hosts: Hosts) -> None:
+    """Every container is started anew as it is, recorded host by host; what runs is what all hosts
+    run, and which host has another is said."""
+    now = recorded(running).release.id
+
+    def starts() -> list[str]:
+        found = []
+        for host in hosts.values():
+            with host.client() as client:
+                [container] = client.containers.list()
+                found.append(f"{container.id} {container.attrs['State']['StartedAt']}")
+        return found
+
+    before = starts()
+    running.inv("run.restart", "--env", "prod", "--host", "b")
+    one = starts()
+    assert [old == new for old, new in zip(before, one, strict=True)] == [True, False, True]
+    running.inv("run.restart", "--env", "prod")
+    last = recorded(running)
+    assert (last.reason, outcomes(last)) == ("restart", [("running", now)] * 3)
+    assert all(old != new for old, new in zip(one, starts(), strict=True))
+    assert [it.split()[0] for it in one] == [it.split()[0] for it in before]
+    same = running.attempt("release.diff", f"prod/{now}", "prod/running", "--exit-code")
+    assert same.code == 0, same.text
+
+    with hosts["c"].client() as client:
+        client.containers.list()[0].remove(force=True)
+    other = running.attempt("release.diff", f"prod/{now}", "prod/running", "--exit-code")
+    assert (other.code, "c" in other.stdout) == (1, True), other.text
+    hosts["b"].stop_engine()
+    away = running.attempt("release.diff", f"prod/{now}", "prod/running")
+    assert (away.code, "b" in away.stderr) == (6, True), away.text
+    restarted = running.attempt("run.restart", "--env", "prod")
+    assert restarted.code == 6, restarted.text
+    hosts["b"].mend()
+    run(running)
+
+
+def test_what_is_stopped_already_is_no_run(running: Repository, hosts: Hosts) -> None:
+    """But for what somebody started since."""
+    running.inv("run.stop", "--env", "prod")
+    stopped = recorded(running)
+    again = running.inv("run.stop", "--env", "prod")
+    assert (recorded(running).n, "nothing runs in prod" in again.stderr) == (stopped.n, True)
+    run(running)
+    assert len(set(greetings(hosts, running))) == 1
+
+
+def test_one_engine_under_two_names_is_refused(running: Repository) -> None:
+    """Named both, with what to do; nothing is changed on any."""
+    was = recorded(running)
+    config = running.read("environments/prod/config.toml")
+    running.write("environments/prod/config.toml", config.replace("root@b", "root@a.again"))
+    release(running, "twice")
+    refused = run(running, code=2)
+    assert "reach one and the same engine" in refused.stderr
+    assert "leave out" in refused.stderr
+    assert recorded(running).hosts == was.hosts
+    settings(running)
+
+
+def test_the_stages_go_on_and_resume(
+    running: Repository, hosts: Hosts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the task does."""
+    for name, value in running.environ.items():
+        monkeypatch.setenv(name, value)
+    settings(running, hooks(before_up=on("b", "test -e armed")))
+    id = release(running, "staged")
+    with pytest.raises(RunFailed):
+        stages.run(env="prod", keep_going=True, root=running.root)
+    assert greetings(hosts, running)[0::2] == ["staged"] * 2
+    (running.root / "armed").touch()
+    done = stages.run(env="prod", resume=True, root=running.root)
+    assert outcomes(done) == [("kept", id), ("running", id), ("kept", id)]
+
+
+def test_what_all_hosts_print_is_followed(running: Repository) -> None:
+    """Each line behind its host's name; what comes until Ctrl-C."""
+    template = "templates/compose.yaml.j2"
+    silent = running.read(template)
+    talking = ["sh", "-c", "while echo tick; do sleep 0.2; done"]
+    running.write(template, f"{silent}    command: {json.dumps(talking)}\n")
+    release(running, "talking")
+    run(running)
+    running.write(template, silent)
+    printed = running.inv("run.logs", "--env", "prod", "--tail", "1").stdout.splitlines()
+    assert [line.split()[0] for line in printed] == list(NAMES)
+    assert all(line.endswith("tick") for line in printed)
+
+    argv = [sys.executable, "-m", "invoke", "run.logs", "--env", "prod", "--follow", "--tail", "1"]
+    with subprocess.Popen(
+        argv, cwd=running.root, env=running.environ, stdout=subprocess.PIPE, text=True
+    ) as following:
+        assert following.stdout
+        heard = [following.stdout.readline().split()[0] for _ in range(30)]
+        following.send_signal(signal.SIGINT)
+        assert following.wait(20) == 0
+    assert {name: heard.count(name) > 1 for name in NAMES} == dict.fromkeys(NAMES, True)
 
 
 def test_a_release_runs_on_every_host(fleet: Repository, hosts: Hosts) -> None:
@@ -326,8 +462,6 @@ def test_a_release_runs_on_every_host(fleet: Repository, hosts: Hosts) -> None:
         assert told.strip() == container.short_id
     beside = fleet.inv("run.once", "web", "--env", "prod", "--", "sh", "-c", "echo $GREETING")
     assert (beside.stdout, "on a" in beside.stderr) == ("one\n", True)
-    logs = fleet.inv("run.logs", "--env", "prod")
-    assert [f"{name}:" in logs.stderr for name in NAMES] == [True] * 3
     fleet.inv("run.scale", "--env", "prod", "--set", "web=2")
     assert [len(host.containers) for host in recorded(fleet).hosts] == [2, 2, 2]
 

@@ -50,6 +50,13 @@ def locked(project: str, seconds: float, on: Platform, running: Running) -> Iter
         lease.release()
 
 
+def is_ours(holder: Holder) -> bool:
+    """Tell whether it is this very process that holds a lock."""
+    there = (holder.host, holder.machine, holder.pid, holder.started)
+    pid = os.getpid()
+    return there == (socket.gethostname(), alive.machine(), pid, alive.start_time(pid))
+
+
 def _holder(on: Platform) -> Holder:
     return Holder(
         actor=on.actor,

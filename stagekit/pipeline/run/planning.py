@@ -2,63 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from stagekit.containers import Container, Volume
 from stagekit.errors import LedgerError, RunFailed
 from stagekit.inputs.merge import Tree
 from stagekit.pipeline.history import last_run
+from stagekit.pipeline.run.actions import Scene, actions
 from stagekit.pipeline.run.plan import Plan, release_folder
 from stagekit.pipeline.run.platform import Platform
-from stagekit.pipeline.run.why import differences
 from stagekit.pipeline.verify import verified
 from stagekit.protocols import Ledger
-from stagekit.records import (
-    Action,
-    ActionKind,
-    ContainerPlanned,
-    EngineFacts,
-    Object,
-    Planned,
-    Run,
-    RunReason,
-)
-
-_SHARED = ("network_mode", "ipc", "pid")
-_OF_SERVICE = "service:"
+from stagekit.records import ContainerPlanned, EngineFacts, Planned, Prospect, Run, RunReason
 
 
-class Scene(NamedTuple):
-    """What the actions follow from.
+class Left(NamedTuple):
+    """What a run left on an engine: the run, with the containers there, and its release's document;
+    None where that is not at hand."""
 
-    Attributes:
-        containers: of the project, as they are.
-        volumes: those that were made for it.
-        document: of the release that is to be run.
-        definitions: of its services, as the runner will write them on its containers.
-        wanted: how many containers each should have.
-        before: the document of the release in force; None where it is not at hand.
-        left: the run that brought that up.
-    """
-
-    containers: Sequence[Container]
-    volumes: Sequence[Volume]
-    document: Tree
-    definitions: Mapping[str, str]
-    wanted: Mapping[str, int]
-    before: Tree | None = None
-    left: Run | None = None
-
-    def of(self, service: str) -> list[Container]:
-        return [item for item in self.containers if item.service == service]
+    run: Run
+    document: Tree | None = None
 
 
 def planned(
     plan: Plan, reason: RunReason, on: Platform, engine: EngineFacts, secrets: Mapping[str, str]
 ) -> Planned:
-    """Say what a run would do, service by service; change nothing.
+    """Say what a run on one engine would do, service by service; change nothing.
 
     Args:
         plan: what is to be run.
@@ -67,8 +37,49 @@ def planned(
         engine: where.
         secrets: values by name.
     """
-    release, runner = plan.release, on.runner(plan.release.deploy.engine)
+    release = plan.release
     left = last_run(on.ledger, release.env, on.emit)
+    found = prospect(plan, on, engine, secrets, left_by(left.record, on.ledger) if left else None)
+    return Planned(
+        env=release.env,
+        project=release.project,
+        release=plan.verified.release.link,
+        reason=reason,
+        engine=engine,
+        created=datetime.now(UTC),
+        actor=on.actor,
+        scale=dict(plan.scale),
+        pull=found.pull,
+        actions=found.actions,
+        seen=found.seen,
+    )
+
+
+def left_by(run: Run, ledger: Ledger) -> Left:
+    """Return what a run left on an engine."""
+    try:
+        return Left(run, verified(ledger, run.env, run.release.id).document)
+    except LedgerError:  # gone, or not what it was: the plan says less, and is no less true
+        return Left(run)
+
+
+def prospect(
+    plan: Plan,
+    on: Platform,
+    engine: EngineFacts,
+    secrets: Mapping[str, str],
+    left: Left | None,
+) -> Prospect:
+    """Say what a run would do to one engine; change nothing.
+
+    Args:
+        plan: what is to be run there.
+        on: what it would be done with.
+        engine: what the engine says of itself.
+        secrets: values by name.
+        left: what the run before left there.
+    """
+    release, runner = plan.release, on.runner(plan.release.deploy.engine)
     containers = runner.observe(release.compose_project).containers
     scene = Scene(
         containers=containers,
@@ -83,18 +94,11 @@ def planned(
             cancel=on.cancel,
         ),
         wanted=plan.wanted,
-        before=_document_of(left.record, on.ledger) if left else None,
-        left=left.record if left else None,
+        before=left.document if left else None,
+        left=left.run if left else None,
     )
-    return Planned(
-        env=release.env,
-        project=release.project,
-        release=plan.verified.release.link,
-        reason=reason,
+    return Prospect(
         engine=engine,
-        created=datetime.now(UTC),
-        actor=on.actor,
-        scale=dict(plan.scale),
         pull=plan.pull,
         actions=tuple(actions(scene)),
         seen=tuple(
@@ -117,152 +121,30 @@ def refuse_changed(expected: Planned, now: Planned) -> None:
         RunFailed: says what is another than it was.
     """
     if changed := next(_changed(expected, now), None):
-        raise RunFailed(
-            f"it is not as it was planned any more: {changed}",
-            where=f"{expected.name}, planned {expected.created:%Y-%m-%d %H:%M:%S} UTC",
-            hint=f"inv run --env {expected.env} --plan shows what would be done now",
-        )
+        raise not_as_planned(expected, changed)
 
 
-def actions(scene: Scene) -> Iterator[Action]:
-    """Yield what Compose will do, networks and volumes first. Pure."""
-    networks = dict(_objects(scene, "networks", "network"))
-    yield from networks.values()
-    yield from _volumes(scene)
-    replaced: set[str] = set()
-    for name in _dependencies_first(scene.document):
-        action = _service(scene, name, networks, replaced)
-        if action.kind == "recreate":
-            replaced.add(name)
-        yield action
-    for name in sorted({item.service for item in scene.containers} - set(scene.wanted)):
-        reason = "the release has no such service"
-        yield Action(kind="remove", what="service", name=name, count=0, reasons=(reason,))
-
-
-def _service(scene: Scene, name: str, networks: Mapping[str, Action], replaced: set[str]) -> Action:
-    there, count = scene.of(name), scene.wanted[name]
-    service = scene.document["services"][name]
-    reasons = []
-    if there and len(there) != count:
-        reasons.append(f"{len(there)} → {count} containers")
-
-    def action(kind: ActionKind, *more: str) -> Action:
-        why = (*reasons, *more)
-        return Action(kind=kind, what="service", name=name, count=count, reasons=why)
-
-    if not there:
-        return action("create" if count else "keep")
-    if not count:
-        return action("remove")
-    outdated = [item for item in there if _is_outdated(scene, name, item)]
-    anew, again = [*_by_services(service, replaced)], [*_by_networks(service, networks)]
-    if outdated or anew:
-        why = _why(scene, name, outdated[0]) if outdated else ()
-        return action("recreate", *why, *anew, *again)
-    if again:
-        return action("restart", *again)
-    if any(item.state not in ("running", "restarting", "paused") for item in there):
-        return action("start", *(f"{item.name} is {item.state}" for item in there))
-    return action("create" if len(there) < count else "keep")
-
-
-def _is_outdated(scene: Scene, name: str, container: Container) -> bool:
-    """Tell whether a container is of another definition than it would get now.
-
-    What Compose writes on one that lives in another service's container names that container, so
-    it cannot be known beforehand: there, what the last run left has to do.
-    """
-    service = scene.document["services"][name]
-    if not _lives_in_another(service):
-        return container.definition != scene.definitions.get(name)
-    same = scene.before is not None and scene.before["services"].get(name) == service
-    return not same or not scene.left or _left(scene.left, container) != container.definition
-
-
-def _left(run: Run, container: Container) -> str | None:
-    return next((item.definition for item in run.containers if item.id == container.id), None)
-
-
-def _lives_in_another(service: Tree) -> bool:
-    shared = any(str(service.get(key) or "").startswith(_OF_SERVICE) for key in _SHARED)
-    return shared or bool(service.get("volumes_from"))
-
-
-def _why(scene: Scene, name: str, container: Container) -> Iterator[str]:
-    """Yield why a container's definition is not the one that it would get now."""
-    if (
-        scene.left
-        and scene.left.containers
-        and _left(scene.left, container) != container.definition
-    ):
-        yield f"it is not what run {scene.left.n} left"
-    elif scene.before is None:
-        yield "what it was made from is not at hand"
-    else:
-        old = scene.before["services"].get(name, {})
-        found = tuple(differences(old, scene.document["services"][name]))
-        yield from found or ("another Compose made it, or a secret changed",)
-
-
-def _by_networks(service: Tree, networks: Mapping[str, Action]) -> Iterator[str]:
-    for name in service.get("networks") or {}:
-        if name in networks and networks[name].kind == "recreate":
-            yield f"network {name} is made anew"
-
-
-def _by_services(service: Tree, replaced: set[str]) -> Iterator[str]:
-    """Yield the services whose containers it lives in, or has the volumes of, and that go."""
-    for key in _SHARED:
-        other = str(service.get(key) or "").removeprefix(_OF_SERVICE)
-        if other in replaced:
-            yield f"{key} of {other}, which is recreated"
-    for mounted in service.get("volumes_from") or []:
-        if (other := mounted.partition(":")[0]) in replaced:
-            yield f"volumes of {other}, which is recreated"
-
-
-def _objects(scene: Scene, section: str, what: Object) -> Iterator[tuple[str, Action]]:
-    """Yield what is new among a document's networks, or another one than before."""
-    before = (scene.before or {}).get(section) or {}
-    if not scene.containers:
-        before = {}
-    for name, asked in (scene.document.get(section) or {}).items():
-        if (asked or {}).get("external"):
-            continue
-        if name not in before:
-            yield name, Action(kind="create", what=what, name=name)
-        elif found := tuple(differences(before[name] or {}, asked or {})):
-            yield name, Action(kind="recreate", what=what, name=name, reasons=found)
-
-
-def _volumes(scene: Scene) -> Iterator[Action]:
-    there = {volume.name for volume in scene.volumes}
-    for name, asked in (scene.document.get("volumes") or {}).items():
-        if not (asked or {}).get("external") and (asked or {}).get("name", name) not in there:
-            yield Action(kind="create", what="volume", name=name)
-
-
-def _dependencies_first(document: Tree) -> list[str]:
-    """Order services so that one whose container another one lives in comes before it."""
-    services = document["services"]
-    return sorted(services, key=lambda name: (_lives_in_another(services[name]), name))
-
-
-def _document_of(run: Run, ledger: Ledger) -> Tree | None:
-    try:
-        return verified(ledger, run.env, run.release.id).document
-    except LedgerError:  # gone, or not what it was: the plan says less, and is no less true
-        return None
+def not_as_planned(expected: Planned, changed: str) -> RunFailed:
+    """Return the error of a plan that cannot be kept to: ``changed`` is another than it was."""
+    return RunFailed(
+        f"it is not as it was planned any more: {changed}",
+        where=f"{expected.name}, planned {expected.created:%Y-%m-%d %H:%M:%S} UTC",
+        hint=f"inv run --env {expected.env} --plan shows what would be done now",
+    )
 
 
 def _changed(expected: Planned, now: Planned) -> Iterator[str]:
     if expected.release != now.release:
         yield f"{expected.name} is another release"
-    if expected.engine.id != now.engine.id:
-        yield f"this is another engine, {now.engine.url}"
     if expected.scale != now.scale:
         yield "another scale was asked for"
+    yield from changed_there(expected, now)
+
+
+def changed_there(expected: Prospect, now: Prospect) -> Iterator[str]:
+    """Yield what is another on an engine than it was planned there."""
+    if expected.engine and now.engine and expected.engine.id != now.engine.id:
+        yield f"this is another engine, {now.engine.url}"
     before = {item.id: item for item in expected.seen}
     after = {item.id: item for item in now.seen}
     for id in before.keys() - after.keys():

@@ -25,6 +25,7 @@ from stagekit.records import (
     Run,
     RunOutcome,
     RunReason,
+    Standing,
     StepTaken,
     Stored,
 )
@@ -155,6 +156,30 @@ class Running:
     def n(self) -> int:
         """The run's number."""
         return self._journal.n if self._journal else 0
+
+    def standing(self, outcome: RunOutcome, release: Link, build: str = "") -> Standing:
+        """Return what is noted on an engine where this run has left a release, or has taken one
+        down.
+
+        Args:
+            outcome: which of both.
+            release: the one.
+            build: the id of what it was made from.
+        """
+        subject = self._subject
+        assert subject
+        return Standing(
+            project=subject.project,
+            env=subject.env,
+            run=self.n,
+            outcome=outcome,
+            reason=subject.reason,
+            release=release.id,
+            release_digest=release.digest,
+            build=build,
+            actor=subject.actor,
+            when=datetime.now(UTC),
+        )
 
     def _begun(self, subject: Subject) -> dict[str, object]:
         return {

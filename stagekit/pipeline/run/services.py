@@ -3,7 +3,7 @@ it."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePath
 
 from msgspec.structs import replace
@@ -39,16 +39,16 @@ def logs(env: str, asked: LogsAsked, on: Platform, folder: Path) -> Invocation:
     Raises:
         InputError: nothing runs there, or no such service.
     """
-    run, release = _in_force(env, on)
-    _check_services(asked.services, release)
+    run, release = in_force(env, on)
+    check_services(asked.services, release)
     shown = on.runner(run.runner).logs(release.compose_project, asked, folder)
-    return replace(shown, mask=_known_secrets(release, on))
+    return replace(shown, mask=known_secrets(release, on))
 
 
 def inside(env: str, asked: CommandAsked, on: Platform, folder: Path) -> Invocation:
     """Return how to run a command in a running container; otherwise as `logs`."""
-    run, release = _in_force(env, on)
-    _check_services([asked.service], release)
+    run, release = in_force(env, on)
+    check_services([asked.service], release)
     return on.runner(run.runner).inside(release.compose_project, asked, folder)
 
 
@@ -67,8 +67,8 @@ def beside(env: str, asked: CommandAsked, on: Platform, folder: Path) -> Invocat
         LedgerError: the release is not what was sealed.
         StagekitError: a plugin does not trust it.
     """
-    run, release = _in_force(env, on)
-    _check_services([asked.service], release)
+    run, release = in_force(env, on)
+    check_services([asked.service], release)
     checked = verified(on.ledger, env, release.id)
     on.check_trust(checked.release)
     document = folder / "compose.yaml"
@@ -98,8 +98,8 @@ def restart(env: str, services: Sequence[str], on: Platform) -> Stored[Run]:
         RunFailed: one did not come up again.
         Busy: another run holds the environment.
     """
-    last, release = _in_force(env, on)
-    _check_services(services, release)
+    last, release = in_force(env, on)
+    check_services(services, release)
     on = on.run_by(last.runner)
     looking = Running(on)
     with locked(release.compose_project, release.deploy.lease, on, looking) as holding:
@@ -114,20 +114,38 @@ def restart(env: str, services: Sequence[str], on: Platform) -> Stored[Run]:
             ci=on.ci,
             scale=last.scale,
         )
-        stored = running.recorded(
-            subject, "running", lambda: _restarted(release, last, services, holding, running)
-        )
+
+        def work() -> tuple[ContainerSeen, ...]:
+            running.engine = holding.engine.facts()
+            document = verified(on.ledger, env, release.id).document
+            wanted = {**replicas(document), **last.scale}
+            return restarted(release, wanted, services, holding, running)
+
+        stored = running.recorded(subject, "running", work)
         keep_standing(stored.record, release.build.id, holding)
         return stored
 
 
-def _restarted(
-    release: Release, last: Run, services: Sequence[str], on: Platform, running: Running
+def restarted(
+    release: Release,
+    wanted: Mapping[str, int],
+    services: Sequence[str],
+    on: Platform,
+    running: Running,
 ) -> tuple[ContainerSeen, ...]:
-    runner = on.runner(last.runner)
-    running.engine = on.engine.facts()
-    document = verified(on.ledger, release.env, release.id).document
-    wanted = {**replicas(document), **last.scale}
+    """Restart containers on one engine, and prove that they come up again.
+
+    Args:
+        release: that they are of.
+        wanted: how many there should be of each service.
+        services: whose; all, if none is named.
+        on: what it is done with; its lock is held.
+        running: records it.
+
+    Raises:
+        RunFailed: one did not come up again.
+    """
+    runner = on.runner(release.deploy.engine)
     with running.step("restart", ", ".join(services) or release.name, changes=True):
         complaint = runner.restart(
             release.compose_project, services, emit=on.emit, cancel=on.cancel
@@ -141,14 +159,20 @@ def _restarted(
     return seen
 
 
-def _in_force(env: str, on: Platform) -> tuple[Run, Release]:
+def in_force(env: str, on: Platform) -> tuple[Run, Release]:
+    """Return the run in force, and the release that it was of.
+
+    Raises:
+        InputError: nothing runs there.
+    """
     last = last_run(on.ledger, env, on.emit)
     if last is None or last.record.outcome == "stopped":
         raise InputError(f"nothing runs in {env}", hint=f"inv run --env {env}")
     return last.record, on.ledger.release(env, last.record.release.id).record
 
 
-def _check_services(services: Sequence[str], release: Release) -> None:
+def check_services(services: Sequence[str], release: Release) -> None:
+    """Raise InputError for a service that a release does not have."""
     for name in services:
         if name not in release.pins:
             raise InputError(
@@ -156,7 +180,8 @@ def _check_services(services: Sequence[str], release: Release) -> None:
             )
 
 
-def _known_secrets(release: Release, on: Platform) -> tuple[str, ...]:
+def known_secrets(release: Release, on: Platform) -> tuple[str, ...]:
+    """Return the values of a release's secrets, none where they cannot be opened here; says so."""
     if not release.secrets:
         return ()
     try:

@@ -83,9 +83,14 @@ class EnvironmentStatus(Part, frozen=True):
         return self.outcome == "running" and fine and not self.mixed
 
     @property
+    def drifts(self) -> tuple[Drift, ...]:
+        """All that drifted, on every host of a fleet."""
+        return (*self.drift, *(drift for host in self.hosts for drift in host.drift))
+
+    @property
     def as_released(self) -> bool:
         """Whether it is well, and nothing drifted."""
-        return self.well and not self.drift and not any(host.drift for host in self.hosts)
+        return self.well and not self.drifts
 
 
 def status_of(

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Literal
 
 from stagekit.inputs.fleet import size_of
-from stagekit.records import HostRun, Part
+from stagekit.records import HostRun, Link, Part, Standing
 
 Stage = Literal["waiting", "ready", "kept", "switched", "failed"]
 """How far a host has come; ``kept`` had it all already."""
@@ -59,6 +59,20 @@ def went_before(states: Iterable[State]) -> str | None:
     where nothing ran on any."""
     found = Counter(state.before for state in states if state.before)
     return found.most_common(1)[0][0] if found else None
+
+
+def other_release(standing: Standing | None, before: str | None, release: Link) -> str | None:
+    """Return the release that a host runs in the place of the last run's; None where it runs that
+    one, or nothing.
+
+    Args:
+        standing: what its engine says is in force there.
+        before: the id of what it runs as far as the ledger knows.
+        release: the last run's.
+    """
+    if standing and standing.outcome == "running" and standing.release_digest != release.digest:
+        return standing.release
+    return before if before not in (None, release.id) else None
 
 
 def runs_on(hosts: Iterable[HostRun]) -> dict[str, str]:

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 from stagekit.errors import InputError
 from stagekit.events import Emit, Warned
 from stagekit.pipeline.history import last_run
-from stagekit.pipeline.run import attempt
-from stagekit.pipeline.run.bundled import without_bundles
-from stagekit.pipeline.run.fleet.hosts import Fleet, failure_of, held, reach
+from stagekit.pipeline.run.fleet import parts
+from stagekit.pipeline.run.fleet.hosts import Fleet, failure_of, held, reach, reach_all
 from stagekit.pipeline.run.fleet.member import Member
 from stagekit.pipeline.run.fleet.recovery import recover
 from stagekit.pipeline.run.fleet.transaction import Policy, Transaction
 from stagekit.pipeline.run.numbers import numbers_for, warn_of_commands
+from stagekit.pipeline.run.planning import not_as_planned
 from stagekit.pipeline.run.platform import Platform
 from stagekit.pipeline.run.recording import Running
 from stagekit.protocols import Ledger
@@ -42,7 +41,7 @@ def run(
         policy: what happens where a host fails.
 
     Raises:
-        InputError: no such release, or no such service.
+        InputError: no such release, or no such service; two of the hosts are one engine.
         LedgerError: the release is not what was sealed.
         EngineError: a host is not reached; nothing was changed on any.
         Busy: another run holds the environment on one of them.
@@ -51,18 +50,17 @@ def run(
     """
     base = fleet.base
     looking = Running(base)
-    # What bundled images are called is asked of each host, once it is reached.
-    nowhere = replace(base, engine=without_bundles(base.engine))
-    checked = attempt.verify(env, release_id, nowhere, looking)
+    checked = parts.verify(env, release_id, base, looking)
     release = checked.release.record
+    if policy.keeps_to and policy.keeps_to.record.release != checked.release.link:
+        raise not_as_planned(policy.keeps_to.record, f"{release.name} is another release")
     members = fleet.members(release.deploy.engine)
     if policy.resumes:
         scale = policy.resumes.scale
     numbers = numbers_for(scale, release, base)
     here, gone = _reached(fleet, members, base, policy)
     _warn_of_left(env, fleet, base)
-    with held(here, release.compose_project, release.deploy.lease):
-        on = replace(base, lease=here[0].on.lease)
+    with held(here, release.compose_project, release.deploy.lease) as on:
         if reason == "rollback":
             warn_of_commands(release, on)
         running = Running(on, looking.steps)
@@ -109,8 +107,11 @@ def _warn_of_left(env: str, fleet: Fleet, on: Platform) -> None:
 def _reached(
     fleet: Fleet, members: Sequence[Member], on: Platform, policy: Policy
 ) -> tuple[list[Member], dict[str, Exception]]:
+    if not policy.keep_going:
+        reach_all(fleet, members, on)
+        return list(members), {}
     outcome = reach(fleet, members, on)
     here = [member for member in members if member.name in outcome.done]
-    if outcome.failed and (not policy.keep_going or not here):
+    if not here:
         raise failure_of(outcome.failed, len(members), "be reached")
     return here, outcome.failed

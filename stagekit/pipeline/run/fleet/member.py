@@ -1,27 +1,23 @@
-"""One host's part of a fleet's run: the same steps as a run on one engine, in two halves. All of it
-is done in a thread of its own."""
+"""One host of a fleet while something is done on it, and what of a release is its part."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import PurePath
 
 from msgspec.structs import replace as changed
 
-from stagekit.errors import NotProven
 from stagekit.inputs.fleet import Host, services_on
-from stagekit.pipeline.run import attempt, preflight, proof
-from stagekit.pipeline.run.bundled import as_named_here
+from stagekit.pipeline.run.fleet.abreast import MainThread
 from stagekit.pipeline.run.fleet.decide import Stage, State
 from stagekit.pipeline.run.fleet.recording import HostRunning
-from stagekit.pipeline.run.plan import Plan, decide
+from stagekit.pipeline.run.plan import Plan
 from stagekit.pipeline.run.platform import Platform
-from stagekit.pipeline.run.standing import note_standing
+from stagekit.pipeline.run.recording import Running
 from stagekit.pipeline.verify import Verified
-from stagekit.records import ContainerSeen, HostRun, Standing, compose_project
-
-_RUNS, _STOPPED = "running", "stopped"
+from stagekit.records import EngineFacts, HostRun
 
 
 @dataclass
@@ -32,6 +28,7 @@ class Member:
         host: which one.
         on: what its part is done with.
         told: what is recorded of it, as far as it has come.
+        engine: what its engine says of itself, once it is reached.
         stage: how far that is.
         before: the id of the release that it ran before.
         foreign: it ran something before that this ledger does not know.
@@ -42,6 +39,7 @@ class Member:
     host: Host
     on: Platform
     told: HostRun = field(init=False)
+    engine: EngineFacts | None = None
     stage: Stage = "waiting"
     before: str | None = None
     foreign: bool = False
@@ -63,7 +61,64 @@ class Member:
 
     def afresh(self) -> Member:
         """Return the same host for another run, of which nothing is done yet."""
-        return Member(self.host, self.on)
+        return Member(self.host, self.on, engine=self.engine)
+
+    def running(self, own: Platform, whole: Running, main: MainThread) -> HostRunning:
+        """Return what records the host's part of a run.
+
+        Args:
+            own: what it is done with, in the thread that does it.
+            whole: the run.
+            main: does things on the main thread.
+        """
+        running = HostRunning(self.host, own, whole, main, self.told)
+        running.engine = self.engine
+        return running
+
+    @contextmanager
+    def recorded(self, own: Platform, whole: Running, main: MainThread) -> Iterator[HostRunning]:
+        """Give what records the host's part of a run, as `running` does; an error of the body is
+        noted as what stopped it."""
+        running = self.running(own, whole, main)
+        try:
+            yield running
+        except Exception as error:
+            self.fail(error, running)
+            raise
+
+    def fail(self, error: Exception, running: HostRunning) -> None:
+        """Note what stopped the host's part: where it had changed something, nobody knows what
+        runs there."""
+        self.stage = "failed"
+        self.told = running.told(
+            "failed" if running.changed else "untouched",
+            release=None if running.changed else self.before,
+            before=self.before,
+            error=error,
+        )
+
+
+def left_alone(host: HostRun) -> HostRun:
+    """Return what is recorded of a host that a run does not touch: what was left there before."""
+    return HostRun(
+        name=host.name,
+        url=host.url,
+        outcome="untouched" if host.known else host.outcome,
+        release=host.release,
+        before=host.release,
+        containers=host.containers,
+    )
+
+
+def in_order(hosts: Iterable[HostRun], members: Iterable[Member]) -> tuple[HostRun, ...]:
+    """Return what is recorded of all hosts of an earlier run, in their order.
+
+    Args:
+        hosts: as that run left them.
+        members: those of them that something is done on.
+    """
+    told = {member.name: member.told for member in members}
+    return tuple(told.get(host.name) or left_alone(host) for host in hosts)
 
 
 def part_for(checked: Verified, host: Host) -> Verified:
@@ -95,144 +150,6 @@ def scale_for(numbers: Mapping[str, int], checked: Verified, part: Verified) -> 
     here = part.document["services"]
     elsewhere = {name: 0 for name in checked.document["services"] if name not in here}
     return {**{name: count for name, count in numbers.items() if name in here}, **elsewhere}
-
-
-def make_ready(
-    member: Member,
-    checked: Verified,
-    numbers: Mapping[str, int],
-    on: Platform,
-    running: HostRunning,
-    known: Callable[[Standing], bool],
-    *,
-    keep_proven: bool = False,
-) -> None:
-    """Look at a host, pull what is missing there and put its files there. What runs is not touched.
-
-    Args:
-        member: the host.
-        checked: the whole release.
-        numbers: of containers, by service, where they are other than the release's.
-        on: what it is done with, in this thread.
-        running: records it.
-        known: tells whether the ledger has the release that an engine says is in force.
-        keep_proven: leave the host alone where it runs the release already, proven.
-
-    Raises:
-        RunFailed: it could not be run there.
-    """
-    part = as_named_here(part_for(checked, member.host), on.engine)
-    release = part.release.record
-    with running.step("check", on.engine.url) as under_way:
-        running.engine = on.engine.facts()
-        standing = on.engine.standing(release.compose_project)
-        if standing and standing.outcome == _RUNS and known(standing):
-            member.before = standing.release
-        running.note_before(member.before)
-        scale = scale_for(numbers, checked, part)
-        found = preflight.look(part, on.engine, emit=on.emit, cancel=on.cancel)
-        stopped = standing is not None and standing.outcome == _STOPPED
-        member.foreign = member.before is None and not found.first and not stopped
-        member.plan = decide(found, part, scale, on.engine)
-        of_it = standing and standing.release_digest == part.release.digest
-        seen = _proven(member.plan, on) if keep_proven and of_it else None
-        under_way.outcome = (
-            f"version {running.engine.version}, images to pull: {len(found.missing)}"
-        )
-        if seen is not None:
-            under_way.outcome = f"runs {release.name} already"
-    if seen is not None:
-        member.stage = "kept"
-        running.note_outcome("kept", release.id)
-        member.told = running.told("kept", release=release.id, before=member.before, seen=seen)
-        return
-    member.folder = attempt.made_ready(member.plan, on, running)
-    member.stage = "ready"
-    member.told = running.told("untouched", release=member.before, before=member.before)
-
-
-def switch(
-    member: Member,
-    standing: Standing,
-    secrets: Mapping[str, str],
-    on: Platform,
-    running: HostRunning,
-) -> None:
-    """Bring up on a host what was made ready there, prove it, and note it on its engine.
-
-    Args:
-        member: the host.
-        standing: what is noted.
-        secrets: values by name.
-        on: what it is done with, in this thread.
-        running: records it.
-
-    Raises:
-        RunFailed: it did not come up, or is not what was released.
-    """
-    plan, folder = member.plan, member.folder
-    assert plan
-    assert folder
-    release = plan.release
-    before = on.runner(release.deploy.engine).observe(release.compose_project)
-    seen = attempt.switched(plan, on, running, folder, secrets, before)
-    running.note_outcome("running", release.id)
-    member.stage = "switched"
-    member.told = running.told("running", release=release.id, before=member.before, seen=seen)
-    note_standing(standing, on)
-
-
-def take_down(
-    member: Member, standing: Standing, runner: str, on: Platform, running: HostRunning
-) -> None:
-    """Take down what runs on a host; volumes stay.
-
-    Args:
-        member: the host.
-        standing: what is noted on its engine after it.
-        runner: what can take it down.
-        on: what it is done with, in this thread.
-        running: records it.
-
-    Raises:
-        RunFailed: it could not be.
-    """
-    project = compose_project(standing.project, standing.env)
-    with running.step("down", project, changes=True) as under_way:
-        running.engine = on.engine.facts()
-        on.runner(runner).down(project, emit=on.emit, cancel=on.cancel)
-        under_way.outcome = "volumes stay"
-    running.note_outcome("stopped", None)
-    member.stage = "switched"
-    member.told = running.told("stopped", release=None, before=member.before)
-    note_standing(standing, on)
-
-
-def still_holds(member: Member, on: Platform) -> None:
-    """Look again at a host that was switched.
-
-    Raises:
-        NotProven: a container ended since, or was started again.
-    """
-    assert member.plan
-    if _proven(member.plan, on) is None:
-        raise NotProven(
-            "it runs no more as it was proven",
-            where=f"{member.plan.release.name} on {member.name}",
-        )
-
-
-def _proven(plan: Plan, on: Platform) -> tuple[ContainerSeen, ...] | None:
-    """Return the containers that run what is to run, None where that is not so."""
-    release = plan.release
-    runner = on.runner(release.deploy.engine)
-    observed = runner.observe(release.compose_project)
-    settled = proof.Settled(observed.containers, 0.0)
-    try:
-        held = proof.held(release, plan.wanted, runner, on.engine, settled, on.cancel)
-        return proof.compare(release, held, on.engine)
-    except NotProven:
-        return None
 
 
 def lines_of(hosts: Iterable[HostRun]) -> Iterator[str]:

@@ -3,27 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from datetime import UTC, datetime
 from typing import NamedTuple
 
 from stagekit.errors import RolledBack, RunFailed, StagekitError
 from stagekit.events import Noted, Warned
 from stagekit.pipeline.failure import is_cancelled
 from stagekit.pipeline.history import readable_runs
-from stagekit.pipeline.run.attempt import verify
-from stagekit.pipeline.run.bundled import without_bundles
-from stagekit.pipeline.run.fleet import decide
-from stagekit.pipeline.run.fleet import member as parts
+from stagekit.pipeline.run.fleet import decide, parts
 from stagekit.pipeline.run.fleet.abreast import MainThread, names_of
 from stagekit.pipeline.run.fleet.hosts import failure_of, on_each
-from stagekit.pipeline.run.fleet.member import Member
-from stagekit.pipeline.run.fleet.recording import HostRunning
+from stagekit.pipeline.run.fleet.member import Member, left_alone, lines_of
 from stagekit.pipeline.run.platform import Platform
 from stagekit.pipeline.run.recording import Running, Subject
 from stagekit.pipeline.secrets import values
 from stagekit.pipeline.verify import Verified
-from stagekit.records import ContainerSeen, HostRun, Release, Run, RunReason, Standing
+from stagekit.records import ContainerSeen, HostRun, Release, Run, RunOutcome, RunReason
 
 
 class _Earlier(NamedTuple):
@@ -79,7 +73,7 @@ def recover(
             where=error.where if isinstance(error, StagekitError) else None,
             hint=f"inv run.status --env {release.env} looks again; inv run --env {release.env} "
             "--resume goes on with going back",
-            output=(*getattr(error, "output", ()), *parts.lines_of(way.hosts)),
+            output=(*getattr(error, "output", ()), *lines_of(way.hosts)),
         ) from second
     raise RolledBack(
         f"run {failed.n} failed: {error.what if isinstance(error, StagekitError) else error}; "
@@ -87,7 +81,7 @@ def recover(
         where=error.where if isinstance(error, StagekitError) else None,
         hint=f"inv run.show {release.env}/{failed.n} tells more; mend it, and build and release "
         "again",
-        output=(*getattr(error, "output", ()), *parts.lines_of(way.hosts)),
+        output=(*getattr(error, "output", ()), *lines_of(way.hosts)),
     ) from error
 
 
@@ -98,7 +92,7 @@ def _say_what_runs(
     if not decide.is_mixed(hosts):
         return
     on.emit(Warned(f"the fleet of {release.env} is mixed"))
-    for line in parts.lines_of(hosts):
+    for line in lines_of(hosts):
         on.emit(Warned(f"  {line}"))
     if isinstance(error, StagekitError) and not is_cancelled(error):
         error.hint = (
@@ -125,7 +119,7 @@ class _WayBack:
         self._targets = {item.name: item.before for item in members if item.name in names}
         self._foreign = {item.name for item in members if item.foreign}
         self._back = [member.afresh() for member in members if member.name in names]
-        self._others = [_left_alone(member.told) for member in members if member.name not in names]
+        self._others = [left_alone(member.told) for member in members if member.name not in names]
         self._order = [member.name for member in members]
         self._running = Running(on)
         self._earlier: dict[str, _Earlier] = {}
@@ -156,8 +150,8 @@ class _WayBack:
             answers=self._answers,
         )
         self._running.hosts = self.hosts
-        outcome = "running" if self._reason == "automatic rollback" else "stopped"
-        return self._running.recorded(subject, outcome, self._work).record  # type: ignore[arg-type]
+        outcome: RunOutcome = "running" if self._reason == "automatic rollback" else "stopped"
+        return self._running.recorded(subject, outcome, self._work).record
 
     def _work(self) -> tuple[ContainerSeen, ...]:
         for id in {target for target in self._targets.values() if target}:
@@ -169,8 +163,7 @@ class _WayBack:
         return ()
 
     def _looked_up(self, id: str) -> _Earlier:
-        on = replace(self._on, engine=without_bundles(self._on.engine))
-        checked = verify(self._release.env, id, on, Running(on))
+        checked = parts.verify(self._release.env, id, self._on, Running(self._on))
         release = checked.release.record
         runs = readable_runs(self._on.ledger, release.env, self._on.emit)
         good = next(
@@ -182,19 +175,20 @@ class _WayBack:
         return _Earlier(checked, secrets, good.scale if good else {})
 
     def _one(self, member: Member, own: Platform, main: MainThread) -> None:
-        running = HostRunning(member.host, own, self._running, main, member.told)
+        running = member.running(own, self._running, main)
         target = self._targets[member.name]
         try:
             if target is None:
                 self._refuse_foreign(member)
-                standing = self._standing("stopped", self._release, self._link.digest)
+                standing = self._running.standing("stopped", self._link)
                 runner = self._release.deploy.engine
                 parts.take_down(member, standing, runner, own, running)
                 return
             to = self._earlier[target]
-            parts.make_ready(member, to.checked, to.scale, own, running, lambda _: True)
-            stored = to.checked.release
-            standing = self._standing("running", stored.record, stored.digest)
+            wish = parts.Wish(checked=to.checked, numbers=to.scale, known=lambda _: True)
+            parts.make_ready(member, wish, own, running, main)
+            to_it = to.checked.release
+            standing = self._running.standing("running", to_it.link, to_it.record.build.id)
             parts.switch(member, standing, to.secrets, own, running)
         except Exception as error:
             member.stage = "failed"
@@ -209,21 +203,3 @@ class _WayBack:
                 where=f"host {member.name}",
                 hint="look at what its containers are: docker ps",
             )
-
-    def _standing(self, outcome: str, release: Release, digest: str) -> Standing:
-        return Standing(
-            project=release.project,
-            env=release.env,
-            run=self._running.n,
-            outcome=outcome,
-            reason=self._reason,
-            release=release.id,
-            release_digest=digest,
-            build=release.build.id if outcome == "running" else "",
-            actor=self._on.actor,
-            when=datetime.now(UTC),
-        )
-
-
-def _left_alone(host: HostRun) -> HostRun:
-    return HostRun(name=host.name, url=host.url, release=host.release, before=host.release)

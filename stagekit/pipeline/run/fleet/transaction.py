@@ -4,25 +4,24 @@ in batches."""
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from functools import partial
 
-from stagekit.errors import RunFailed, StagekitError
+from stagekit.errors import RunFailed
 from stagekit.events import Warned, ignore, step
 from stagekit.pipeline.failure import is_cancelled
+from stagekit.pipeline.history import last_run
 from stagekit.pipeline.run import attempt
-from stagekit.pipeline.run.fleet import decide
-from stagekit.pipeline.run.fleet import member as parts
+from stagekit.pipeline.run.fleet import decide, parts
 from stagekit.pipeline.run.fleet.abreast import MainThread, names_of
 from stagekit.pipeline.run.fleet.hosts import failure_of, on_each
-from stagekit.pipeline.run.fleet.member import Member
-from stagekit.pipeline.run.fleet.recording import HostRunning
+from stagekit.pipeline.run.fleet.member import Member, lines_of
+from stagekit.pipeline.run.fleet.planning import planned_on, refuse_changed_on
 from stagekit.pipeline.run.hooks import Hooks
 from stagekit.pipeline.run.platform import Platform
 from stagekit.pipeline.run.recording import Running, Subject
 from stagekit.pipeline.secrets import values
 from stagekit.pipeline.verify import Verified
-from stagekit.records import ContainerSeen, Part, Run, RunReason, Standing, Stored
+from stagekit.records import ContainerSeen, Part, Planned, Run, RunReason, Stored
 
 
 class Policy(Part, frozen=True):
@@ -31,10 +30,12 @@ class Policy(Part, frozen=True):
     Attributes:
         keep_going: go on with the other hosts, and bring none back.
         resumes: the run that this one goes on with: what runs its release already is left alone.
+        keeps_to: a plan: what would be done on each host has to be what it says.
     """
 
     keep_going: bool = False
     resumes: Run | None = None
+    keeps_to: Stored[Planned] | None = None
 
 
 class Transaction:
@@ -72,10 +73,13 @@ class Transaction:
         self._numbers = numbers
         self._policy = policy
         self._secrets: Mapping[str, str] = {}
+        last = last_run(on.ledger, self._release.env, on.emit) if policy.keeps_to else None
+        self._last = last.record if last else None
 
     def recorded(self, gone: Mapping[str, Exception]) -> Stored[Run]:
         """Do it, and record it however it ends."""
         release, on, resumes = self._release, self._on, self._policy.resumes
+        keeps_to = self._policy.keeps_to
         subject = Subject(
             env=release.env,
             project=release.project,
@@ -86,6 +90,7 @@ class Transaction:
             ci=on.ci,
             scale=dict(self._numbers),
             resumes=resumes.n if resumes else None,
+            plan=keeps_to.digest if keeps_to else None,
         )
         self._running.hosts = tuple(member.told for member in self._members)
         hooks = Hooks(release.deploy.hooks, on.environ, on.source, on.plugins)
@@ -96,8 +101,8 @@ class Transaction:
             for member in self._members:
                 if member.name in gone:
                     nowhere = MainThread(ignore, self._on.cancel)
-                    running = self._running_on(member, member.on, nowhere)
-                    self._fail(member, gone[member.name], running)
+                    running = member.running(member.on, self._running, nowhere)
+                    member.fail(gone[member.name], running)
             self._on.plugins.tell(
                 "stagekit_before_run", release=self._checked.release, reason=self._reason
             )
@@ -111,26 +116,26 @@ class Transaction:
         return ()
 
     def _make_ready(self) -> None:
-        keep = self._policy.resumes is not None
+        wish = parts.Wish(
+            checked=self._checked,
+            numbers=self._numbers,
+            known=partial(parts.is_known, self._on.ledger),
+            keep_proven=self._policy.resumes is not None,
+            agree=self._agree,
+        )
 
         def make(member: Member, own: Platform, main: MainThread) -> None:
-            running = self._running_on(member, own, main)
-            try:
-                parts.make_ready(
-                    member,
-                    self._checked,
-                    self._numbers,
-                    own,
-                    running,
-                    lambda standing: main(partial(self._is_known, standing)),
-                    keep_proven=keep,
-                )
-            except Exception as error:
-                self._fail(member, error, running)
-                raise
+            with member.recorded(own, self._running, main) as running:
+                parts.make_ready(member, wish, own, running, main)
 
         outcome = on_each(self._here, make, self._on)
         self._go_on_or_raise(outcome.failed, "be made ready")
+
+    def _agree(self, member: Member, own: Platform, main: MainThread) -> None:
+        """Refuse a host on which something else would be done than was planned."""
+        if plan := self._policy.keeps_to:
+            now = planned_on(member, self._last, self._secrets, own, main)
+            refuse_changed_on(plan.record, now)
 
     def _run_command(self) -> None:
         """Run the release's command, once for all: on the first host that has its service."""
@@ -169,12 +174,10 @@ class Transaction:
             raise self._mixed(failed)
 
     def _switch_one(self, member: Member, own: Platform, main: MainThread) -> None:
-        running = self._running_on(member, own, main)
-        try:
-            parts.switch(member, self._standing(), self._secrets, own, running)
-        except Exception as error:
-            self._fail(member, error, running)
-            raise
+        release = self._release
+        standing = self._running.standing("running", self._checked.release.link, release.build.id)
+        with member.recorded(own, self._running, main) as running:
+            parts.switch(member, standing, self._secrets, own, running)
 
     def _watch(self, canaries: Sequence[Member], seconds: float) -> None:
         """Let the canaries hold for a while before others follow."""
@@ -189,25 +192,12 @@ class Transaction:
         self._on.cancel.check()
 
         def look(member: Member, own: Platform, main: MainThread) -> None:
-            try:
+            with member.recorded(own, self._running, main):
                 parts.still_holds(member, own)
-            except Exception as error:
-                self._fail(member, error, self._running_on(member, own, main))
-                raise
 
         well = [member for member in members if member.stage == "switched"]
         outcome = on_each(well, look, self._on)
         self._go_on_or_raise(outcome.failed, f"hold {self._release.name}")
-
-    def _fail(self, member: Member, error: Exception, running: HostRunning) -> None:
-        changed = running.changed
-        member.stage = "failed"
-        member.told = running.told(
-            "failed" if changed else "untouched",
-            release=None if changed else member.before,
-            before=member.before,
-            error=error,
-        )
 
     def _go_on_or_raise(self, failed: Mapping[str, Exception], what: str) -> None:
         states = [member.state for member in self._members]
@@ -228,33 +218,5 @@ class Transaction:
             f"{names_of([member.name for member in failed])} failed",
             hint=f"inv run --env {env} --resume goes on with these; inv run.rollback --env {env} "
             "takes all back",
-            output=tuple(parts.lines_of(member.told for member in self._members)),
-        )
-
-    def _running_on(self, member: Member, own: Platform, main: MainThread) -> HostRunning:
-        return HostRunning(member.host, own, self._running, main, member.told)
-
-    def _is_known(self, standing: Standing) -> bool:
-        """Tell whether what an engine says is in force is a release that the ledger has."""
-        ledger = self._on.ledger
-        if standing.release not in ledger.releases(standing.env):
-            return False
-        try:
-            return ledger.release(standing.env, standing.release).digest == standing.release_digest
-        except StagekitError:
-            return False
-
-    def _standing(self) -> Standing:
-        release = self._release
-        return Standing(
-            project=release.project,
-            env=release.env,
-            run=self._running.n,
-            outcome="running",
-            reason=self._reason,
-            release=release.id,
-            release_digest=self._checked.release.digest,
-            build=release.build.id,
-            actor=self._on.actor,
-            when=datetime.now(UTC),
+            output=tuple(lines_of(member.told for member in self._members)),
         )
