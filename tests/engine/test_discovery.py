@@ -15,6 +15,7 @@ import pytest
 from stagekit.testing.project import Outcome
 from tests.conftest import Machine
 from tests.engine.bare import Bare
+from tests.engine.certificates import make_certificates
 from tests.engine.relay import relay
 from tests.repository import Repository
 
@@ -236,25 +237,8 @@ def test_no_engine_at_all(alone: Repository, bare: Bare) -> None:
 def certificates(tmp_path: Path) -> Path:
     """An authority of the test's own, and what it signed for a server and for a client."""
     folder = tmp_path / "certificates"
-    folder.mkdir()
-    subject = ("-newkey", "rsa:2048", "-nodes", "-subj")
-    openssl(folder, "req", "-x509", *subject, "/CN=authority", "-keyout", "ca-key.pem",
-            "-out", "ca.pem", "-days", "2")  # fmt: skip
-    (folder / "names").write_text("subjectAltName = IP:127.0.0.1\n")
-    for name, key, out in (
-        ("server", "server-key.pem", "server.pem"),
-        ("me", "key.pem", "cert.pem"),
-    ):
-        openssl(folder, "req", *subject, f"/CN={name}", "-keyout", key, "-out", "request")
-        openssl(folder, "x509", "-req", "-in", "request", "-CA", "ca.pem", "-CAkey", "ca-key.pem",
-                "-CAcreateserial", "-days", "2", "-extfile", "names", "-out", out)  # fmt: skip
+    make_certificates(folder)
     return folder
-
-
-def openssl(folder: Path, *arguments: str) -> None:
-    subprocess.run(
-        ["openssl", *arguments], cwd=folder, capture_output=True, timeout=_LIMIT, check=True
-    )
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +29,8 @@ from stagekit.ledger.files import FileLedger
 from stagekit.records import Holder, Run
 from stagekit.testing.project import Outcome
 from tests.conftest import Machine
+from tests.engine.certificates import make_certificates
+from tests.engine.relay import relay
 from tests.hosts import EngineHost, engine_hosts
 from tests.repository import Repository
 
@@ -435,6 +439,52 @@ def test_what_all_hosts_print_is_followed(running: Repository) -> None:
         following.send_signal(signal.SIGINT)
         assert following.wait(20) == 0
     assert {name: heard.count(name) > 1 for name in NAMES} == dict.fromkeys(NAMES, True)
+
+
+def test_every_way_to_a_host_and_a_file_that_lies_there(
+    running: Repository,
+    hosts: Hosts,
+    tmp_path: Path,
+    free_port: Callable[[], int],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """One over ssh, one over TCP with certificates of its own, one by a docker context; what is
+    mounted has been put on each before its switch, whatever becomes of it here."""
+    template, port = "templates/compose.yaml.j2", free_port()
+    for name, value in {
+        "DOCKER_TLS_VERIFY": "1",
+        "DOCKER_CERT_PATH": str(tmp_path / "certificates"),
+        "DOCKER_CONFIG": str(tmp_path / "docker"),
+    }.items():
+        monkeypatch.setitem(running.environ, name, value)
+    make_certificates(tmp_path / "certificates/b")
+    context = ("context", "create", "east", "--docker", f"host=unix://{hosts['c'].socket}")
+    subprocess.run(["docker", *context], env=running.environ, check=True, capture_output=True)
+    usual = running.read(template)
+    mount = "./environments/prod/files/logo:/logo:ro"
+    running.write(template, f"{usual}    volumes: ['{mount}']\n")
+    logo = running.write("environments/prod/files/logo", "")
+    logo.write_bytes(bytes(range(256)))
+    settings(running, free_disk=10)  # c, which is on this machine, has a small one
+    table = f'a = "ssh://root@a"\nb = "tcp://127.0.0.1:{port}"\nc = "context://east"'
+    config = running.read("environments/prod/config.toml").splitlines()
+    config = [line for line in config if not line.startswith("hosts =")]
+    running.write("environments/prod/config.toml", "\n".join([*config, "[stagekit.hosts]", table]))
+    id = release(running, "mounted")
+    logo.unlink()
+    with relay(hosts["b"].socket, "tls", str(port), str(tmp_path / "certificates/b")):
+        run(running)
+        assert outcomes(recorded(running)) == [("running", id)] * 3
+        for host in hosts.values():
+            with host.client() as client:
+                [container] = client.containers.list()
+                said = container.exec_run(["sha256sum", "/logo"]).output.split()
+                assert said[0].decode() == sha256(bytes(range(256))).hexdigest()
+        assert status(running)[0] == 0
+        shutil.rmtree(tmp_path / "certificates")
+        stranger = running.attempt("run.stop", "--env", "prod")
+        assert (stranger.code, "b" in stranger.stderr) == (6, True), stranger.text
+    running.write(template, usual)
 
 
 def test_a_release_runs_on_every_host(fleet: Repository, hosts: Hosts) -> None:
