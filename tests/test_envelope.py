@@ -39,6 +39,7 @@ from stagekit.records import (
     EngineFacts,
     Failure,
     HostOutcome,
+    HostPlanned,
     HostRun,
     HttpCheck,
     Link,
@@ -227,16 +228,21 @@ ACTIONS = part(
     count=st.none() | NUMBERS,
     reasons=LINES,
 )
+PROSPECT: dict[str, st.SearchStrategy[Any]] = {
+    "engine": st.none() | part(EngineFacts),
+    "pull": LINES,
+    "actions": st.lists(ACTIONS, max_size=2).map(tuple),
+    "seen": st.lists(part(ContainerPlanned, definition=MAYBE), max_size=2).map(tuple),
+}
 PLANS = part(
     Planned,
     reason=word(RunReason),
     created=TIMES,
     release=part(Link),
-    engine=part(EngineFacts),
     scale=st.dictionaries(TEXT, NUMBERS, max_size=2),
-    pull=LINES,
-    actions=st.lists(ACTIONS, max_size=2).map(tuple),
-    seen=st.lists(part(ContainerPlanned, definition=MAYBE), max_size=2).map(tuple),
+    hosts=st.lists(part(HostPlanned, **PROSPECT), max_size=2).map(tuple),
+    batches=st.lists(LINES, max_size=2).map(tuple),
+    **PROSPECT,
 )
 REPLIES = part(
     Reply,

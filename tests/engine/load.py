@@ -51,19 +51,29 @@ def get(address: str, port: int) -> str:
     return body.decode().strip()
 
 
+def answered(name: str, port: int) -> str:
+    """Ask one address after the other until one answers, as proxies do: a node that missed what
+    others told it by UDP goes on naming a container that has gone."""
+    trouble: list[str] = []
+    for address in sorted(addresses(name), key=lambda _: secrets.randbelow(2**16)):
+        try:
+            return get(address, port)
+        except (OSError, AssertionError) as error:
+            trouble.append(f"{address}: {error!r}")
+    raise OSError(", ".join(trouble) or "no address")
+
+
 def main(name: str, port: str) -> None:
     over, lost = Event(), list[str]()
     answers: dict[str, int] = {}
 
     def ask() -> None:
         while not over.is_set():
-            address = "nowhere"
             begun = datetime.now()
             try:
-                address = secrets.choice(addresses(name))
-                body = get(address, int(port))
-            except (OSError, AssertionError, IndexError) as error:
-                lost.append(f"{begun:%X} {address}: {error!r}")
+                body = answered(name, int(port))
+            except OSError as error:
+                lost.append(f"{begun:%X} {error}")
             else:
                 answers[body] = answers.get(body, 0) + 1
             over.wait(0.01)

@@ -232,7 +232,8 @@ def asking(node: Node, stack: str) -> Iterator[dict[str, Any]]:
 def test_no_request_is_lost(shop: Repository, nodes: Nodes, env: str) -> None:
     """While one release takes the place of another, and while one fails and goes back with all its
     services: start-first, with a health check, and a server that goes on for a moment after it was
-    asked to stop. Asked on another node than that with the containers, until the first are gone."""
+    asked to stop. Asked on another node than that with the containers, until the first are gone,
+    by who tries another address where one does not answer."""
     there, asker = nodes.all[:2]
     shop.write("templates/compose.yaml.j2", ROLLING)
     release(shop, env, "one")
