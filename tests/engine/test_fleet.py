@@ -485,6 +485,7 @@ def test_every_way_to_a_host_and_a_file_that_lies_there(
         stranger = running.attempt("run.stop", "--env", "prod")
         assert (stranger.code, "b" in stranger.stderr) == (6, True), stranger.text
     running.write(template, usual)
+    settings(running)
 
 
 def test_a_release_runs_on_every_host(fleet: Repository, hosts: Hosts) -> None:
