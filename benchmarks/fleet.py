@@ -1,9 +1,10 @@
 """How long a run of a fleet of twenty hosts takes, against one of a single host.
 
-    python -m benchmarks.fleet [HOSTS [PAIRS]]
+    python -m benchmarks.fleet [HOSTS [PAIRS [tcp|ssh]]]
 
 Needs root, and what `inv engine.start` starts. Every host is a dockerd of its own, in a network
-namespace of its own, behind a proxy that lets each byte wait as a network between two cities does.
+namespace of its own, and with ``ssh`` an sshd of its own, behind a proxy that lets each byte wait
+as a network between two cities does.
 All of them share this machine's processors, which twenty real hosts do not: what a host does itself
 (starting a container) is made small, and the settle time is that of a real service. A run of all
 and one of the one are a pair, one after the other; told is the median of the pairs' ratios.
@@ -13,6 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import secrets
 import subprocess
 import sys
@@ -35,7 +37,7 @@ _INV = (sys.executable, "-m", "invoke")
 _GOAL = 3.0
 _HOSTS = 20
 _PAIRS = 5
-_USUAL = (str(_HOSTS), str(_PAIRS))
+_USUAL = (str(_HOSTS), str(_PAIRS), "tcp")
 _DELAY = 0.02
 """Seconds that a byte takes in each direction."""
 
@@ -53,19 +55,23 @@ _FILES = {
 
 
 class Far:
-    """Proxies in front of engines' sockets, on ports of the loopback."""
+    """Proxies in front of engines' sockets and of sshd, on ports of the loopback."""
 
     def __init__(self) -> None:
         self._loop = asyncio.new_event_loop()
         threading.Thread(target=self._loop.run_forever, daemon=True).start()
 
-    def port_of(self, engine: Path) -> int:
-        """Put one in front of an engine."""
-        return asyncio.run_coroutine_threadsafe(self._serve(str(engine)), self._loop).result()
+    def port_of(self, near: Path | int) -> int:
+        """Put one in front of a socket or of a port."""
+        return asyncio.run_coroutine_threadsafe(self._serve(near), self._loop).result()
 
-    async def _serve(self, engine: str) -> int:
+    async def _serve(self, near: Path | int) -> int:
         async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            there, back = await asyncio.open_unix_connection(engine)
+            there, back = await (
+                asyncio.open_connection("127.0.0.1", near)
+                if isinstance(near, int)
+                else asyncio.open_unix_connection(str(near))
+            )
             await asyncio.gather(_slowly(reader, back), _slowly(there, writer))
 
         server = await asyncio.start_server(connected, "127.0.0.1", 0)
@@ -83,15 +89,25 @@ async def _slowly(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> N
 class Bench:
     """A project with two releases, to one host (``one``) and to all (``all``)."""
 
-    def __init__(self, folder: Path, hosts: Sequence[EngineHost], address: str) -> None:
+    def __init__(
+        self, folder: Path, hosts: Sequence[EngineHost], address: str, *, over_ssh: bool
+    ) -> None:
         self.folder = folder
         self.name = f"bench{secrets.token_hex(3)}"
-        self.environ = {"STAGEKIT_REGISTRY": address}
+        self.environ = {
+            "STAGEKIT_REGISTRY": address,
+            "STAGEKIT_SSH": f"ssh -F {folder}/ssh_config",
+        }
         settings = f'[tool.stagekit]\nname = "{self.name}"\n[tool.stagekit.images.app]\n'
         far = Far()
-        urls = [f"tcp://127.0.0.1:{far.port_of(host.socket)}" for host in hosts]
+        urls = (
+            [host.url for host in hosts]
+            if over_ssh
+            else [f"tcp://127.0.0.1:{far.port_of(host.socket)}" for host in hosts]
+        )
         files = {
             **_FILES,
+            "ssh_config": "".join(_behind(far, host) for host in hosts if over_ssh),
             "pyproject.toml": f'{settings}context = "app"\n',
             "environments/one/config.toml": _settings(urls[:1]),
             "environments/all/config.toml": _settings(urls[1:]),
@@ -119,13 +135,22 @@ class Bench:
         return Command([[*_INV, "run", "--env", env]], self.folder, whole, Cancel(), before)
 
 
+def _behind(far: Far, host: EngineHost) -> str:
+    """Return how ssh reaches a host from far away."""
+    near = re.search(r"^  Port (\d+)$", host.ssh_config, re.MULTILINE)
+    assert near
+    port = f"  Port {far.port_of(int(near[1]))}"
+    return host.ssh_config.replace(near[0], port)
+
+
 def _settings(urls: Sequence[str]) -> str:
     listed = ", ".join(f'"{url}"' for url in urls)
     return f'[stagekit]\nhosts = [{listed}]\nbatch = "100%"\nsettle = {_SETTLE}\n'
 
 
 def main() -> None:
-    count, pairs = (int(text) for text in (*sys.argv[1:], *_USUAL[len(sys.argv) - 1 :]))
+    *numbers, how = (*sys.argv[1:], *_USUAL[len(sys.argv) - 1 :])
+    count, pairs = map(int, numbers)
     private = registry.running(home_of(os.environ))
     if private is None:
         sys.exit("inv engine.start starts the registry that this pushes to")
@@ -142,11 +167,12 @@ def main() -> None:
             emit=ignore,
             cancel=Cancel(),
         )
-        bench = Bench(Path(folder), list(hosts.values()), private.address)
+        all_hosts = list(hosts.values())
+        bench = Bench(Path(folder), all_hosts, private.address, over_ssh=how == "ssh")
         for what, changed in (("run of another release", True), ("run, unchanged", False)):
             all, one = (bench.run(env, changed=changed) for env in ("all", "one"))
             all.seconds(), one.seconds()
-            sys.stdout.write(f"{what}, {count} hosts: {told(all, one, pairs)}\n")
+            sys.stdout.write(f"{what}, {count} hosts over {how}: {told(all, one, pairs)}\n")
             sys.stdout.flush()
         for env in ("one", "all"):
             bench.inv("run.stop", "--env", env)

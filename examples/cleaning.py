@@ -24,10 +24,11 @@ def remove_projects(name: str, engine: DockerEngine) -> None:
 
 def remove_projects_of(client: Any, name: str) -> None:
     """The same, by a client of Docker's SDK."""
-    for container in client.containers.list(all=True, filters={"label": _PROJECT}):
+    ours = {"label": _PROJECT}
+    for container in client.containers.list(all=True, filters=ours, ignore_removed=True):
         if container.labels[_PROJECT].startswith(f"{name}-"):
             container.remove(force=True, v=True)
     for kind in (client.networks, client.volumes):
-        for item in kind.list(filters={"label": _PROJECT}):
+        for item in kind.list(filters=ours):
             if item.attrs["Labels"][_PROJECT].startswith(f"{name}-"):
                 item.remove()

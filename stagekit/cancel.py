@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from threading import Event
 from time import monotonic
 
-from stagekit.errors import Cancelled
+from stagekit.errors import Cancelled, StagekitError
 
 _POLL = 0.2
 
 
 class Cancel:
-    """The one token by which a person or a signal stops what is under way.
+    """The one token by which a person or a signal, or what cannot go on, stops what is under way.
 
     Stages look at it between steps, `stagekit.process.run` while a program works.
 
@@ -22,9 +23,15 @@ class Cancel:
     def __init__(self, *above: Cancel) -> None:
         self._event = Event()
         self._above = above
+        self._reason = _on_request
 
-    def request(self) -> None:
-        """Ask for a stop at the next safe place."""
+    def request(self, reason: Callable[[], StagekitError] | None = None) -> None:
+        """Ask for a stop at the next safe place.
+
+        Args:
+            reason: makes what is raised there; by default `Cancelled`.
+        """
+        self._reason = reason or self._reason
         self._event.set()
 
     @property
@@ -38,6 +45,15 @@ class Cancel:
             self._event.wait(min(left, _POLL))  # what is above this one is only asked
 
     def check(self) -> None:
-        """Raise `Cancelled` if a stop was asked for."""
+        """Raise `Cancelled`, or the reason that was given, if a stop was asked for."""
         if self.requested:
-            raise Cancelled("stopped on request", hint="what was finished before stays recorded")
+            raise self._why()
+
+    def _why(self) -> StagekitError:
+        """Return what to raise: what a person wants goes before what happened below."""
+        above = next((token for token in self._above if token.requested), None)
+        return above._why() if above else self._reason()
+
+
+def _on_request() -> StagekitError:
+    return Cancelled("stopped on request", hint="what was finished before stays recorded")

@@ -11,6 +11,7 @@ import fcntl
 import os
 import secrets
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -56,7 +57,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Have stagekit's bytecode once, as an installed one has: Invoke writes none of what it
-    imports, and thousands of commands would each read a checkout's source anew."""
+    imports, and thousands of commands would each read a checkout's source anew. And let what is
+    started be interrupted, also where the tests run in the background of a shell, which has SIGINT
+    ignored (POSIX, 2.11)."""
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     if not hasattr(config, "workerinput"):
         compile_dir(Path(__file__).parents[1] / "stagekit", quiet=1)
 
@@ -80,10 +85,10 @@ class Machine:
     def remove_image(self, *parts: str) -> None:
         """Take every image with one of ``parts`` in a name of its own off the engine."""
         with closing(self.client()) as client:
-            for image in client.images.list():
-                names = [*image.tags, *(image.attrs.get("RepoDigests") or [])]
+            for image in client.api.images():
+                names = [*(image["RepoTags"] or ()), *(image["RepoDigests"] or ())]
                 if any(part in name for part in parts for name in names):
-                    client.images.remove(image.id, force=True)
+                    client.images.remove(image["Id"], force=True)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -185,9 +185,8 @@ class EngineHost:
     def greetings(self, project: str) -> dict[str, str]:
         """Return what the running containers of a project were told, by their services."""
         with self.client() as client:
-            found = client.containers.list(
-                filters={"label": f"com.docker.compose.project={project}"}
-            )
+            label = f"com.docker.compose.project={project}"
+            found = client.containers.list(filters={"label": label}, ignore_removed=True)
             return {
                 item.labels["com.docker.compose.service"]: dict(
                     text.split("=", 1) for text in item.attrs["Config"]["Env"]
@@ -198,7 +197,7 @@ class EngineHost:
     def clear(self) -> None:
         """Remove every container, network and volume."""
         with self.client() as client:
-            for item in client.containers.list(all=True):
+            for item in client.containers.list(all=True, ignore_removed=True):
                 item.remove(force=True, v=True)
             client.networks.prune()
             for volume in client.volumes.list():

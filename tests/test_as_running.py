@@ -84,6 +84,32 @@ def test_a_service_that_was_not_released_shows() -> None:
     assert "extra runs, and is none of the release's services" in difference.notes
 
 
+def test_each_host_that_runs_what_it_should_not_is_named() -> None:
+    """Another image, nothing, something that belongs elsewhere, other labels, another release; one
+    that is as released is not."""
+    stale = a_container(image_id=sha("image"), labels=(("cost", "6$"),))
+    places = [
+        look(RELEASED.release, containers, engine(), host=host, expected=expected, in_force=other)
+        for host, containers, expected, other in (
+            ("a", [UP], ("web",), ""),
+            ("b", [a_container(image_id=sha("another"))], ("web",), ""),
+            ("c", [], ("web",), "v0"),
+            ("d", [UP], (), ""),
+            ("e", [stale], ("web",), ""),
+        )
+    ]
+    side = as_it_runs(RELEASED, "prod/running", places)
+    assert [(it.host, it.service, it.text) for it in side.hosts] == [
+        ("b", "web", f"runs {OTHER}, which was not released"),
+        ("c", None, "runs prod/v0, says its engine"),
+        ("c", "web", "nothing of it runs"),
+        ("d", "web", f"runs {PIN.pinned}, and should not run there"),
+        ("e", "web", "runs with other labels than were released"),
+    ]
+    assert compare(RELEASED, side).differs
+    assert not as_it_runs(RELEASED, "prod/running", places[:1]).hosts
+
+
 def test_what_runs_is_read_from_the_last_run_and_the_engine(tmp_path: Path) -> None:
     """The release in force, and the containers under its project."""
     ledger = FileLedger(tmp_path)

@@ -14,6 +14,7 @@ from stagekit.inputs.code import code_of
 _NUMBERS = count()
 
 MODULE = """\
+import contextlib
 import functools
 from pathlib import Path
 
@@ -27,11 +28,19 @@ def unused():
     return 1
 
 
-def lowest(a):
+LEVEL = "-O2"
+STRICT = True
+
+
+def lowest(a, level=LEVEL, *, strict=STRICT):
     return a + 1
 
 
-def helper(a):
+def by_default():
+    return 5
+
+
+def helper(a, make=by_default):
     return [lowest(item) for item in a]
 
 
@@ -47,10 +56,46 @@ def wrapped():
     return 7
 
 
-class Thing:
+@functools.cache
+def cached():
+    return 11
+
+
+@contextlib.contextmanager
+def around():
+    yield 12
+
+
+class Lowest:
+    depth = 3
+
+    def go(self):
+        return 6
+
+
+class Base(Lowest):
+    pass
+
+
+class Thing(Base):
+    size = 9
+
     @property
     def value(self):
         return lowest(3)
+
+    @value.setter
+    def value(self, new):
+        self.new = 13
+
+    @functools.cached_property
+    def once(self):
+        return 14
+
+    @staticmethod
+    @functools.cache
+    def known():
+        return 15
 
     @staticmethod
     def make():
@@ -64,9 +109,14 @@ def again(a):
 def main(a):
     helper(a)
     wrapped()
+    cached()
+    around()
     again(a)
     return Thing(), SOURCE, NAMES, sorted(a)
 """
+
+
+NAMED = ("helper", "lowest", "wrapped", "cached", "around", "Thing", "again")
 
 
 @pytest.fixture(autouse=True)
@@ -86,7 +136,7 @@ def test_what_is_named_counts_and_nothing_else(tmp_path: Path) -> None:
     """By way of others too; two that name each other end."""
     assert set(code(tmp_path, MODULE)) == {
         "its code",
-        *(f"code of {name}" for name in ("helper", "lowest", "wrapped", "Thing", "again")),
+        *(f"code of {name}" for name in NAMED),
         *(f"value of {name}" for name in ("FLAGS", "SOURCE", "NAMES")),
     }
 
@@ -98,7 +148,19 @@ def test_what_is_named_counts_and_nothing_else(tmp_path: Path) -> None:
         ("return a + 1", "return a + 2", {"code of lowest"}),
         ("return 7", "return 8", {"code of wrapped"}),
         ("return function(*args)", "return function(*args) or 1", {"code of wrapped"}),
+        ("return 11", "return 0", {"code of cached"}),
+        ("yield 12", "yield 0", {"code of around"}),
+        ("self.new = 13", "self.new = 0", {"code of Thing"}),
+        ("return 14", "return 0", {"code of Thing"}),
+        ("return 15", "return 0", {"code of Thing"}),
         ("return 2", "return 4", {"code of Thing"}),
+        ('"-O2"', '"-O3"', {"code of lowest"}),
+        ("STRICT = True", "STRICT = False", {"code of lowest"}),
+        ("return 5", "return 6", {"code of helper"}),
+        ("return 6", "return 7", {"code of Thing"}),
+        ("depth = 3", "depth = 4", {"code of Thing"}),
+        ("size = 9", "size = 10", {"code of Thing"}),
+        ("@decorated\ndef", "@decorated  # by it\ndef", {"code of wrapped"}),
         ('{"b": 1}', '{"b": 2}', {"value of FLAGS"}),
         ('Path("src")', 'Path("lib")', {"value of SOURCE"}),
         ('"x", "y"', '"y", "x"', set()),
@@ -113,6 +175,45 @@ def test_a_change_is_told_by_its_name(
     assert old in MODULE
     before, now = code(tmp_path, MODULE), code(tmp_path, MODULE.replace(old, new))
     assert {name for name in now if before.get(name) != now[name]} == changed
+
+
+def test_what_a_decorator_of_another_module_wraps_is_looked_into(tmp_path: Path) -> None:
+    """Its names are those of the module that it stands in, not of the decorator's."""
+    text = """\
+import contextlib
+
+
+def helper():
+    return 1
+
+
+@contextlib.contextmanager
+def main(a):
+    yield helper()
+"""
+    assert set(code(tmp_path, text)) == {"its code", "code of helper"}
+
+
+def test_classes_that_have_one_another_end(tmp_path: Path) -> None:
+    """One may be the other's base, and have it as what it makes."""
+    classes = """\
+class Node:
+    size = 1
+
+
+class Leaf(Node):
+    pass
+
+
+Node.makes = Leaf
+Leaf.made_by = Node
+
+
+def main(a):
+    return Node.makes
+"""
+    before, now = code(tmp_path, classes), code(tmp_path, classes.replace("size = 1", "size = 2"))
+    assert {name for name in now if before.get(name) != now[name]} == {"code of Node"}
 
 
 def test_without_a_source_the_compiled_code_counts() -> None:

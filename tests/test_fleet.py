@@ -6,7 +6,7 @@ import json
 from hashlib import sha256
 from itertools import product
 from pathlib import Path
-from typing import get_args
+from typing import Literal, get_args
 
 import pytest
 from hypothesis import given
@@ -25,6 +25,7 @@ from stagekit.pipeline.run.fleet.decide import (
     batches,
     is_mixed,
     may_go_on,
+    other_release,
     runs_on,
     to_bring_back,
     went_before,
@@ -32,8 +33,8 @@ from stagekit.pipeline.run.fleet.decide import (
 from stagekit.pipeline.run.fleet.hosts import failure_of
 from stagekit.pipeline.run.fleet.member import part_for, scale_for
 from stagekit.pipeline.verify import Verified
-from stagekit.records import Deploy, HostOutcome, HostRun, HttpCheck
-from stagekit.testing.records import PIN, a_release, stored_release
+from stagekit.records import Deploy, HostOutcome, HostRun, HttpCheck, Link, Standing
+from stagekit.testing.records import NOON, PIN, a_release, sha, stored_release
 
 A, B = "ssh://deploy@a", "ssh://deploy@b"
 
@@ -304,6 +305,43 @@ def test_a_fleet_is_mixed_unless_all_are_known_to_run_the_same(
     for host in hosts:
         unknown = host.outcome in ("failed", "interrupted")
         assert runs_on(hosts)[host.name] == ("unknown" if unknown else host.release or "nothing")
+
+
+LAST = Link(id="v2", digest=sha("v2"))
+
+
+@pytest.mark.parametrize(
+    ("outcome", "digest", "before", "other"),
+    [
+        ("running", "v2", None, None),
+        ("running", "v2", "v1", "v1"),
+        ("running", "v3", None, "v3"),
+        ("stopped", "v3", None, None),
+        (None, "", "v2", None),
+        (None, "", "v1", "v1"),
+        (None, "", None, None),
+    ],
+)
+def test_a_host_runs_another_release(
+    outcome: Literal["running", "stopped"] | None,
+    digest: str,
+    before: str | None,
+    other: str | None,
+) -> None:
+    """By what its engine says, else by what the ledger knows of it."""
+    standing = outcome and Standing(
+        project="shop",
+        env="prod",
+        run=1,
+        outcome=outcome,
+        reason="run",
+        release=digest,
+        release_digest=sha(digest),
+        build="b1",
+        actor="ann",
+        when=NOON,
+    )
+    assert other_release(standing or None, before, LAST) == other
 
 
 # errors

@@ -5,28 +5,47 @@ order and on which thread, and what is recorded of it."""
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 from msgspec.structs import replace
 
 from stagekit.cancel import Cancel
 from stagekit.containers import Container
-from stagekit.errors import Busy, Cancelled, EngineError, InputError, RolledBack, RunFailed
+from stagekit.envelope import decode, encode
+from stagekit.errors import (
+    Busy,
+    Cancelled,
+    EngineError,
+    InputError,
+    LeaseLost,
+    RolledBack,
+    RunFailed,
+)
 from stagekit.events import Done
 from stagekit.images import ImageFacts
 from stagekit.inputs.fleet import Host
 from stagekit.ledger.files import FileLedger
 from stagekit.pipeline.run.bundled import knowing
-from stagekit.pipeline.run.fleet import flow
+from stagekit.pipeline.run.fleet import flow, planning
 from stagekit.pipeline.run.fleet.hosts import Fleet
+from stagekit.pipeline.run.fleet.restarting import restart
 from stagekit.pipeline.run.fleet.stopping import stop
-from stagekit.pipeline.run.fleet.transaction import Policy
+from stagekit.pipeline.run.fleet.transaction import Policy, Transaction
 from stagekit.pipeline.run.hooks import Nobody
 from stagekit.protocols import RunJournal
-from stagekit.records import Deploy, EngineFacts, Holder, ReleaseCommand, Run, Standing
+from stagekit.records import (
+    Deploy,
+    EngineFacts,
+    Holder,
+    Planned,
+    ReleaseCommand,
+    Run,
+    Standing,
+    Stored,
+)
 from stagekit.testing.engine import FakeEngine
 from stagekit.testing.fakes import FakeRunner, Heard
 from stagekit.testing.records import NOON, PIN, a_container, released
@@ -50,6 +69,7 @@ class Hosts:
         self.cancel = Cancel()
         self.away: dict[str, EngineError] = {}
         self.locked: list[str] = []
+        self.when_locked: dict[str, list[Callable[[], None]]] = {}
         images = {PIN.pinned: IMAGE, UP.image_id: IMAGE}
         self.engines = {name: _Engine(self, name, dict(images)) for name in NAMES}
         self.runners = {name: FakeRunner([UP], before=()) for name in NAMES}
@@ -131,7 +151,13 @@ class _Engine(FakeEngine):
 
     def lease(self, name: str, holder: Holder, **more: Any) -> Any:
         self._hosts.locked.append(self._name)
+        if told := self._hosts.when_locked.get(self._name):
+            told.pop(0)()
         return super().lease(name, holder, **more)
+
+    def of(self, other: _Engine) -> None:
+        """Be the same engine as another one, as far as locks tell."""
+        self._locks = other._locks
 
 
 def _with(one: Any, **changes: Any) -> Any:
@@ -158,10 +184,12 @@ def outcomes(run: Run) -> list[tuple[str, str, str | None]]:
     return [(host.name, host.outcome, host.release) for host in run.hosts]
 
 
-def test_hosts_are_locked_in_the_order_of_their_addresses(hosts: Hosts) -> None:
-    """And switched in that of the settings; each lock is let go of."""
+def test_every_host_is_locked(hosts: Hosts) -> None:
+    """The first by address before the others; they are switched in the order of the settings, and
+    each lock is let go of."""
     run = hosts.run()
-    assert hosts.locked == ["a", "b", "c"]
+    assert hosts.locked[0] == "a"
+    assert sorted(hosts.locked) == ["a", "b", "c"]
     assert hosts.switched() == ["c", "a", "b"]
     assert all(engine.leases[0].released for engine in hosts.engines.values())
     assert outcomes(run) == [(name, "running", "v1") for name in NAMES]
@@ -169,13 +197,49 @@ def test_hosts_are_locked_in_the_order_of_their_addresses(hosts: Hosts) -> None:
 
 
 def test_one_host_that_is_held_stops_the_run(hosts: Hosts) -> None:
-    """The locks that were taken before it are free again, and nothing was done."""
+    """The locks that were taken are free again, and nothing was done."""
     hosts.engines["b"].held_by = BOB
     with pytest.raises(Busy, match="shop-prod on b: another run holds it"):
         hosts.run()
-    assert hosts.locked == ["a", "b"]
-    assert hosts.engines["a"].leases[0].released
+    assert hosts.locked[-1] == "b"
+    assert all(hosts.engines[name].leases[-1].released for name in ("a", "c"))
     assert (hosts.switched(), list(hosts.ledger.runs("prod"))) == ([], [])
+
+
+def test_who_waits_for_a_host_holds_none_that_comes_after_it(hosts: Hosts) -> None:
+    """Two that want the same hosts, and come to them by other ways, do not wait for each other."""
+    hosts.engines["b"].held_by = BOB
+
+    def let_go() -> None:
+        assert hosts.engines["c"].lock_holder("shop-prod") is None
+        assert hosts.engines["a"].lock_holder("shop-prod")
+        hosts.engines["b"].held_by = None
+
+    hosts.when_locked["b"] = [lambda: None, let_go]
+    run = hosts.run()
+    assert [name for name in hosts.locked if name != "c"] == ["a", "b", "b"]
+    assert hosts.locked[-1] == "c"
+    assert outcomes(run) == [(name, "running", "v1") for name in NAMES]
+
+
+def test_a_host_that_answers_no_more_frees_the_others(hosts: Hosts) -> None:
+    def breaks() -> None:
+        raise EngineError("broken pipe", where="ssh://c")
+
+    hosts.when_locked["c"] = [breaks]
+    with pytest.raises(EngineError, match="ssh://c: broken pipe"):
+        hosts.run()
+    assert sorted(hosts.locked) == ["a", "b", "c"]
+    assert all(hosts.engines[name].leases[-1].released for name in ("a", "b"))
+
+
+def test_one_engine_under_two_names_is_refused(hosts: Hosts) -> None:
+    """Told by its lock; machines that were cloned call themselves the same, and have their own."""
+    hosts.engines["c"].of(hosts.engines["b"])
+    with pytest.raises(InputError, match=r"b \(ssh://b\) and c \(ssh://c\) reach one and the same"):
+        hosts.run()
+    assert not [name for name in NAMES if hosts.engines[name].lock_holder("shop-prod")]
+    assert hosts.switched() == []
 
 
 def test_one_host_that_is_not_reached_stops_the_run(hosts: Hosts) -> None:
@@ -315,17 +379,24 @@ class _Stopping(FakeRunner):
         return super().up(*given, **more)
 
 
+class _Losing(FakeRunner):
+    """A runner during whose work the lock of host a is lost."""
+
+    def __init__(self, hosts: Hosts) -> None:
+        super().__init__([UP], before=())
+        self._hosts = hosts
+
+    def up(self, *given: Any, **more: Any) -> tuple[str, ...]:
+        self._hosts.engines["a"].leases[0].lose()
+        return super().up(*given, **more)
+
+
 def test_a_host_whose_lock_is_lost_is_not_touched(hosts: Hosts) -> None:
     """It is not brought back either: another run has it."""
     hosts.standing("v1")
     sealed(hosts.ledger)
 
-    class Losing(FakeRunner):
-        def up(self, *given: Any, **more: Any) -> tuple[str, ...]:
-            hosts.engines["a"].leases[0].lost = True
-            return super().up(*given, **more)
-
-    hosts.runners["c"] = Losing([UP], before=())
+    hosts.runners["c"] = _Losing(hosts)
     with pytest.raises(RolledBack):
         hosts.run()
     assert outcomes(hosts.last) == [
@@ -334,6 +405,42 @@ def test_a_host_whose_lock_is_lost_is_not_touched(hosts: Hosts) -> None:
         ("b", "untouched", "v1"),
     ]
     assert "up" not in hosts.runners["a"].calls
+
+
+def test_a_lock_that_is_lost_during_a_step_is_no_wish_of_a_person(hosts: Hosts) -> None:
+    """The others go back, as after any failure; of that host it is said that another run has it."""
+    hosts.standing("v1")
+    sealed(hosts.ledger)
+
+    hosts.runners["a"] = _Losing(hosts)
+    with pytest.raises(RunFailed, match="another run has taken the environment"):
+        hosts.run()
+    assert [hosts.ledger.run("prod", n).record.outcome for n in (1, 2)] == ["failed", "failed"]
+    assert outcomes(hosts.last)[0] == ("c", "running", "v1")
+    assert hosts.runners["a"].calls.count("up") == 1
+
+
+def test_the_release_command_runs_on_no_host_whose_lock_is_lost(
+    hosts: Hosts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Although that of the run, the first host's, is held."""
+    hosts.standing("v1")
+    command = ReleaseCommand(service="web", command=("migrate",))
+    sealed(hosts.ledger, release_command=command)
+    run_command = Transaction._run_command
+
+    def away(_: str) -> NoReturn:
+        raise EngineError("away")
+
+    def lost(transaction: Transaction) -> None:
+        hosts.engines["a"].leases[0].lost = True
+        run_command(transaction)
+
+    monkeypatch.setattr(hosts.engines["c"], "image", away)
+    monkeypatch.setattr(Transaction, "_run_command", lost)
+    with pytest.raises(LeaseLost):
+        hosts.run(KEEP_GOING)
+    assert not any("once" in runner.calls for runner in hosts.runners.values())
 
 
 def test_resuming_leaves_alone_what_is_proven(hosts: Hosts) -> None:
@@ -446,6 +553,108 @@ def test_some_hosts_are_stopped(hosts: Hosts) -> None:
     rest = stop(some, hosts.fleet(("c", "b"))).record
     assert rest.outcome == "stopped"
     assert hosts.in_force() == dict.fromkeys(NAMES, None)
+
+
+def mixed(hosts: Hosts) -> Run:
+    """Let a release fail on the last host, and the others keep it; return that run."""
+    hosts.standing("v1")
+    sealed(hosts.ledger)
+    hosts.fails("b", BAD)
+    with pytest.raises(RunFailed):
+        hosts.run(KEEP_GOING)
+    assert outcomes(hosts.last) == [
+        ("c", "running", "v2"),
+        ("a", "running", "v2"),
+        ("b", "failed", None),
+    ]
+    return hosts.last
+
+
+@pytest.mark.parametrize("name", ["a", "b"])
+def test_what_failed_is_not_whole_because_a_host_was_stopped(hosts: Hosts, name: str) -> None:
+    """It is no proof of the release, and the failed run is what is resumed."""
+    failed = mixed(hosts)
+    stopped = stop(failed, hosts.fleet((name,))).record
+    assert (stopped.outcome, stopped.release.id, stopped.ran_well) == ("running", "v2", False)
+    assert flow.to_resume("prod", hosts.ledger, hosts.heard) == failed
+    hosts.runners["b"] = FakeRunner([UP], before=())
+    run = hosts.run(Policy(resumes=failed), release_id="v2")
+    assert run.ran_well
+    assert hosts.in_force() == dict.fromkeys(NAMES, "v2")
+
+
+def test_what_failed_is_not_whole_because_a_host_was_restarted(hosts: Hosts) -> None:
+    """Nor is the release's command run again for a restart that failed."""
+    failed = mixed(hosts)
+    hosts.runners["a"] = FakeRunner([UP], before=[UP])
+    again = restart(failed, (), hosts.fleet(("a",))).record
+    assert (again.reason, again.outcome, again.ran_well) == ("restart", "running", False)
+    assert flow.to_resume("prod", hosts.ledger, hosts.heard) == failed
+
+
+def test_taking_down_is_not_resumed_by_bringing_up(hosts: Hosts) -> None:
+    last = hosts.run()
+
+    class Away(FakeRunner):
+        def down(self, *given: Any, **more: Any) -> None:
+            raise EngineError("no route", where="ssh://a")
+
+    hosts.runners["a"] = Away([UP])
+    with pytest.raises(EngineError):
+        stop(last, hosts.fleet())
+    with pytest.raises(InputError, match="was to take it down") as raised:
+        flow.to_resume("prod", hosts.ledger, hosts.heard)
+    assert "inv run.stop --env prod goes on with that" in str(raised.value.hint)
+
+
+def a_plan(hosts: Hosts) -> Stored[Planned]:
+    plan = planning.plan("prod", release_id=None, reason="run", fleet=hosts.fleet())
+    return decode(Planned, encode(plan), where="plan.toml")
+
+
+def test_a_plan_is_kept_to_on_every_host(hosts: Hosts) -> None:
+    """And the run's record names it."""
+    plan = a_plan(hosts)
+    assert plan.record.batches == (("c",), ("a",), ("b",))
+    run = hosts.run(Policy(keeps_to=plan))
+    assert (run.outcome, run.plan) == ("running", plan.digest)
+
+
+@pytest.mark.parametrize("what", ["a container that came", "a host that came"])
+def test_a_host_that_is_not_as_it_was_planned_stops_the_run(hosts: Hosts, what: str) -> None:
+    """Nothing is touched, on any."""
+    plan = a_plan(hosts)
+    if what == "a host that came":
+        stays = tuple(host for host in plan.record.hosts if host.name != "b")
+        plan = replace(plan, record=replace(plan.record, hosts=stays))
+    else:
+        hosts.runners["b"] = FakeRunner([UP], before=[UP])
+    said = "b was no host of it" if what == "a host that came" else f"{UP.name} was not there"
+    with pytest.raises(RunFailed, match=said):
+        hosts.run(Policy(keeps_to=plan))
+    assert hosts.switched() == []
+    assert (hosts.last.outcome, hosts.last.changed) == ("failed", False)
+
+
+def test_a_restart_that_fails_stops_before_the_next_batch(hosts: Hosts) -> None:
+    """What was not restarted is recorded as it is; the failed restart is what is resumed."""
+
+    class Refusing(FakeRunner):
+        def restart(self, *given: Any, **more: Any) -> None:
+            raise RunFailed("exited with 3", where="shop-prod-web-1")
+
+    last = hosts.run()
+    for name in NAMES:
+        hosts.runners[name] = (Refusing if name == "a" else FakeRunner)([UP])
+    with pytest.raises(RunFailed, match="host a"):
+        restart(last, (), hosts.fleet())
+    assert [(host.name, host.outcome) for host in hosts.last.hosts] == [
+        ("c", "running"),
+        ("a", "failed"),
+        ("b", "untouched"),
+    ]
+    assert "restart" not in hosts.runners["b"].calls
+    assert flow.to_resume("prod", hosts.ledger, hosts.heard) == hosts.last
 
 
 def test_a_host_that_a_release_does_not_have_is_warned_of(hosts: Hosts) -> None:

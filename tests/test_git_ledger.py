@@ -595,3 +595,14 @@ def test_what_is_no_address_is_refused(text: str) -> None:
     with pytest.raises(InputError) as caught:
         parse_address(text, Path("/root/project"), where="x")
     assert "secret" not in str(caught.value)
+
+
+def test_what_others_did_meanwhile_is_seen_by_a_look_again(team: Team) -> None:
+    """A command that waited for a lock sees the run that had it; others read the history once."""
+    ann, bob = team.ledger("ann"), team.ledger("bob")
+    ran(ann, "v1")
+    assert bob.runs("prod") == [1]
+    ran(ann, "v2")
+    assert bob.runs("prod") == [1]
+    bob.look_again()
+    assert bob.runs("prod") == [2, 1]

@@ -107,3 +107,11 @@ def test_a_scheme_that_nobody_knows_is_refused() -> None:
     with pytest.raises(InputError, match="no plugin names releases by 'vn'") as caught:
         release_ids("vn")
     assert caught.value.hint == "counter, timestamp and ci ship"
+
+
+def test_what_others_named_counts_too() -> None:
+    """Of any length, with zeros in front, and beside what only looks like it."""
+    assert release_ids("counter", ("v007", "v6"), number=1) == ["v8"]
+    assert release_ids("counter", ("v0099", "v123"), number=1) == ["v124"]
+    assert release_ids("counter", ("v99", "v100", "v9"), number=1) == ["v101"]
+    assert release_ids("counter", ("v", "vanilla", "v1.2", "w300", "v2"), number=1) == ["v3"]

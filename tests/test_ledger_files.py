@@ -112,6 +112,20 @@ def test_of_a_build_that_left_no_words_nothing_is_made_up(ledger: FileLedger) ->
     assert len(list(journal.parent.iterdir())) == 2  # it, and the log
 
 
+def test_the_id_of_a_journal_that_cannot_be_read_is_not_given_again(ledger: FileLedger) -> None:
+    """Its images may have been pushed, and its log and what was put aside are kept as they are."""
+    for id in ("b", "b-2"):
+        with closing(ledger.reserve_build(a_build("b"))) as slot:
+            assert slot.id == id
+            slot.log(id)
+        (ledger.root / f"builds/{id}.journal").write_text(f'{{"{id}": "of a newer version"}}\n')
+        assert ledger.close_interrupted_builds() == []
+    assert add_build(ledger, "b") == "b-3"
+    for id in ("b", "b-2"):
+        assert id in (ledger.root / f"builds/{id}.unreadable").read_text()
+        assert ledger.build_log(id) == f"{id}\n".encode()
+
+
 def test_what_a_build_was_made_from_is_kept_beside_it(ledger: FileLedger) -> None:
     """And is empty, no error, where it is not at hand."""
     slot = ledger.reserve_build(a_build("b"))

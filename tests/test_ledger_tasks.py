@@ -11,6 +11,7 @@ import pytest
 from stagekit.ledger.files import FileLedger
 from stagekit.testing.project import TemporaryProject
 from stagekit.testing.records import a_build, ran, released
+from tests.git_https import git_over_https
 from tests.machines import git
 from tests.repository import Repository
 from tests.sshd import Sshd, sshd
@@ -144,6 +145,31 @@ def test_ssh_never_asks(shared: Repository, remote: Path, server: Sshd) -> None:
     )
     assert refused.code == 7
     assert "Permission denied (publickey)" in refused.stderr
+
+
+def test_over_https(shared: Repository, remote: Path, tmp_path: Path) -> None:
+    """Where git trusts the certificate, clones elsewhere read and write the same ledger."""
+    other = TemporaryProject.create(tmp_path / "other", shared.environ)
+    with git_over_https(remote.parent, tmp_path / "certificates") as server:
+        environ = {"STAGEKIT_LEDGER": f"git+{server.url}/{remote.name}#ledger"}
+        refused = other.attempt("release.list", "--env", "prod", **environ)
+        assert refused.code == 7
+        assert "certificate verification failed" in refused.stderr
+        environ["GIT_SSL_CAINFO"] = str(server.authority)
+        assert len(other.inv("release.list", "--env", "prod", "--json", **environ).json) == 3
+        other.inv("release.cancel", "prod/v3", "--reason", "leaks", **environ)
+    assert "CANCELLED" in shared.inv("release.list", "--env", "prod").stdout
+
+
+def test_https_never_asks(shared: Repository, remote: Path, tmp_path: Path) -> None:
+    """Where a name and a password are wanted, and no helper of git's has them."""
+    folder = tmp_path / "certificates"
+    with git_over_https(remote.parent, folder, password="secret") as server:
+        environ = {"STAGEKIT_LEDGER": f"git+{server.url}/{remote.name}#ledger"}
+        environ["GIT_SSL_CAINFO"] = str(server.authority)
+        refused = shared.attempt("release.list", "--env", "prod", **environ)
+    assert refused.code == 7
+    assert "could not read Username" in refused.stderr
 
 
 def test_inside_a_hook_of_git_it_is_the_ledgers_repository(shared: Repository) -> None:

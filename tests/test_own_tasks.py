@@ -425,6 +425,23 @@ def test_a_task_that_calls_itself_is_an_error(project: Project) -> None:
     assert "task assets: it calls itself" in wrong.stderr
 
 
+def test_a_task_that_reaches_itself_by_way_of_needs_is_an_error(project: Project) -> None:
+    """What is needed is done in other threads, and is a part of the task all the same."""
+    project.replace("    return 42", "    site(c)")
+    project.replace(
+        "ns = stagekit.collection(assets",
+        "@stagekit.task(needs=['assets'])\n"
+        "def site(c):\n"
+        "    print('site')\n\n\n"
+        "ns = stagekit.collection(assets, site",
+    )
+    with beside(project, "assets") as command:
+        out, err = command.communicate(timeout=60)
+    assert (command.returncode, out) == (2, "made False []\n")
+    assert "task assets: it calls itself" in err
+    assert "waiting for process" not in err
+
+
 def test_a_task_with_a_flag_of_that_name_is_refused() -> None:
     """--force is what this adds."""
 

@@ -191,7 +191,7 @@ def test_of_what_is_done_everybody_hears() -> None:
 
 def test_who_is_slow_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     """It cannot be stopped, so it is told."""
-    monkeypatch.setattr("stagekit.plugins.manager._SLOW", 0.0)
+    monkeypatch.setattr("stagekit.plugins.registered._SLOW", 0.0)
     heard: list[str] = []
     Plugins(found.given([Own()]), warn=heard.append).ci({})
     assert heard[0].startswith("stagekit_ci took 0 s (asked: own")

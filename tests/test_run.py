@@ -177,7 +177,7 @@ def test_a_run_that_lost_its_lock_stops_before_its_next_step(ledger: FileLedger)
 
     class Slow(FakeRunner):
         def up(self, *arguments: Any, **more: Any) -> tuple[str, ...]:
-            on.leases[0].lost = True
+            on.leases[0].lose()
             return super().up(*arguments, **more)
 
     runner = Slow([UP], before=())
@@ -185,7 +185,7 @@ def test_a_run_that_lost_its_lock_stops_before_its_next_step(ledger: FileLedger)
         run(ledger, runner, on)
     record = ledger.run("prod", 1).record
     assert record.failure is not None
-    assert (record.outcome, record.failure.step) == ("failed", "settle")
+    assert (record.outcome, record.failure.step) == ("failed", "up")
     assert "down" not in runner.calls
 
 

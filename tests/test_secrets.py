@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from stagekit.builtin.secrets import EnvironmentSecrets, stagekit_secret_provider
+from stagekit.builtin.providers import Env
+from stagekit.builtin.secrets import EnvironmentSecrets
 from stagekit.errors import InputError
 
 
@@ -37,6 +38,6 @@ def test_a_release_carries_nothing_of_them() -> None:
 
 def test_it_answers_to_its_name_only() -> None:
     """Another provider's name is another plugin's; the long form is the same as the short one."""
-    assert stagekit_secret_provider("env", {}) is not None
-    assert stagekit_secret_provider("environment", {}) is not None
-    assert stagekit_secret_provider("vault", {}) is None
+    assert Env().stagekit_secret_provider("env", {}) is not None
+    assert Env().stagekit_secret_provider("environment", {}) is not None
+    assert Env().stagekit_secret_provider("vault", {}) is None

@@ -17,15 +17,8 @@ from stagekit.inputs.secrets import (
     read_layers,
     release_of,
 )
-from stagekit.plugins.spec import hookimpl
-from stagekit.protocols import SecretProvider
 
 _AGAIN = "set it again (inv secrets.set), and release; or bring the file back as it was"
-
-
-@hookimpl
-def stagekit_secret_provider(name: str, environ: Mapping[str, str]) -> SecretProvider | None:
-    return AgeSecrets(environ) if name == "age" else None
 
 
 class AgeSecrets:

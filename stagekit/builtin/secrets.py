@@ -11,16 +11,6 @@ from pathlib import Path
 
 from stagekit.errors import InputError
 from stagekit.inputs.names import SECRET_PREFIX
-from stagekit.plugins.spec import hookimpl
-from stagekit.protocols import SecretProvider
-
-
-@hookimpl
-def stagekit_secret_provider(name: str, environ: Mapping[str, str]) -> SecretProvider | None:
-    return EnvironmentSecrets(environ) if name in _NAMES else None
-
-
-_NAMES = ("env", "environment")
 
 
 class EnvironmentSecrets:

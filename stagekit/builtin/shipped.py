@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
-from stagekit.builtin import age, ci, ids, ledgers, runners, secrets, sops, swarm
+from stagekit.builtin import ci, ids, ledgers
 from stagekit.builtin.builders import Buildx, Classic
 from stagekit.builtin.notify import Notify
-from stagekit.builtin.sbom import Sbom
+from stagekit.builtin.providers import Age, Env, Sops
+from stagekit.builtin.runners import Compose, Swarm
 from stagekit.builtin.sign import Sign
 from stagekit.builtin.summaries import Summaries
 from stagekit.cancel import Cancel
@@ -21,7 +22,7 @@ def shipped(wanted: Iterable[object] = ()) -> tuple[object, ...]:
     Args:
         wanted: what `asked_for` returned for a project.
     """
-    chosen = (runners, swarm, secrets, age, sops, ledgers)
+    chosen = (Compose(), Swarm(), Env(), Age(), Sops(), ledgers)
     return (Classic(), Buildx(), ci, ids, *wanted, *chosen)
 
 
@@ -45,5 +46,7 @@ def asked_for(
     yield Summaries(environ, project.artifacts, say, cancel)
     yield Notify(project.notify, project.name, environ)
     if project.sbom:
+        from stagekit.builtin.sbom import Sbom
+
         yield Sbom(project.sbom, project.artifacts, cancel)
     yield Sign(project, ledger, environ, cancel)

@@ -17,8 +17,8 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from stagekit.builtin.cosign import INSTALL, Cosign, find_cosign
 from stagekit.builtin.keys import Keys
 from stagekit.cancel import Cancel
 from stagekit.envelope import decode
@@ -30,6 +30,9 @@ from stagekit.plugins.spec import hookimpl
 from stagekit.process import Result
 from stagekit.protocols import Finding, Ledger
 from stagekit.records import Build, BuiltImage, Pin, Release, Stored
+
+if TYPE_CHECKING:
+    from stagekit.builtin.cosign import Cosign
 
 _REPEATED = ("WARNING: Skipping tlog", "WARNING: Could not fetch", "error during command execution")
 
@@ -89,6 +92,7 @@ class Sign:
     @hookimpl
     def stagekit_doctor(self) -> Iterable[Finding]:
         """Say whether cosign and the keys are there, where anything is signed or verified."""
+        from stagekit.builtin.cosign import INSTALL
         from stagekit.inputs.environment import environment_names
 
         asking = [env for env in environment_names(self._project) if self._asked_for(env)]
@@ -232,6 +236,8 @@ class Sign:
         return bool(self._keys.public)  # what it asks for is not known: who has a key wants it used
 
     def _cosign(self) -> Cosign:
+        from stagekit.builtin.cosign import find_cosign
+
         return find_cosign(self._project.sign, self._project.root, self._environ, self._cancel)
 
     def _signer(self) -> tuple[Cosign, str]:

@@ -17,19 +17,12 @@ from stagekit.cancel import Cancel
 from stagekit.engine.programs import find_program
 from stagekit.errors import InputError
 from stagekit.inputs.secrets import FILE, Carried, CarriedSecret, encode_carried, shown
-from stagekit.plugins.spec import hookimpl
-from stagekit.protocols import SecretProvider
 
 STORE = "secrets.sops.json"
 
 _FOLDER = "sops/"
 _LIMIT = 60.0
 _METADATA = "sops"
-
-
-@hookimpl
-def stagekit_secret_provider(name: str, environ: Mapping[str, str]) -> SecretProvider | None:
-    return SopsSecrets(environ) if name == "sops" else None
 
 
 class SopsSecrets:

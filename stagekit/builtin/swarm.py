@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
@@ -14,15 +14,12 @@ from stagekit.errors import InputError, RunFailed
 from stagekit.events import Emit, Output, Progress, Warned
 from stagekit.inputs.document import parse
 from stagekit.inputs.names import SECRET_PREFIX
-from stagekit.plugins.spec import hookimpl
-from stagekit.protocols import Engine, Runner
+from stagekit.protocols import Engine
 from stagekit.records import Release, ReleaseCommand
 
 if TYPE_CHECKING:
     from stagekit.engine.swarm.program import DockerProgram
     from stagekit.engine.swarm.stacks import Stacks
-
-_KIND = "swarm"
 
 _COMMAND = "stagekit.command"
 """Label of the services that release commands run in: the release's id."""
@@ -31,32 +28,6 @@ _BESIDE = "stagekit.beside"
 """Label of the services of commands that a person runs beside what runs: whose they are."""
 
 _TAIL = 20
-
-
-@hookimpl
-def stagekit_runner(kind: str, engine: Engine, environ: Mapping[str, str]) -> Runner | None:
-    if kind != _KIND:
-        return None
-    from stagekit.engine.client import Client
-    from stagekit.engine.docker import DockerEngine
-    from stagekit.engine.swarm.api import Swarm
-    from stagekit.engine.swarm.program import find_docker
-    from stagekit.engine.swarm.stacks import Stacks
-
-    if not isinstance(engine, DockerEngine):
-        raise InputError("a Swarm needs a Docker engine", where=engine.url)
-    program = find_docker(environ, engine.environment())
-    stacks = Stacks(Swarm(Client(engine.endpoint)), program)
-    return SwarmRunner(stacks, program, engine, environ)
-
-
-@hookimpl
-def stagekit_check_release(release: Release, document: bytes) -> Iterable[str]:
-    if release.deploy.engine != _KIND:
-        return ()
-    from stagekit.engine.swarm.fit import unfit
-
-    return [f"{reason}; {reason.hint}" for reason in unfit(parse(document))]
 
 
 class SwarmRunner:

@@ -94,7 +94,7 @@ def verify(app: App, *, json: bool = False) -> None:
     if json:
         app.console.data({"url": app.project.ledger.url, "entries": entries})
     else:
-        app.console.result(f"{entries} entries, each names the one before it")
+        app.console.result(f"entries: {entries}, each names the one before it")
 
 
 def _shared(app: App) -> GitLedger:
@@ -133,5 +133,7 @@ def _say(app: App, moved: Moved, way: str, json: bool) -> None:
     if json:
         app.console.data(dict(moved))
         return
-    counted = ", ".join(f"{count} {kind}" for kind, count in moved.items())
-    app.console.result(f"{way}: {counted or 'all of it was there'}")
+    records = ", ".join(
+        f"{count} {kind if count != 1 else kind.removesuffix('s')}" for kind, count in moved.items()
+    )
+    app.console.result(f"{way}: {records or 'all of it was there'}")

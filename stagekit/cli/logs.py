@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from stagekit.cli import fleet
+from stagekit.cli import engines
 from stagekit.cli.app import App
 from stagekit.cli.task import ENV, listed, stage_task
 
@@ -52,7 +52,7 @@ def logs(
     asked = LogsAsked(
         services=listed(service), follow=follow, tail=tail, since=since, timestamps=timestamps
     )
-    last = fleet.fleet_in_force(app, env)
+    last = engines.fleet_in_force(app, env)
     if host or last is None:
         _of_one(app, env, asked, host)
     else:
@@ -65,7 +65,7 @@ def _of_one(app: App, env: str, asked: LogsAsked, host: str) -> None:
     from stagekit.pipeline.run import services
 
     with (
-        fleet.platform_for(app, env, "", host) as on,
+        engines.platform_for(app, env, "", host) as on,
         tempfile.TemporaryDirectory(prefix="stagekit-") as empty,
     ):
         shown = services.logs(env, asked, on, Path(empty))
@@ -93,7 +93,7 @@ def _of_all(app: App, last: Run, asked: LogsAsked) -> None:
             app.console.emit(event)
 
     with (
-        fleet.fleet_of_run(app, last) as hosts,
+        engines.fleet_of_run(app, last) as hosts,
         tempfile.TemporaryDirectory(prefix="stagekit-") as empty,
     ):
         logs_of_hosts(last.env, asked, hosts, Path(empty), show)

@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from stagekit.cli import fleet
+from stagekit.cli import engines, fleet
 from stagekit.cli.app import App
 from stagekit.cli.task import ENV, JSON, WAIT_LOCK, listed, stage_task, words_after_dashes
 
@@ -151,7 +151,7 @@ def _run(
 
     app.check_environment(env)
     with (
-        fleet.platform_for(app, env, asked.service, host) as on,
+        engines.platform_for(app, env, asked.service, host) as on,
         tempfile.TemporaryDirectory(prefix="stagekit-") as empty,
     ):
         found = how(env, asked, on, Path(empty))

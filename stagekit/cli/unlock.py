@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from stagekit.cli.app import App
-from stagekit.cli.fleet import engines_of
+from stagekit.cli.engines import engines_of
 from stagekit.cli.task import ENV, JSON, stage_task
 
 

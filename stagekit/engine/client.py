@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from functools import cached_property
+from threading import Lock
 from typing import Any
 from urllib.parse import quote
 
@@ -39,17 +39,31 @@ class Client:
 
     def __init__(self, endpoint: Endpoint) -> None:
         self.endpoint = endpoint
+        self._connected: Any = None
+        self._connecting = Lock()
 
     @property
     def api(self) -> Any:
         """The SDK's low-level client."""
         return self.docker.api
 
-    @cached_property
+    @property
+    def unhurried(self) -> Any:
+        """The same without a limit for each answer, for streams that have one of their own
+        (`stagekit.engine.streams`): the SDK leaves it out of pulls and builds alone."""
+        twin = object.__new__(type(self.api))
+        twin.__dict__.update(vars(self.api), timeout=None)
+        return twin
+
+    @property
     def docker(self) -> Any:
-        """The SDK's client."""
-        with self.asking("answer"):
-            return self._connect(_ANSWER_LIMIT)
+        """The SDK's client. Who waits for it waits for this engine alone: `cached_property` has,
+        up to Python 3.11, one lock for all engines (https://docs.python.org/3/library/functools.html)."""
+        with self._connecting:
+            if self._connected is None:
+                with self.asking("answer"):
+                    self._connected = self._connect(_ANSWER_LIMIT)
+            return self._connected
 
     def ping(self) -> None:
         """Raise EngineError unless the engine answers within a few seconds."""

@@ -5,7 +5,9 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import BoundedSemaphore
 
 from msgspec.structs import replace
 
@@ -17,6 +19,11 @@ from stagekit.engine.ssh import Connection
 from stagekit.errors import EngineError
 from stagekit.records import EngineFacts
 
+_LOGINS_AT_ONCE = 8
+"""sshd refuses some of more than ten that have not logged in yet (MaxStartups, sshd_config(5)):
+hosts may be behind one."""
+
+_AT_ONCE = 16
 _SHORT = Path("/tmp")  # noqa: S108  # nosec B108  # mkdtemp makes a folder of our own in it
 _ROOM = 107 - len("/stagekit-ssh-12345678/1000.ctl.1234567890123456")
 """Characters that the path of a folder for sockets may have: a socket's is limited to 107
@@ -34,6 +41,7 @@ class Hosts:
     def __init__(self, sessions: int, environ: Mapping[str, str]) -> None:
         self._sessions = sessions
         self._environ = environ
+        self._logins = BoundedSemaphore(_LOGINS_AT_ONCE)
         self._folder: Path | None = None
         self._engines: dict[str, DockerEngine] = {}
         self._connections: dict[str, Connection] = {}
@@ -65,7 +73,8 @@ class Hosts:
         """
         engine, connection = self.engine(name, url), self._connections.get(name)
         if connection:
-            connection.open(cancel)
+            with self._logins:
+                connection.open(cancel)
         try:
             return engine.facts()
         except EngineError as error:
@@ -76,9 +85,10 @@ class Hosts:
             raise
 
     def close(self) -> None:
-        """End every connection."""
-        for connection in self._connections.values():
-            connection.close()
+        """End every connection, side by side: each is an ssh that is asked to."""
+        if self._connections:
+            with ThreadPoolExecutor(_AT_ONCE) as pool:
+                tuple(pool.map(Connection.close, self._connections.values()))
         if self._folder:
             shutil.rmtree(self._folder, ignore_errors=True)
         self._folder = None

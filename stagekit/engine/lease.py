@@ -108,7 +108,7 @@ class HeldLease:
     """A lease that this process holds (the `stagekit.protocols.Lease`).
 
     A thread renews it. Where that finds it taken, or cannot reach the engine until it has run out,
-    it is lost, and ``cancel`` is requested.
+    it is lost, and ``cancel`` is requested, for that reason.
     """
 
     def __init__(
@@ -129,6 +129,7 @@ class HeldLease:
         self._seconds = seconds
         self._cancel = cancel
         self._renewed = _elapsed()
+        self._unsure = False
         self._one_at_a_time = threading.Lock()
         self._released = threading.Event()
         self._thread = threading.Thread(target=self._keep, name="lease", daemon=True)
@@ -138,19 +139,27 @@ class HeldLease:
         if not self.lost and not self._counts():
             self._renew()
         if self.lost:
-            raise LeaseLost(
-                "another run has taken the environment, or its lock ran out: this one stops",
-                where=self._lock.name,
-                hint="look at what runs, and run again: inv run.status",
-            )
+            raise self._loss()
 
     def release(self) -> None:
         if self._released.is_set():
             return
         self._released.set()
         with self._one_at_a_time, suppress(EngineError):  # unreachable: it runs out by itself
-            if not self.lost and self._lock.claim(self._number + 1, {**self._labels, _FREE: "yes"}):
+            if self.lost:
+                return
+            self._go_on_from_what_is_there()
+            if self._lock.claim(self._number + 1, {**self._labels, _FREE: "yes"}):
                 self._lock.remove_below(self._number + 1)
+
+    def _go_on_from_what_is_there(self) -> None:
+        """After a request that broke: a generation of ours may have been made all the same, and is
+        neither another's nor the next one."""
+        if self._unsure:
+            top = self._lock.top()
+            if top and top.token == self._labels[TOKEN]:
+                self._number = max(self._number, top.number)
+            self._unsure = False
 
     def _counts(self) -> bool:
         """Tell whether the engine has it as ours, with time left before it is to be renewed."""
@@ -172,16 +181,25 @@ class HeldLease:
                 return
             begun = _elapsed()
             try:
+                self._go_on_from_what_is_there()
                 ours = self._lock.claim(self._number + 1, self._labels)
                 if ours:
                     self._number += 1
                     self._renewed = begun
                     self._lock.remove_below(self._number)
             except EngineError:
+                self._unsure = True
                 ours = _elapsed() - self._renewed < self._seconds
             if not ours:
                 self.lost = True
-                self._cancel.request()
+                self._cancel.request(self._loss)
+
+    def _loss(self) -> LeaseLost:
+        return LeaseLost(
+            "another run has taken the environment, or its lock ran out: this one stops",
+            where=self._lock.name,
+            hint="look at what runs, and run again: inv run.status",
+        )
 
 
 def take(

@@ -6,7 +6,7 @@ import re
 
 _PART = r"[a-z0-9]+(?:(?:\.|_{1,2}|-+)[a-z0-9]+)*"
 _HOST = r"(?:[A-Za-z0-9.-]+(?::[0-9]+)?|\[[0-9a-fA-F:]+\](?::[0-9]+)?)"
-_REFERENCE = re.compile(
+_REFERENCE = (
     rf"(?:{_HOST}/)?{_PART}(?:/{_PART})*(?P<tag>:[A-Za-z0-9_][A-Za-z0-9_.-]{{0,127}})?"
     r"(?P<digest>@sha256:[0-9a-f]{64})?"
 )
@@ -16,7 +16,7 @@ _HUB = ("docker.io/", "index.docker.io/", "registry-1.docker.io/")
 def is_reference(text: str) -> bool:
     """Tell whether Docker takes ``text`` for an image's reference (distribution's grammar): of
     what Compose accepts, not every tag and digest is one."""
-    return _REFERENCE.fullmatch(text) is not None
+    return re.fullmatch(_REFERENCE, text) is not None
 
 
 def split_reference(reference: str) -> tuple[str, str | None]:

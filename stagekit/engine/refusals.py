@@ -8,12 +8,11 @@ from typing import Any
 
 from stagekit.errors import RegistryError
 
-_TRANSIENT = re.compile(
+_TRANSIENT = (
     r"(?:status:?|HTTP|:) (?:5\d\d|429)\b|toomanyrequests|too many requests"
     r"|connection (?:reset|refused|aborted)|broken pipe|\bEOF\b|time(?:d )?out"
     r"|deadline exceeded|temporary failure|no route to host"
-    r"|digest invalid|blob (?:upload )?unknown",
-    re.IGNORECASE,
+    r"|digest invalid|blob (?:upload )?unknown"
 )
 """``digest invalid`` and ``blob unknown``: what registries say of an upload that was cut off."""
 
@@ -32,7 +31,7 @@ def raise_registry_error(entry: Mapping[str, Any], reference: str) -> None:
 def is_transient(message: str) -> bool:
     """Tell whether a registry that says so may take the same a little later: a fault of its own,
     too many requests, or a connection that broke. Not what it refuses (401, 403, 404)."""
-    return _TRANSIENT.search(message) is not None
+    return re.search(_TRANSIENT, message, re.IGNORECASE) is not None
 
 
 def registry_hint(message: str) -> str:

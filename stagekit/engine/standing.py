@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import msgspec
 
 from stagekit.engine.client import Client
+from stagekit.errors import EngineError
 from stagekit.records import Standing, compose_project
 
 _STATE = "stagekit.state"
@@ -14,12 +15,24 @@ _SAYS = "stagekit.standing"
 
 
 def keep(client: Client, standing: Standing) -> None:
-    """Do what `stagekit.protocols.Engine.keep_standing` says."""
+    """Do what `stagekit.protocols.Engine.keep_standing` says.
+
+    A request that breaks, or has no answer in time, may have been heard all the same, and what was
+    in force before would stay there: so all of it is done again.
+    """
+    try:
+        _keep(client, standing)
+    except EngineError:
+        _keep(client, standing)
+
+
+def _keep(client: Client, standing: Standing) -> None:
     name = compose_project(standing.project, standing.env)
     volume = f"stagekit-state-{name}-{standing.run}"
-    said = msgspec.json.encode(standing).decode()
-    client.remove_volume(volume)  # of a ledger that began to count again
-    client.create_volume(volume, {_STATE: name, _SAYS: said})
+    labels = {_STATE: name, _SAYS: msgspec.json.encode(standing).decode()}
+    if client.create_volume(volume, labels).get("Labels") != labels:
+        client.remove_volume(volume)  # of a ledger that began to count again
+        client.create_volume(volume, labels)
     for found in client.volumes(f"{_STATE}={name}"):
         if found["Name"] != volume:
             client.remove_volume(found["Name"])

@@ -5,18 +5,28 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from stagekit.cancel import Cancel
 from stagekit.engine.client import Client
 from stagekit.engine.reference import split_reference
-from stagekit.engine.refusals import first_line, raise_registry_error
+from stagekit.engine.refusals import first_line, raise_registry_error, registry_hint
 from stagekit.engine.streams import watched
-from stagekit.errors import EngineRefused, RegistryError
+from stagekit.errors import EngineRefused, LimitExceeded, RegistryError
 from stagekit.events import Emit, Progress
+
+Entry = TypeVar("Entry")
 
 _SILENCE = 300.0
 """Seconds that may pass without a word of the engine."""
+
+_NO_LAYER = (
+    "check that the registry answers the engine; if the next one hangs too, restart the engine: "
+    "it may still be waiting for the old connection"
+)
+"""dockerd shares a layer that it fetches between all pulls that want it, and that of 20.10 does
+not let go of a registry that says nothing when the pull that began is gone (moby's
+``distribution/xfer``)."""
 
 
 def pull(client: Client, reference: str, *, emit: Emit, cancel: Cancel) -> None:
@@ -24,7 +34,7 @@ def pull(client: Client, reference: str, *, emit: Emit, cancel: Cancel) -> None:
     repository, tag = split_reference(reference)
     with client.asking(f"pull {reference}", failure=RegistryError):
         stream = partial(client.api.pull, repository, tag=tag, stream=True, decode=True)
-        for entry in _followed(stream, "pull", reference, emit, cancel):
+        for entry in _followed(stream, "pull", reference, emit, cancel, hint=_NO_LAYER):
             raise_registry_error(entry, reference)
 
 
@@ -33,8 +43,9 @@ def push(client: Client, reference: str, *, shared: bool, emit: Emit, cancel: Ca
     repository, tag = split_reference(reference)
     stated = layer = None
     with client.asking(f"push {reference}", failure=RegistryError):
-        stream = partial(client.api.push, repository, tag=tag, stream=True, decode=True)
-        for entry in _followed(stream, "push", reference, emit, cancel):
+        stream = partial(client.unhurried.push, repository, tag=tag, stream=True, decode=True)
+        hint = registry_hint("")
+        for entry in _followed(stream, "push", reference, emit, cancel, hint=hint):
             layer = entry.get("id", layer)
             raise_registry_error(entry, f"{reference}, layer {layer}" if layer else reference)
             stated = (entry.get("aux") or {}).get("Digest") or stated
@@ -60,8 +71,8 @@ def registry_digest(client: Client, reference: str) -> str:
 def load(client: Client, archive: Path, *, cancel: Cancel) -> None:
     """Do what `stagekit.protocols.Engine.load` says."""
     with client.asking("load an image"), archive.open("rb") as packed:
-        stream = partial(client.api.load_image, packed)
-        for entry in watched(stream, silence=_SILENCE, cancel=cancel):
+        stream = partial(client.unhurried.load_image, packed)
+        for entry in _heard(stream, "load an image", cancel):
             if message := entry.get("error"):
                 raise EngineRefused(f"cannot load an image: {first_line(message)}")
 
@@ -69,8 +80,8 @@ def load(client: Client, archive: Path, *, cancel: Cancel) -> None:
 def save(client: Client, image: str, archive: Path, *, cancel: Cancel) -> None:
     """Do what `stagekit.protocols.Engine.save` says."""
     with client.asking("save an image"), archive.open("wb") as packed:
-        stream = partial(client.api.get_image, image)
-        for chunk in watched(stream, silence=_SILENCE, cancel=cancel):
+        stream = partial(client.unhurried.get_image, image)
+        for chunk in _heard(stream, "save an image", cancel):
             packed.write(chunk)
 
 
@@ -80,9 +91,20 @@ def _followed(
     subject: str,
     emit: Emit,
     cancel: Cancel,
+    *,
+    hint: str,
 ) -> Iterator[dict[str, Any]]:
-    for entry in watched(stream, silence=_SILENCE, cancel=cancel):
+    for entry in _heard(stream, f"{step} {subject}", cancel, hint=hint):
         if entry.get("id") and entry.get("status"):
             text = f"{entry['id']}: {entry['status']} {entry.get('progress', '')}"
             emit(Progress(step, subject, text.strip()))
         yield entry
+
+
+def _heard(
+    stream: Callable[[], Iterable[Entry]], what: str, cancel: Cancel, hint: str | None = None
+) -> Iterator[Entry]:
+    try:
+        yield from watched(stream, silence=_SILENCE, cancel=cancel)
+    except LimitExceeded as error:
+        raise LimitExceeded(f"cannot {what}: {error}", hint=hint) from None

@@ -2,8 +2,9 @@
 
 Part of it: the function's source, that of each function and class of the same module that it
 names, and so on, and the module's plain values that these name (text, numbers, paths, lists and
-tables of them). Not part of it: what comes from other modules, and what is reached in other ways
-than by its name.
+tables of them). So are defaults of parameters and base classes: the module looks up their names,
+and no function does. Not part of it: what comes from other modules, and what is reached in other
+ways than by its name.
 """
 
 from __future__ import annotations
@@ -18,18 +19,23 @@ from typing import Any
 from stagekit import digest
 
 _ITSELF = "its code"
+_METHODS = ("__func__", "fget", "fset", "fdel", "func")
+"""Where what a class has instead of a function keeps it: `property`, `functools.cached_property`
+and their like."""
 
 
 def code_of(function: Callable[..., Any]) -> dict[str, str]:
     """Return the digests of a function's code: ``its code``, ``code of <name>`` for each function
     and class, and ``value of <name>`` for each value."""
     found: dict[str, str] = {}
-    values = getattr(function, "__globals__", {})
+    values = getattr(inspect.unwrap(function), "__globals__", {})
     waiting = [(_ITSELF, function)]
     while waiting:
         key, thing = waiting.pop()
-        codes = list(_codes(thing))
-        found[key] = digest.of_bytes("\n".join(map(_source, codes)).encode())
+        parts = _parts(thing, values)
+        codes = [part.__code__ for part in parts if isinstance(part, FunctionType)]
+        texts = [*map(_source, codes), *(text for part in parts for text in _values_of(part))]
+        found[key] = digest.of_bytes("\n".join(texts).encode("utf-8", "replace"))
         for name in sorted({name for code in codes for name in _names(code)}):
             if name not in values:
                 continue
@@ -47,17 +53,51 @@ def _is_of(value: object, values: Mapping[str, object]) -> bool:
     """Tell whether a function or class was defined in the module of these ``values``."""
     if isinstance(value, type):
         return value.__module__ == values.get("__name__")
-    return getattr(value, "__globals__", None) is values
+    while value is not None and getattr(value, "__globals__", None) is not values:
+        value = _wrapped(value)
+    return value is not None
 
 
-def _codes(thing: object) -> Iterator[CodeType]:
-    """Yield the code of a function, of what a decorator wraps in it, and of a class's methods."""
-    if isinstance(thing, type):
-        for member in vars(thing).values():
-            yield from _codes(getattr(member, "fget", None) or getattr(member, "__func__", member))
-    while isinstance(thing, FunctionType):
-        yield thing.__code__
-        thing = getattr(thing, "__wrapped__", None)
+def _wrapped(value: object) -> object:
+    """Return what a decorator wraps in a value, whatever that is (`functools.cache` returns no
+    function)."""
+    return inspect.getattr_static(value, "__wrapped__", None)
+
+
+def _parts(thing: object, values: Mapping[str, object]) -> list[FunctionType | type]:
+    """Return a function or class, and those that are a part of it without being named in a body:
+    what a decorator wraps in it, its defaults, methods and base classes."""
+    parts: list[FunctionType | type] = []
+    waiting = [thing]
+    for part in waiting:
+        if any(part is seen for seen in parts):  # classes may have one another
+            continue
+        if not isinstance(part, type) and (wrapped := _wrapped(part)):
+            waiting.append(wrapped)
+        if isinstance(part, FunctionType):
+            parts.append(part)
+            waiting += [item for item in _defaults(part).values() if _is_of(item, values)]
+        elif isinstance(part, type) and _is_of(part, values):
+            parts.append(part)
+            waiting += part.__bases__
+            for item in vars(part).values():
+                waiting += [getattr(item, name, None) for name in _METHODS]
+                waiting.append(item)
+    return parts
+
+
+def _defaults(function: FunctionType) -> dict[str, object]:
+    by_name = function.__kwdefaults__ or {}
+    found = (*enumerate(function.__defaults__ or ()), *by_name.items())
+    return {f"default {name}": value for name, value in found}
+
+
+def _values_of(part: FunctionType | type) -> Iterator[str]:
+    """Yield a function's plain defaults, or the plain values that a class itself has."""
+    values = _defaults(part) if isinstance(part, FunctionType) else vars(part)
+    for name, value in values.items():
+        if not name.startswith("__") and (text := _plain(value)) is not None:
+            yield f"{name} = {text}"
 
 
 def _source(code: CodeType) -> str:

@@ -178,8 +178,7 @@ class Globs:
             name = entry.name
             if name in _NEVER or (not prefix and name in self._hidden):
                 continue
-            is_folder = entry.is_dir(follow_symlinks=False) or _leads_to(stat.S_ISDIR, entry)
-            if is_folder and self._enter(entry, prefix, places, whole):
+            if _is_folder(entry) and self._enter(entry, prefix, places, whole):
                 continue
             if self._is_meant(name, taken, whole):
                 self._found.append((prefix + name, entry))
@@ -220,11 +219,12 @@ class Globs:
     def _is_meant(self, name: str, taken: Sequence[list[_Segment]], whole: bool) -> bool:
         """Tell whether a file is meant, of which patterns take names as in ``taken``."""
         count = len(self._wanted)
-        if any(segments and _fits(name, segments) for segments in taken[count:]):
-            return False
+        for segments in taken[count:]:
+            if _fits(name, segments):
+                return False
         meant = whole
         for at, segments in enumerate(taken[:count]):
-            if segments and (not meant or at not in self._met) and _fits(name, segments):
+            if (not meant or at not in self._met) and _fits(name, segments):
                 self._met.add(at)
                 meant = True
         return meant
@@ -241,10 +241,17 @@ def check_met(globs: Globs, where: str) -> None:
 
 
 def _fits(name: str, segments: Sequence[_Segment]) -> bool:
-    return any(
-        segment in (name, _DEPTH) if isinstance(segment, str) else segment.match(name)
-        for segment in segments
-    )
+    for segment in segments:  # `any` of a generator would be half of what looking at a file takes
+        if segment in (name, _DEPTH) if isinstance(segment, str) else segment.match(name):
+            return True
+    return False
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    """Tell whether it is a folder, or a link to one; of most entries, which are files, at once."""
+    if entry.is_file(follow_symlinks=False):
+        return False
+    return entry.is_dir(follow_symlinks=False) or _leads_to(stat.S_ISDIR, entry)
 
 
 def _leads_to(kind: Callable[[int], bool], entry: os.DirEntry[str]) -> bool:

@@ -7,8 +7,9 @@ a table, or a table over a scalar, is an error that names both layers: one of th
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct
 
 from stagekit.errors import InputError
 from stagekit.inputs.near import known_names
@@ -17,8 +18,7 @@ Tree = dict[str, Any]
 Key = tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class Layer:
+class Layer(Struct, frozen=True):
     """Variables of one origin: a file, or what was given on the command line.
 
     Attributes:
@@ -30,7 +30,7 @@ class Layer:
 
     origin: str
     values: Tree
-    lines: Mapping[Key, int] = field(default_factory=dict)
+    lines: Mapping[Key, int] = {}
     unset: Sequence[Key] = ()
 
     def at(self, key: Key) -> str:
@@ -40,16 +40,14 @@ class Layer:
         return f"{self.origin}:{line}" if line else self.origin
 
 
-@dataclass(frozen=True)
-class Setting:
+class Setting(Struct, frozen=True):
     """A value that a layer gives a variable, and where it does."""
 
     value: Any
     origin: str
 
 
-@dataclass(frozen=True)
-class Merged:
+class Merged(Struct, frozen=True):
     """The merged tree.
 
     Attributes:
@@ -61,8 +59,8 @@ class Merged:
 
     values: Tree
     origins: dict[Key, str]
-    overridden: dict[Key, tuple[Setting, ...]] = field(default_factory=dict)
-    tables: dict[Key, Layer] = field(default_factory=dict)
+    overridden: dict[Key, tuple[Setting, ...]] = {}
+    tables: dict[Key, Layer] = {}
 
 
 def merge(layers: Sequence[Layer]) -> Merged:

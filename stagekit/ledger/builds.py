@@ -5,6 +5,7 @@
 <id>.log        all that builders printed
 <id>.inputs     what its images were made from, file by file
 <id>.pruned     it was put away, and these three with it: its id stays taken, its digests known
+<id>.unreadable a journal that told of no build: its id stays taken too
 """
 
 from __future__ import annotations
@@ -54,6 +55,10 @@ class Builds:
             if slot:
                 return slot
         raise AssertionError("count() has no end")
+
+    def is_taken(self, id: str) -> bool:
+        """Tell whether an id was given: it has a record, is under way, or was put away."""
+        return _is_taken(self._record(id))
 
     def ids(self) -> Sequence[str]:
         """Return those with a record, newest first."""
@@ -178,12 +183,12 @@ class BuildSlot:
         """Take ``begun``'s id, or return None where it is taken."""
         record = folder / f"{begun.id}.toml"
         path = record.with_suffix(".journal")
-        if record.exists() or path.exists() or record.with_suffix(_PRUNED).exists():
+        if _is_taken(record):
             return None
         journal = Journal.claim(path, msgspec.to_builtins(begun))
         if journal is None:
             return None
-        if record.exists():  # another process finished it since we looked
+        if _known(record):  # another process finished it since we looked
             journal.remove()
             journal.close()
             return None
@@ -238,6 +243,15 @@ def interrupted_build(path: Path) -> Build | None:
     except msgspec.ValidationError:
         return None
     return msgspec.structs.replace(build, failures=(failure,))
+
+
+def _known(record: Path) -> bool:
+    """Tell whether its id was given to a build that is no longer under way."""
+    return any(record.with_suffix(suffix).exists() for suffix in (".toml", _PRUNED, UNREADABLE))
+
+
+def _is_taken(record: Path) -> bool:
+    return record.with_suffix(".journal").exists() or _known(record)
 
 
 def _held(path: Path) -> bool:

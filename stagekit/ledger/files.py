@@ -11,7 +11,7 @@ comparisons/<n>.toml                    + what `stagekit.ledger.comparisons` kee
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from stagekit import durable
@@ -58,8 +58,15 @@ class FileLedger:
 
     # builds
 
+    def look_again(self) -> None:
+        """Nothing is kept of what was read."""
+
     def reserve_build(self, begun: Build) -> BuildSlot:
         return self._builds.reserve(begun)
+
+    def has_build(self, id: str) -> bool:
+        """Tell whether a build's id is taken."""
+        return self._builds.is_taken(id)
 
     def builds(self) -> Sequence[str]:
         return self._builds.ids()
@@ -97,16 +104,13 @@ class FileLedger:
     def add_release(
         self, release: Release, files: Mapping[str, bytes], *, ids: Ids = counted
     ) -> Stored[Release]:
-        gone = self.gone_releases(release.env)
-        return self._releases.add(release, files, ids, gone)
+        return self._releases.add(release, files, ids, self._named_by_runs(release.env))
 
     def environments(self) -> Sequence[str]:
         return self._releases.environments()
 
     def gone_releases(self, env: str) -> Mapping[str, Sequence[str]]:
-        folder = self.root / "runs" / checked_name(env)
-        journals = [path for path in entries(folder) if path.suffix in (".journal", UNREADABLE)]
-        return self._releases.gone(env, by_runs(records(folder), journals))
+        return self._releases.gone(env, self._named_by_runs(env))
 
     def foreign(self, env: str | None = None) -> Sequence[str]:
         return self._releases.foreign(env)
@@ -208,6 +212,11 @@ class FileLedger:
 
     def close_interrupted_comparisons(self) -> Sequence[int]:
         return self._comparisons.close_interrupted()
+
+    def _named_by_runs(self, env: str) -> Iterator[tuple[str, str]]:
+        folder = self.root / "runs" / checked_name(env)
+        journals = [path for path in entries(folder) if path.suffix in (".journal", UNREADABLE)]
+        return by_runs(records(folder), journals)
 
     def _next_run(self, folder: Path) -> int:
         taken = [path for path in entries(folder) if path.suffix in (".toml", UNREADABLE)]

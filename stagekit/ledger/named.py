@@ -15,16 +15,17 @@ from pathlib import Path
 _HEAD = 4096
 _MOST = 2**14
 """Bytes: which release it is of stands before the steps and containers of a run."""
-_RUN_OF = re.compile(rb'^\[release\]\nid = "([^"\\\n]+)"$', re.MULTILINE)
-_BEGUN_OF = re.compile(rb'"release": \{"id": "([^"\\]+)"')
-_PROMOTED_FROM = re.compile(rb'^promoted_from = "([^"\\/\n]+)/([^"\\/\n]+)"$', re.MULTILINE)
+_RUN_OF = rb'(?m)^\[release\]\nid = "([^"\\\n]+)"$'
+_BEGUN_OF = rb'"release": \{"id": "([^"\\]+)"'
+_PROMOTED_FROM = rb'(?m)^promoted_from = "([^"\\/\n]+)/([^"\\/\n]+)"$'
 
 
 def by_runs(records: Iterable[Path], journals: Iterable[Path]) -> Iterator[tuple[str, str]]:
     """Yield the id of each run's release, and which run names it."""
     for paths, names in ((records, _RUN_OF), (journals, _BEGUN_OF)):
+        named = re.compile(names)
         for path in paths:
-            if found := names.search(_text(path)):
+            if found := named.search(_text(path)):
                 yield found[1].decode("utf-8", "replace"), f"run {path.stem}"
 
 
@@ -36,8 +37,9 @@ def by_promotions(env: str, records: Iterable[Path]) -> Iterator[tuple[str, str]
         env: the environment's name.
         records: those of the others' releases.
     """
+    promoted_from = re.compile(_PROMOTED_FROM)
     for path in records:
-        found = _PROMOTED_FROM.search(_text(path, _HEAD))
+        found = promoted_from.search(_text(path, _HEAD))
         if found and found[1] == env.encode():
             yield found[2].decode("utf-8", "replace"), f"{path.parents[1].name}/{path.parent.name}"
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
+from string import ascii_letters, digits
 
 from stagekit import temporary
 from stagekit.envelope import decode
@@ -15,12 +17,35 @@ from stagekit.records import Record, Stored
 UNREADABLE = ".unreadable"
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
+_NOT_FIRST = "._-"
+_IN_IDS = f"{ascii_letters}{digits}{_NOT_FIRST}"
+_LONGEST_ID = 128
 _RECORD_LIMIT = 64 * 2**20
 _CREATED = re.compile(rb"^created = (.+)$", re.MULTILINE)
 
 
 def is_name(name: str) -> bool:
     return _ID.fullmatch(name) is not None
+
+
+def names_among(texts: Sequence[str]) -> Sequence[str]:
+    """Return those that can name a record or an environment: `is_name`, for very many."""
+    if are_words(texts, _IN_IDS, not_first=_NOT_FIRST, longest=_LONGEST_ID):
+        return texts
+    return [text for text in texts if is_name(text)]
+
+
+def are_words(texts: Sequence[str], characters: str, *, not_first: str, longest: int) -> bool:
+    """Tell whether texts, none of them empty, are made of some characters, begin with none of
+    ``not_first`` and are not too long. No loop of Python's goes over all of them: there may be a
+    hundred thousand."""
+    joined = "".join(texts)
+    return (
+        joined.isascii()
+        and not joined.encode().translate(None, characters.encode())
+        and not {text[0] for text in texts} & {*not_first}
+        and max(map(len, texts), default=0) <= longest
+    )
 
 
 def checked_name(name: str) -> str:

@@ -28,6 +28,7 @@ from stagekit.ledger.names import (
     created_in,
     file_bytes,
     is_name,
+    names_among,
     names_in,
     read_record,
     same,
@@ -49,9 +50,37 @@ Mark = TypeVar("Mark", Release, Cancellation, Pruning)
 
 def counted(taken: Sequence[str]) -> Iterator[str]:
     """Yield the ids v1, v2, … after the highest that was ever taken."""
-    numbers = [id[1:] for id in taken if id[:1] == "v"]
-    highest = max(map(int, filter(str.isdecimal, numbers)), default=0)
+    named = [id for id in taken if id[:1] == "v"]
+    highest = 0
+    for length in sorted({*map(len, named)}, reverse=True):
+        if highest >= 10 ** (length - 1) - 1:
+            break  # what is as short counts no higher: of very many, few are read as numbers
+        numbers = (id[1:] for id in named if len(id) == length)
+        highest = max([highest, *map(int, filter(str.isdecimal, numbers))])
     return (f"v{number}" for number in count(highest + 1))
+
+
+class _There:
+    """What was seen in an environment's folder, in one look.
+
+    Args:
+        folders: the names of its folders.
+        files: the names of its files.
+    """
+
+    def __init__(self, folders: Sequence[str], files: Sequence[str]) -> None:
+        self.folders = folders
+        self._files = files
+        self.pruned = _ids_of(names_among(self.marked(_PRUNED)))
+
+    @property
+    def ids(self) -> set[str]:
+        """The ids that have a folder."""
+        return _ids_of(names_among(self.folders))
+
+    def marked(self, suffix: str) -> list[str]:
+        """Return the folders, there or not, that something is said of."""
+        return [name.removesuffix(suffix) for name in self._files if name.endswith(suffix)]
 
 
 class Releases:
@@ -61,13 +90,18 @@ class Releases:
         self._root = folder
 
     def add(
-        self, release: Release, files: Mapping[str, bytes], ids: Ids, gone: Iterable[str] = ()
+        self,
+        release: Release,
+        files: Mapping[str, bytes],
+        ids: Ids,
+        by_runs: Iterable[tuple[str, str]],
     ) -> Stored[Release]:
         folder = self._root / checked_name(release.env)
         with durable.writing(folder):
             folder.mkdir(parents=True, exist_ok=True)
-        there, pruned = self._look(release.env)
-        taken = [*there, *pruned, *gone]
+        there = self._look(release.env)
+        gone = self._gone(release.env, there, by_runs)
+        taken = [*there.ids, *there.pruned, *gone]
         for id in ids(taken):
             target = self.folder(release.env, id)
             if id in taken or target.exists():
@@ -82,14 +116,15 @@ class Releases:
 
     def environments(self) -> Sequence[str]:
         """Return those that anything was ever released to, by name."""
-        return sorted(filter(is_name, names_in(self._root)[0]))
+        return sorted(names_among(names_in(self._root)[0]))
 
     def foreign(self, env: str | None = None) -> Sequence[str]:
         """Return the names of the folders and marks that no release could have, or without ``env``
         no environment."""
         folders, files = names_in(self._root / checked_name(env) if env else self._root)
         marks = [name for name in files if name.endswith((_CANCELLED, _PRUNED)) and env]
-        return sorted(name for name in (*folders, *marks) if not is_name(name))
+        found = [*folders, *marks]
+        return sorted({*found}.difference(names_among(found)))
 
     def gone(self, env: str, by_runs: Iterable[tuple[str, str]]) -> Mapping[str, Sequence[str]]:
         """Return the releases that were neither found nor pruned, though something names them.
@@ -98,25 +133,28 @@ class Releases:
             env: the environment's name.
             by_runs: ids, each with the run that names it.
         """
-        folders, files = names_in(self._root / checked_name(env))
-        marks = [name for name in files if name.endswith(_CANCELLED)]
-        cancelled = ((_id_of(name.removesuffix(_CANCELLED)), "its cancellation") for name in marks)
+        return self._gone(env, self._look(env), by_runs)
+
+    def _gone(
+        self, env: str, there: _There, by_runs: Iterable[tuple[str, str]]
+    ) -> Mapping[str, Sequence[str]]:
+        cancelled = ((_id_of(folder), "its cancellation") for folder in there.marked(_CANCELLED))
         others = [
             self._root / other / folder / RELEASE_RECORD
             for other in self.environments()
             if other != env
             for folder in names_in(self._root / other)[0]
         ]
-        there = {*folders, *(name.removesuffix(_PRUNED) for name in files)}
+        known = {*there.folders, *there.marked(_PRUNED)}
         found: dict[str, list[str]] = {}
         for id, by in (*by_runs, *cancelled, *by_promotions(env, others)):
-            if id.replace(":", "") not in there and is_name(id.replace(":", "")):
+            if id.replace(":", "") not in known and is_name(id.replace(":", "")):
                 found.setdefault(id, []).append(by)
         return found
 
     def ids(self, env: str) -> Sequence[str]:
-        there, pruned = self._look(env)
-        kept = there - pruned  # killed in between, a pruned one may still have its folder
+        there = self._look(env)
+        kept = there.ids - there.pruned  # killed in between, a pruned one may still have its folder
         return newest_first(kept, lambda one: created_in(self.folder(env, one) / RELEASE_RECORD))
 
     def read(self, env: str, id: str) -> Stored[Release]:
@@ -170,20 +208,17 @@ class Releases:
         return _find(Pruning, path, env, id)
 
     def pruned_ids(self, env: str) -> Sequence[str]:
-        _, pruned = self._look(env)
+        pruned = self._look(env).pruned
         return newest_first(pruned, lambda one: created_in(self._beside(env, one, _PRUNED)))
 
     def half_pruned(self, env: str) -> Sequence[str]:
         """Return the pruned ones of which something is left: that process was killed."""
-        there, pruned = self._look(env)
-        hidden = {id for id in pruned if _going(self.folder(env, id)).is_dir()}
-        return sorted((there & pruned) | hidden)
+        there = self._look(env)
+        hidden = {id for id in there.pruned if _going(self.folder(env, id)).is_dir()}
+        return sorted((there.ids & there.pruned) | hidden)
 
-    def _look(self, env: str) -> tuple[set[str], set[str]]:
-        """Return the ids that have a folder, and those that were pruned."""
-        folders, files = names_in(self._root / checked_name(env))
-        pruned = (name.removesuffix(_PRUNED) for name in files if name.endswith(_PRUNED))
-        return set(map(_id_of, filter(is_name, folders))), set(map(_id_of, filter(is_name, pruned)))
+    def _look(self, env: str) -> _There:
+        return _There(*names_in(self._root / checked_name(env)))
 
     def _beside(self, env: str, id: str, suffix: str) -> Path:
         folder = self.folder(env, id)
@@ -214,6 +249,10 @@ def _read(kind: type[Mark], path: Path, env: str, id: str) -> Stored[Mark]:
 
 def _going(folder: Path) -> Path:
     return folder.with_name(f"{_GOING}{folder.name}")
+
+
+def _ids_of(folders: Sequence[str]) -> set[str]:
+    return {_id_of(folder) if folder[4:5] == "-" else folder for folder in folders}
 
 
 def _id_of(folder: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import dataclass, field
 from queue import SimpleQueue
 from typing import Generic, TypeVar
@@ -38,8 +39,8 @@ def abreast(
 
     Args:
         items: each with those of the items that have to be done before it.
-        work: called in a thread with the item, a listener and a token of its own; what it emits
-            reaches ``emit`` on this thread.
+        work: called in a thread, in a copy of this one's context, with the item, a listener and a
+            token of its own; what it emits reaches ``emit`` on this thread.
         jobs: how many items at a time.
         fail_fast: let one that fails stop the others, instead of only those that need it.
         emit: told of what happens.
@@ -59,7 +60,8 @@ def abreast(
                 if not group.requested:
                     for item in [name for name in waiting if _ready(waiting[name], outcome)]:
                         del waiting[item]
-                        future = pool.submit(work, item, events.put, group)
+                        run = copy_context().run  # one context cannot be entered twice at once
+                        future = pool.submit(run, work, item, events.put, group)
                         running[future] = item
                         future.add_done_callback(events.put)  # behind all that it emitted
                 if not running:

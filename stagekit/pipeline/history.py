@@ -46,8 +46,13 @@ def _passing_over(what: str, emit: Emit) -> Iterator[None]:
 def last_run(ledger: Ledger, env: str, emit: Emit) -> Stored[Run] | None:
     """Return the newest run that changed what runs in an environment, and can be read: the one in
     force. One that ended before it touched anything is passed over."""
-    runs = readable_runs(ledger, env, emit)
-    return next((run for run in runs if run.record.changed), None)
+    return next(runs_in_force(ledger, env, emit), None)
+
+
+def runs_in_force(ledger: Ledger, env: str, emit: Emit) -> Iterator[Stored[Run]]:
+    """Yield the runs that changed what runs in an environment, newest first: the one in force, and
+    those that were before it."""
+    return (run for run in readable_runs(ledger, env, emit) if run.record.changed)
 
 
 def runner_of(ledger: Ledger, env: str, emit: Emit) -> str:

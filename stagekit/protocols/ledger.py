@@ -94,6 +94,10 @@ class Ledger(Protocol):
     Reading a damaged record raises LedgerError; the others stay readable. Lists are newest first.
     """
 
+    def look_again(self) -> None:
+        """Read anew what others may have recorded since this was read first."""
+        ...
+
     def reserve_build(self, begun: Build) -> BuildSlot:
         """Take the id of ``begun``, or that with ``-2``, ``-3`` … where it is taken.
 

@@ -167,4 +167,7 @@ class Run(Part, frozen=True):
 
     @property
     def ran_well(self) -> bool:
-        return self.outcome == "running"
+        """Whether it proved its release. What was stopped or restarted on some hosts of a fleet
+        proves nothing of those that failed before."""
+        whole = all(host.known and host.release in (None, self.release.id) for host in self.hosts)
+        return self.outcome == "running" and self.reason != "stop" and whole

@@ -213,7 +213,7 @@ class FakeEngine:
 
 @dataclass
 class FakeLease:
-    """A lease that is held until somebody says that it is ``lost``."""
+    """A lease that is held until somebody lets it be lost."""
 
     holder: Holder
     cancel: Cancel
@@ -221,9 +221,17 @@ class FakeLease:
     lost: bool = False
     released: bool = False
 
+    def lose(self) -> None:
+        """Be lost, and stop whoever has it, as the thread does that renews a real one."""
+        self.lost = True
+        self.cancel.request(self._loss)
+
     def check(self) -> None:
         if self.lost:
-            raise LeaseLost("another run has taken the environment")
+            raise self._loss()
+
+    def _loss(self) -> LeaseLost:
+        return LeaseLost("another run has taken the environment")
 
     def release(self) -> None:
         self.released = True

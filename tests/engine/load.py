@@ -1,9 +1,11 @@
-"""HTTP load on a service of a stack, from within its network: what is lost is counted.
+"""HTTP load on services of a stack, from within its network: what is lost is counted.
 
-Run in the network namespace of one of its containers, it asks the network's own DNS for the
-service's addresses before each request, until it gets a line on stdin:
+Run in the network namespace of one of its containers, it asks the network's own DNS for a
+service's addresses before each request, until it gets a line on stdin; then it says what each
+service answered, how often, and which requests were lost (when they began and ended, in seconds
+since the epoch, and why):
 
-    load.py SERVICE PORT
+    load.py PORT SERVICE...
 """
 
 from __future__ import annotations
@@ -13,12 +15,13 @@ import secrets
 import socket
 import struct
 import sys
-from datetime import datetime
+import time
+from dataclasses import asdict, dataclass, field
 from threading import Event, Thread
 
 _DNS = ("127.0.0.11", 53)
 _LIMIT = 5.0
-_AT_ONCE = 4
+_AT_ONCE = 2
 _POINTER = 0xC0
 
 
@@ -63,22 +66,33 @@ def answered(name: str, port: int) -> str:
     raise OSError(", ".join(trouble) or "no address")
 
 
-def main(name: str, port: str) -> None:
-    over, lost = Event(), list[str]()
-    answers: dict[str, int] = {}
+@dataclass
+class Heard:
+    """What came of the requests to one service."""
 
-    def ask() -> None:
+    answers: dict[str, int] = field(default_factory=dict)
+    lost: list[tuple[float, float, str]] = field(default_factory=list)
+
+    def ask(self, service: str, port: int, over: Event) -> None:
         while not over.is_set():
-            begun = datetime.now()
+            begun = time.time()
             try:
-                body = answered(name, int(port))
+                body = answered(service, port)
             except OSError as error:
-                lost.append(f"{begun:%X} {error}")
+                self.lost.append((begun, time.time(), str(error)))
             else:
-                answers[body] = answers.get(body, 0) + 1
+                self.answers[body] = self.answers.get(body, 0) + 1
             over.wait(0.01)
 
-    threads = [Thread(target=ask) for _ in range(_AT_ONCE)]
+
+def main(port: str, *services: str) -> None:
+    over = Event()
+    heard = {service: Heard() for service in services}
+    threads = [
+        Thread(target=heard[service].ask, args=(service, int(port), over))
+        for service in services
+        for _ in range(_AT_ONCE)
+    ]
     for thread in threads:
         thread.start()
     sys.stdout.write("asking\n")
@@ -87,7 +101,7 @@ def main(name: str, port: str) -> None:
     over.set()
     for thread in threads:
         thread.join()
-    sys.stdout.write(json.dumps({"answers": answers, "lost": lost}) + "\n")
+    sys.stdout.write(json.dumps({name: asdict(found) for name, found in heard.items()}) + "\n")
 
 
 if __name__ == "__main__":

@@ -42,6 +42,6 @@ def test_builds_and_runs_are_measured_and_nothing_is_left(machine: Machine, tmp_
     assert list(tmp_path.iterdir()) == []
     with closing(machine.client()) as client:
         assert client.images.list(filters={"label": LABEL}) == []
-        names = [item.name for item in client.containers.list(all=True)]
+        names = [item.name for item in client.containers.list(all=True, ignore_removed=True)]
         names += [item.name for item in client.volumes.list()]
         assert [name for name in names if "bench" in name] == []

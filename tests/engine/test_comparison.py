@@ -85,7 +85,9 @@ def everything(machine: Machine) -> dict[str, set[str]]:
     """All that the engine has, by what it is called."""
     with closing(machine.client()) as client:
         return {
-            "containers": {item.id for item in client.containers.list(all=True)},
+            "containers": {
+                item.id for item in client.containers.list(all=True, ignore_removed=True)
+            },
             "networks": {item.name for item in client.networks.list()},
             "volumes": {item.name for item in client.volumes.list()},
         }

@@ -11,7 +11,7 @@ import docker
 import docker.errors
 import pytest
 
-from stagekit.builtin.runners import ComposeRunner
+from stagekit.builtin.compose import ComposeRunner
 from stagekit.engine.buildx import BuildxBuilder
 from stagekit.engine.classic import ClassicBuilder
 from stagekit.engine.compose import find_compose
@@ -37,11 +37,12 @@ class OnTheEngine:
     def engine(self, machine: Machine) -> Iterator[DockerEngine]:
         yield machine.engine
         with closing(machine.client()) as client:
-            for container in client.containers.list(all=True):
-                if CONTRACT in container.labels:
-                    container.remove(force=True)
-            for found in client.images.list():
-                for name in found.tags:
+            ours = {"label": CONTRACT}
+            # The containers of a build that was cancelled go in their own time.
+            for container in client.containers.list(all=True, filters=ours, ignore_removed=True):
+                container.remove(force=True)
+            for found in client.api.images():
+                for name in found["RepoTags"] or ():
                     if "contract" in name:
                         client.images.remove(name)
             for volume in client.volumes.list():

@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from stagekit.testing.project import Outcome
+from tests.certificates import make_certificates
 from tests.conftest import Machine
 from tests.engine.bare import Bare
-from tests.engine.certificates import make_certificates
 from tests.engine.relay import relay
 from tests.repository import Repository
 

@@ -28,8 +28,8 @@ from stagekit.events import ignore
 from stagekit.ledger.files import FileLedger
 from stagekit.records import Holder, Run
 from stagekit.testing.project import Outcome
+from tests.certificates import make_certificates
 from tests.conftest import Machine
-from tests.engine.certificates import make_certificates
 from tests.engine.relay import relay
 from tests.hosts import EngineHost, engine_hosts
 from tests.repository import Repository
@@ -218,7 +218,7 @@ def test_a_host_that_dies_after_its_switch(running: Repository, hosts: Hosts) ->
 
 def test_going_on_with_the_other_hosts(running: Repository, hosts: Hosts) -> None:
     """--keep-going: none goes back, the run has failed, and the fleet is said to be mixed;
-    --resume does only what is left."""
+    --resume does only what is left, and brings up again what was stopped since."""
     before, was = greetings(hosts, running), recorded(running).release.id
     settings(running, batch=3)
     new = release(running, "others")
@@ -232,8 +232,10 @@ def test_going_on_with_the_other_hosts(running: Repository, hosts: Hosts) -> Non
     assert (code, seen["mixed"]) == (1, True)
     assert [host["release"] for host in seen["hosts"]] == [new, was, new]
     assert "mixed" in [drift["kind"] for drift in seen["hosts"][1]["drift"]]
+    running.inv("run.stop", "--env", "prod", "--host", "c")
+    assert not recorded(running).ran_well
     run(running, "--resume")
-    assert outcomes(recorded(running)) == [("kept", new), ("running", new), ("kept", new)]
+    assert outcomes(recorded(running)) == [("kept", new), ("running", new), ("running", new)]
 
     running.inv("run.rollback", "--env", "prod", "--to", was)
     assert outcomes(recorded(running)) == [("running", was)] * 3
@@ -326,7 +328,7 @@ def test_a_plan_of_every_host_is_done_or_refused(
     assert recorded(running).n == was.n
 
     with hosts["b"].client() as client:
-        client.containers.list()[0].remove(force=True)
+        client.containers.list(ignore_removed=True)[0].remove(force=True)
     refused = run(running, "--plan-file", str(file), code=5)
     assert "on b" in refused.stderr or "b:" in refused.stderr
     assert planned not in [host.release for host in recorded(running).hosts]
@@ -349,7 +351,7 @@ def test_what_runs_is_restarted_and_compared(running: Repository, hosts: Hosts) 
         found = []
         for host in hosts.values():
             with host.client() as client:
-                [container] = client.containers.list()
+                [container] = client.containers.list(ignore_removed=True)
                 found.append(f"{container.id} {container.attrs['State']['StartedAt']}")
         return found
 
@@ -366,7 +368,7 @@ def test_what_runs_is_restarted_and_compared(running: Repository, hosts: Hosts) 
     assert same.code == 0, same.text
 
     with hosts["c"].client() as client:
-        client.containers.list()[0].remove(force=True)
+        client.containers.list(ignore_removed=True)[0].remove(force=True)
     other = running.attempt("release.diff", f"prod/{now}", "prod/running", "--exit-code")
     assert (other.code, "c" in other.stdout) == (1, True), other.text
     hosts["b"].stop_engine()
@@ -477,7 +479,7 @@ def test_every_way_to_a_host_and_a_file_that_lies_there(
         assert outcomes(recorded(running)) == [("running", id)] * 3
         for host in hosts.values():
             with host.client() as client:
-                [container] = client.containers.list()
+                [container] = client.containers.list(ignore_removed=True)
                 said = container.exec_run(["sha256sum", "/logo"]).output.split()
                 assert said[0].decode() == sha256(bytes(range(256))).hexdigest()
         assert status(running)[0] == 0
@@ -509,7 +511,7 @@ def test_a_release_runs_on_every_host(fleet: Repository, hosts: Hosts) -> None:
 
     told = fleet.inv("run.exec", "web", "--env", "prod", "--host", "b", "--", "hostname").stdout
     with hosts["b"].client() as client:
-        [container] = client.containers.list()
+        [container] = client.containers.list(ignore_removed=True)
         assert told.strip() == container.short_id
     beside = fleet.inv("run.once", "web", "--env", "prod", "--", "sh", "-c", "echo $GREETING")
     assert (beside.stdout, "on a" in beside.stderr) == ("one\n", True)

@@ -118,7 +118,9 @@ def test_with_a_compose_file(
     assert not [path for path in written if b"a-secret-token" in path.read_bytes()]
     with closing(machine.client()) as client:
         [store] = [
-            item for item in client.containers.list() if item.name == f"{empty.name}-dev-store-1"
+            item
+            for item in client.containers.list(ignore_removed=True)
+            if item.name == f"{empty.name}-dev-store-1"
         ]
         assert b"a.txt" in store.logs()
 

@@ -145,7 +145,7 @@ def test_checks_run_in_the_image(project: Repository, machine: Machine) -> None:
     assert newest["failures"][0]["step"] == "check page"
     assert project.attempt("release", "--env", "dev").code == 2
     listed = machine.client().containers.list(
-        all=True, filters={"label": f"stagekit.project={project.name}"}
+        all=True, filters={"label": f"stagekit.project={project.name}"}, ignore_removed=True
     )
     assert listed == []
 

@@ -118,7 +118,7 @@ def test_a_command_beside_what_runs(shop: Repository, machine: Machine) -> None:
     assert ids(shop, machine) == before
     with closing(machine.client()) as client:
         label = {"label": "com.docker.compose.oneoff=True"}
-        assert client.containers.list(all=True, filters=label) == []
+        assert client.containers.list(all=True, filters=label, ignore_removed=True) == []
 
 
 def test_what_a_killed_command_left_is_removed_by_the_next(
@@ -129,7 +129,7 @@ def test_what_a_killed_command_left_is_removed_by_the_next(
     def one_offs() -> list[str]:
         with closing(machine.client()) as client:
             label = {"label": f"com.docker.compose.project={shop.name}-dev"}
-            found = client.containers.list(filters=label)
+            found = client.containers.list(filters=label, ignore_removed=True)
             return [it.id for it in found if it.labels.get("stagekit.beside")]
 
     words = ("run.once", "web", "--env", "dev", "--", "sleep", "1000")

@@ -16,6 +16,9 @@ _REFUSAL = (
     b"Connection: close\r\nContent-Length: " + str(len(_BODY)).encode() + b"\r\n\r\n" + _BODY
 )
 _AT_ONCE = 65536
+_NEVER = -1
+_PASSED = {"cut": 0, "tear": 1, "late": _NEVER}
+_SILENT = ("hang", "late")
 
 
 class Front:
@@ -32,17 +35,25 @@ class Front:
     def __init__(self, server: socket.socket, behind: Callable[[], socket.socket]) -> None:
         self.requests = 0
         self._behind = behind
-        self._fault = ("", -1)
+        self._fault: tuple[str, int | bytes] = ("", -1)
         self._counting = threading.Lock()
+        self._hanging: list[socket.socket] = []
         self._server = server
         threading.Thread(target=self._serve, daemon=True).start()
 
-    def expect(self, what: str = "", at: int = -1) -> None:
-        """Begin to count anew; let something happen to a request, by its number: ``500``; ``cut``,
-        where the answer begins; ``tear``, in the middle of one that comes in parts; ``hang``,
-        without one."""
+    def expect(self, what: str = "", at: int | bytes = -1) -> None:
+        """Begin to count anew, with nothing left hanging; let something happen to requests.
+
+        Args:
+            what: ``500``; ``cut``, where the answer begins; ``tear``, in the middle of one that
+                comes in parts; ``hang``, without one; ``late``, without one but heard.
+            at: the number of one, or what stands in all that are meant.
+        """
         with self._counting:
             self.requests, self._fault = 0, (what, at)
+            while self._hanging:
+                with suppress(OSError):  # who asked has hung up
+                    self._hanging.pop().shutdown(socket.SHUT_RDWR)
 
     def _serve(self) -> None:
         with suppress(OSError):  # it was closed
@@ -57,12 +68,12 @@ class Front:
             threading.Thread(target=self._answer, args=answering, daemon=True).start()
             what = ""
             while data := client.recv(_AT_ONCE):
-                what = what if what == "hang" else self._what(data)
+                what = what if what in _SILENT else self._what(data, client)
                 if what == "500":
                     client.sendall(_REFUSAL)
                     break
-                if what in ("cut", "tear"):
-                    passed.append(int(what == "tear"))
+                if what in _PASSED and not passed:
+                    passed.append(_PASSED[what])
                 if what != "hang":
                     engine.sendall(data)
             for end in (client, engine):
@@ -71,6 +82,8 @@ class Front:
     def _answer(self, engine: socket.socket, client: socket.socket, passed: list[int]) -> None:
         with suppress(OSError):
             while data := engine.recv(_AT_ONCE):
+                if passed == [_NEVER]:
+                    continue
                 if passed == [0]:
                     client.sendall(data[: len(data) // 2])
                     break
@@ -80,13 +93,17 @@ class Front:
         with suppress(OSError):
             client.shutdown(socket.SHUT_RDWR)
 
-    def _what(self, data: bytes) -> str:
+    def _what(self, data: bytes, client: socket.socket) -> str:
         if not data.startswith(_METHODS):
             return ""
         with self._counting:
             here, self.requests = self.requests, self.requests + 1
             what, at = self._fault
-        return what if here == at else ""
+            if not (at in data if isinstance(at, bytes) else here == at):
+                return ""
+            if what in _SILENT:
+                self._hanging.append(client)
+        return what
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import docker
@@ -25,24 +25,47 @@ class InForce:
         project: the environment's, as its containers are named.
         env: the environment.
         swarm: it is a Swarm's manager, which keeps such things as configs.
+        host: which host of a fleet it is.
     """
 
     def __init__(
-        self, client: docker.DockerClient, project: str, env: str, *, swarm: bool = False
+        self,
+        client: docker.DockerClient,
+        project: str,
+        env: str,
+        *,
+        swarm: bool = False,
+        host: str = "",
     ) -> None:
         self._client = client
         self._project = project
         self._env = env
         self._swarm = swarm
+        self._host = host
 
     def unrecorded(self, ledger: Ledger) -> Iterator[str]:
-        """Yield what the engine says is in force, and no run that went well says."""
+        """Yield what the engine says is in force, and no run says.
+
+        On one engine that has to be a run that went well. A host of a fleet says it as soon as it
+        is proven there, and keeps it where the run ends badly elsewhere: so the run's part of that
+        host has to say so, or the run has no record yet.
+        """
         standings = sorted(self._standings(), key=lambda said: str(said["when"]))
         for said in standings[-1:]:
             known = {run.n: run for run in _went_well(ledger, self._env)}
             run = known.get(said["run"])
+            if self._host and self._is_told(ledger, said):
+                continue
             if run is None or run.release.digest != said["release_digest"]:
                 yield f"in force is {said['release']} by run {said['run']}, which is not recorded"
+
+    def _is_told(self, ledger: Ledger, said: Mapping[str, Any]) -> bool:
+        if said["run"] not in ledger.runs(self._env):
+            return bool(said["run"] == ledger.unfinished_run(self._env))
+        run = ledger.run(self._env, said["run"]).record
+        here = next(host for host in run.hosts if host.name == self._host)
+        ran = said["release"] if said["outcome"] == "running" else None
+        return here.known and here.release == ran and run.release.digest == said["release_digest"]
 
     def unlike(self, ledger: Ledger) -> Iterator[str]:
         """Yield what is other than the newest run that went well says, or held by somebody."""
@@ -79,7 +102,7 @@ class InForce:
 
     def _greetings(self) -> set[str]:
         label = f"{_STACK if self._swarm else _PROJECT}={self._project}"
-        found = self._client.containers.list(filters={"label": label})
+        found = self._client.containers.list(filters={"label": label}, ignore_removed=True)
         told = [dict(text.split("=", 1) for text in item.attrs["Config"]["Env"]) for item in found]
         return {each["GREETING"] for each in told}
 

@@ -40,12 +40,14 @@ class Ground:
         clients: of all engines that prod is on.
         prod: its settings, below ``[stagekit]``.
         swarm: it is run by a Swarm.
+        hosts: the names of a fleet's hosts, in the order of the clients.
     """
 
     environ: Mapping[str, str]
     clients: Sequence[docker.DockerClient]
     prod: str = ""
     swarm: bool = False
+    hosts: Sequence[str] = ()
 
     @classmethod
     def of(cls, machine: Machine) -> Ground:

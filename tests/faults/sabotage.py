@@ -71,7 +71,7 @@ def _two_are_in_force() -> None:
 
 def _another_release_comes_up() -> None:
     """Its containers are told what they were told before."""
-    from stagekit.builtin.runners import ComposeRunner
+    from stagekit.builtin.compose import ComposeRunner
 
     real = ComposeRunner.up
 

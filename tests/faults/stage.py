@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from itertools import cycle, takewhile
+from itertools import cycle, takewhile, zip_longest
 from logging import getLogger
 
 from tests.faults.in_force import InForce
@@ -36,8 +36,8 @@ class Stage:
             prepared.here,
             shared=prepared.shared if scenario.ledger else None,
             in_force=[
-                InForce(each, f"{prepared.name}-prod", "prod", swarm=ground.swarm)
-                for each in ground.clients
+                InForce(each, f"{prepared.name}-prod", "prod", swarm=ground.swarm, host=host)
+                for each, host in zip_longest(ground.clients, ground.hosts, fillvalue="")
             ],
         )
         self._begin()

@@ -37,7 +37,7 @@ def fleet(machine: Machine) -> Iterator[Ground]:
             "STAGEKIT_SSH": f"ssh -F {there[0].folder.parent}/ssh_config",
         }
         prod = f"hosts = {[host.url for host in there]}"
-        yield Ground(environ, [reached(host) for host in there], prod=prod)
+        yield Ground(environ, [reached(host) for host in there], prod=prod, hosts=list(hosts))
 
 
 @pytest.fixture

@@ -79,7 +79,7 @@ def test_no_hook_of_the_copy_is_run(team: Team) -> None:
         (copy.folder / "hooks" / name).write_text(f"#!/bin/sh\ntouch {touched}\n")
         (copy.folder / "hooks" / name).chmod(0o755)
     copy.accept(commit)
-    assert copy.push(commit, over=commit)
+    assert copy.push(commit, over=commit) is None
     assert not touched.exists()
 
 

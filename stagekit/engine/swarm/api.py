@@ -26,7 +26,7 @@ _LIMIT = 10.0
 LONGEST_NAME, DIGITS = 64, 16
 """Characters of the name of a config or secret, and of those a digest's."""
 
-_HEADER, _STDERR = 8, 2
+_HEADER, _STDERR, _SYSTEM = 8, 2, 3
 _NO_MAJORITY = ("does not have a leader", "deadline exceeded", "context deadline")
 _NO_MANAGER = "not a swarm manager"
 _OVERTAKEN = "out of sequence"
@@ -217,10 +217,13 @@ def _lines(data: bytes) -> Iterator[Printed]:
     https://docs.docker.com/reference/api/engine/ (ContainerAttach, "Stream format")."""
     while data:
         stream, size = "stdout", len(data)
-        if data[0] <= _STDERR and data[1:4] == b"\0\0\0":
-            stream = "stderr" if data[0] == _STDERR else "stdout"
-            size = int.from_bytes(data[4:_HEADER], "big")
+        if data[0] <= _SYSTEM and data[1:4] == b"\0\0\0":
+            kind, size = data[0], int.from_bytes(data[4:_HEADER], "big")
+            stream = "stderr" if kind == _STDERR else "stdout"
             data = data[_HEADER:]
+            if kind == _SYSTEM:  # why a node gave no lines, or not all, and no line of the task
+                data = data[size:]
+                continue
         for line in data[:size].splitlines(keepends=True):
             time, _, text = line.partition(b" ")
             yield Printed(stream, time.decode("ascii", "replace"), text)

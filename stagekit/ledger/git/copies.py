@@ -34,8 +34,7 @@ class Copies:
         Returns:
             False where the index has none; what may lie here is then left alone.
         """
-        listed = index.series(series.kind, series.env)
-        object = listed.object(id)
+        object = index.series(series.kind, series.env).object(id)
         if object is None:
             return False
         path = self.folder / series.path(id)
@@ -46,15 +45,24 @@ class Copies:
             self._emit(Warned(f"{path} was changed here: brought back from the shared ledger"))
             if series.kind.folder:
                 durable.remove_folder(path, path.with_name(f".{path.name}-changed"))
+        original = self.original(series, id, index)
+        if isinstance(original, bytes):
+            write = durable.write_new_file if there is None else durable.write_file
+            write(path, original)
+        elif original is not None:
+            durable.write_folder(path, original)
+        return True
+
+    def original(self, series: Series, id: str, index: Index) -> Content | None:
+        """Return a record as the index has it, whatever lies here; None where it has none."""
+        listed = index.series(series.kind, series.env)
+        object = listed.object(id)
+        if object is None:
+            return None
         if self._repository.lacks(object):
             self._repository.bring([object, *_before(id, listed)])
-        if series.kind.folder:
-            durable.write_folder(path, self._repository.read_folders([object])[0])
-        else:
-            [data] = self._repository.read([object])
-            write = durable.write_new_file if there is None else durable.write_file
-            write(path, data)
-        return True
+        read = self._repository.read_folders if series.kind.folder else self._repository.read
+        return read([object])[0]
 
     def content(self, series: Series, id: str) -> Content | None:
         """Return what lies here of a record, None where nothing does."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from pathlib import Path
 
 import msgspec
@@ -62,6 +63,10 @@ class Exchange:
             else:
                 self.send()
         return self._index
+
+    def look_again(self) -> None:
+        """Ask the remote anew before the next reading."""
+        self._index = None
 
     def look_back(self) -> None:
         """Read what was seen last, and ask nobody."""
@@ -172,6 +177,15 @@ class Exchange:
             return True
         return any((debt.series, debt.id) == (series, id) for debt in self.kept())
 
+    def others(self, kind: Kind, id: str, env: str | None = None) -> bytes | None:
+        """Return another machine's record where it has the number of one that this machine owes,
+        or has under way: its copy would be taken for that one. None where there is none such."""
+        series, index = Series(kind=kind, env=env), self.index
+        if not self.owed.has(series, id):
+            return None
+        content = self.copies.original(series, id, index)
+        return content if isinstance(content, bytes) else None
+
     def _forget_abandoned(self) -> None:
         """Owe no longer what never was begun: whoever took the id was killed before it could."""
         for debt in self.owed.abandoned():
@@ -212,14 +226,18 @@ class Exchange:
         return None if object else debt
 
     def _renumbered(self, debt: Debt, listed: Listed) -> Debt:
-        new = msgspec.structs.replace(debt, id=str(next_number(listed)))
-        old, path = (self.copies.folder / item.path for item in (debt, new))
+        """Give a record a number above all that are given, and all that this machine owes."""
+        old = self.copies.folder / debt.path
         record = _numbered_record(debt.series, old)
-        self.owed.add(new)
-        durable.write_file(path, encode(msgspec.structs.replace(record, n=int(new.id))))
+        owed = [int(one.id) for one in self.owed.all() if one.series == debt.series]
+        for n in count(next_number(listed, max(owed) + 1)):
+            new = msgspec.structs.replace(debt, id=str(n))
+            renumbered = encode(msgspec.structs.replace(record, n=n))
+            if durable.write_new_file(self.copies.folder / new.path, renumbered):
+                break
+        self.owed.renumber(debt, new)
         with durable.writing(old):
             old.unlink()
-        self.owed.settle(debt)
         self._emit(Warned(f"{debt.path} is {new.path} now: another one has that number"))
         return new
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from stagekit.ledger.git.entry import Seal
 from stagekit.ledger.git.objects import Format, format_of
 from stagekit.ledger.git.repository import Repository
@@ -46,6 +48,13 @@ class Index:
             found = self._repository.names_in(self.commit, below)
             self._environments[kind] = sorted(map(checked_name, found))
         return self._environments[kind]
+
+    def apart(self, touched: Iterable[Series]) -> Index:
+        """Return what this says as another one: what is added there to those series is not here."""
+        other = Index(self._repository, self.commit, self.seal)
+        copies = {one: self.series(one.kind, one.env).copy() for one in touched}
+        other._listed = {**self._listed, **copies}
+        return other
 
     def at(self, commit: str, seal: Seal) -> Index:
         """Return what this says, as the index of the commit that was made from it."""

@@ -14,7 +14,7 @@ from pathlib import Path
 import msgspec
 
 from stagekit import durable
-from stagekit.envelope import encode
+from stagekit.envelope import decode, encode
 from stagekit.errors import InputError
 from stagekit.ledger.builds import no_build
 from stagekit.ledger.files import FileLedger
@@ -31,7 +31,7 @@ from stagekit.ledger.git.series import (
     Series,
 )
 from stagekit.ledger.git.slots import GitBuildSlot, GitComparisonSlot, GitRunJournal
-from stagekit.ledger.names import checked_name
+from stagekit.ledger.names import checked_name, same
 from stagekit.ledger.releases import counted
 from stagekit.protocols import Ids
 from stagekit.records import (
@@ -63,11 +63,15 @@ class GitLedger:
 
     # builds
 
+    def look_again(self) -> None:
+        self.exchange.look_again()
+
     def reserve_build(self, begun: Build) -> GitBuildSlot:
         def free(listed: Listed) -> str:
             checked_name(begun.id)
             tries = (begun.id if n == 1 else f"{begun.id}-{n}" for n in count(1))
-            return next(id for id in tries if id not in listed)
+            # what lies here may be of a history that is no more: it keeps its id all the same
+            return next(id for id in tries if id not in listed and not self._files.has_build(id))
 
         series = Series(kind=BUILDS)
         debt = self.exchange.take(series, free, f"build {{id}} begins: {begun.actor}")
@@ -190,6 +194,9 @@ class GitLedger:
         return sorted(map(int, self.exchange.ids(RUNS, checked_name(env))), reverse=True)
 
     def run(self, env: str, n: int) -> Stored[Run]:
+        if other := self.exchange.others(RUNS, str(n), checked_name(env)):
+            path = Series(kind=RUNS, env=env).path(str(n))
+            return same(decode(Run, other, where=path), Path(path), env=env, n=n)
         if not self.exchange.have(RUNS, str(n), checked_name(env)):
             raise InputError(
                 f"no run {env}/{n}",
@@ -230,6 +237,9 @@ class GitLedger:
         return sorted(map(int, self.exchange.ids(COMPARISONS)), reverse=True)
 
     def comparison(self, n: int) -> Stored[Comparison]:
+        if other := self.exchange.others(COMPARISONS, str(n)):
+            path = Series(kind=COMPARISONS).path(str(n))
+            return same(decode(Comparison, other, where=path), Path(path), n=n)
         self.exchange.have(COMPARISONS, str(n))
         return self._files.comparison(n)
 

@@ -1,4 +1,5 @@
-"""Names of git objects, computed here: an entry names what it adds before git has it.
+"""Git objects: the names that they have, computed here, for an entry names what it adds before git
+has it; and what is in them.
 
 https://git-scm.com/book/en/v2/Git-Internals-Git-Objects
 """
@@ -6,7 +7,7 @@ https://git-scm.com/book/en/v2/Git-Internals-Git-Objects
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal
 
 from stagekit.errors import LedgerError
@@ -75,3 +76,29 @@ def _hashed(kind: str, data: bytes, format: Format) -> bytes:
     hashed.update(f"{kind} {len(data)}\0".encode())
     hashed.update(data)
     return hashed.digest()
+
+
+def contents_of(data: bytes, objects: Sequence[str], *, where: str) -> Iterator[bytes]:
+    """Yield the contents of objects from what ``git cat-file --batch`` printed.
+
+    Args:
+        data: that.
+        objects: the names that it was asked for.
+        where: the repository, for errors.
+
+    Raises:
+        LedgerError: it has not got one of them.
+    """
+    at = 0
+    for name in objects:
+        end = data.index(b"\n", at)
+        words = data[at:end].split()
+        if words[-1] == b"missing":
+            raise LedgerError(
+                f"object {name} is not in this machine's copy of the ledger",
+                where=where,
+                hint="remove that folder, and it is fetched anew",
+            )
+        size = int(words[2])
+        yield data[end + 1 : end + 1 + size]
+        at = end + 1 + size + 1

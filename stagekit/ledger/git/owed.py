@@ -51,6 +51,16 @@ class Owed:
         with durable.writing(self._file(debt)):
             self._file(debt).unlink(missing_ok=True)
 
+    def renumber(self, debt: Debt, new: Debt) -> None:
+        """Owe a provisional record by another number: at no moment by both, or by none."""
+        with durable.writing(self._file(new)):
+            self._file(debt).rename(self._file(new))
+        self.add(new)
+
+    def has(self, series: Series, id: str) -> bool:
+        """Tell whether a record of that id is owed."""
+        return self._file(Debt(series=series, id=id)).exists()
+
     def all(self) -> Iterator[Debt]:
         """Yield them in the order of their names."""
         yield from (debt for debt, _ in self._read())
@@ -75,6 +85,8 @@ class Owed:
                 continue
             except (OSError, ValueError) as error:
                 raise LedgerError(f"cannot be read: {error}", where=str(path)) from error
+            if rest:  # by the file's name, which is changed before what it says
+                id = path.stem
             yield Debt(series=series_named(name), id=id, provisional=bool(rest)), taker.strip()
 
     def _file(self, debt: Debt) -> Path:

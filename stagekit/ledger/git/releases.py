@@ -63,8 +63,8 @@ class GitReleases:
 
     def ids(self, env: str) -> Sequence[str]:
         pruned = set(self._exchange.index.series(PRUNED, checked_name(env)).taken())
-        recorded = self._exchange.index.series(RELEASES, env).recorded()
-        return [id for id in reversed(recorded) if id not in pruned]
+        newest_first = self._exchange.index.series(RELEASES, env).recorded()[::-1]
+        return [id for id in newest_first if id not in pruned] if pruned else newest_first
 
     def read(self, env: str, id: str) -> Stored[Release]:
         id = self._as_listed(env, id)

@@ -15,7 +15,7 @@ from stagekit import durable
 from stagekit.cancel import Cancel
 from stagekit.errors import LedgerAway, LedgerError, LimitExceeded
 from stagekit.ledger.git.address import Address
-from stagekit.ledger.git.objects import entries_of, format_of
+from stagekit.ledger.git.objects import contents_of, entries_of, format_of
 from stagekit.ledger.git.program import REMOTE_LIMIT, Git
 from stagekit.process import Result
 
@@ -96,11 +96,12 @@ class Repository:
         self._answered(done)
         return self._git.said("rev-parse", "--verify", _FETCHED).stdout.strip()
 
-    def push(self, commit: str, *, over: str | None) -> bool:
+    def push(self, commit: str, *, over: str | None) -> LedgerError | None:
         """Put a commit in the place of ``over``, which must be the newest.
 
         Returns:
-            False where another one is the newest by now.
+            The refusal where another one is the newest by now, or seems to be: of a lock that was
+            left there the server says the same. None where it was done.
 
         Raises:
             LedgerAway: the remote does not answer; whether it has the commit is not known.
@@ -113,16 +114,18 @@ class Repository:
         refusal = next((line for line in done.stdout.splitlines() if line.startswith("!")), None)
         if refusal is None:
             self._answered(done)
-            return True
+            return None
         self._touch()
-        if any(text in refusal + done.stderr for text in _TAKEN_MEANWHILE):
-            return False
-        raise LedgerError(
+        outpaced = any(text in refusal + done.stderr for text in _TAKEN_MEANWHILE)
+        error = LedgerError(
             f"the ledger's repository refuses the push: {refusal.rpartition(chr(9))[2]}",
             where=str(self._address),
-            hint="let this user push to that branch, or ask who runs the repository",
+            hint=_CANNOT_UPDATE if outpaced else _MAY_NOT_PUSH,
             output=done.tail(8),
         )
+        if outpaced:
+            return error
+        raise error
 
     def write(self, stream: bytes) -> str:
         """Make commits from the commands of git-fast-import, the last one marked ``:1``; return
@@ -174,7 +177,7 @@ class Repository:
             return []
         asked = "".join(f"{name}\n" for name in objects).encode()
         data = self._git.said("cat-file", "--batch", "--buffer", stdin=asked, binary=True).data
-        return list(_split(data, objects, str(self.folder)))
+        return list(contents_of(data, objects, where=str(self.folder)))
 
     def read_folders(self, trees: Sequence[str]) -> list[dict[str, bytes]]:
         """Return the files of folders by their paths in them; all of it is here. However many
@@ -278,6 +281,10 @@ _QUIETLY = ("--quiet", "--no-tags", "--no-write-fetch-head", "--no-recurse-submo
 _SHA256_LENGTH = 64
 _NO_ANSWER = "inv ledger.status says whether it does; what was read before is at hand without it"
 _NO_REPOSITORY = "is ledger.url right? git init --bare makes a repository that can be one"
+_MAY_NOT_PUSH = "let this user push to that branch, or ask who runs the repository"
+_CANNOT_UPDATE = (
+    "ask who runs the repository: a lock that was left in it, a full disk, a wrong owner"
+)
 _ADVICE = (
     *("Please make sure you have the correct", "and the repository exists."),
     "fatal: Could not read from remote repository.",
@@ -294,19 +301,3 @@ def _hides_objects(done: Result) -> bool:
     """Tell whether a server gives no object that no branch names: one before git 2.18, or one
     that was told so."""
     return any(text in done.stderr for text in ("not our ref", "unadvertised object"))
-
-
-def _split(data: bytes, objects: Sequence[str], where: str) -> Iterable[bytes]:
-    at = 0
-    for name in objects:
-        end = data.index(b"\n", at)
-        words = data[at:end].split()
-        if words[-1] == b"missing":
-            raise LedgerError(
-                f"object {name} is not in this machine's copy of the ledger",
-                where=where,
-                hint="remove that folder, and it is fetched anew",
-            )
-        size = int(words[2])
-        yield data[end + 1 : end + 1 + size]
-        at = end + 1 + size + 1

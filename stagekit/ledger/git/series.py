@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from functools import cached_property
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import count
 from string import ascii_letters, digits
 
 from stagekit.errors import LedgerError
+from stagekit.ledger.names import are_words
 from stagekit.records import Part
 
 INDEX = "index"
@@ -22,9 +22,9 @@ SHOWN = 50
 """How many of a series' newest records the branch has as files."""
 
 _LENGTHS = {40, 64}
-_IN_OBJECTS = {*"0123456789abcdef"}
-_NOT_FIRST = {*"._:+-"}
-_IN_IDS = {*ascii_letters, *digits, *_NOT_FIRST}
+_IN_OBJECTS = "0123456789abcdef"
+_NOT_FIRST = "._:+-"
+_IN_IDS = f"{ascii_letters}{digits}{_NOT_FIRST}"
 _LONGEST_ID = 200
 
 
@@ -101,25 +101,18 @@ def series_named(name: str) -> Series:
     return Series(kind=KINDS[kind], env=env or None)
 
 
-def _are_ids(texts: Sequence[str]) -> bool:
-    """Tell whether texts are ids: others would lead out of the folder that records lie in. All of
-    them are looked at in one go: there may be very many."""
-    return (
-        set("".join(texts)) <= _IN_IDS
-        and not {text[0] for text in texts} & _NOT_FIRST
-        and max(map(len, texts), default=0) <= _LONGEST_ID
-    )
-
-
-def _are_objects(texts: Collection[str]) -> bool:
-    return {*map(len, texts)} <= _LENGTHS and set("".join(texts)) <= _IN_OBJECTS
+def _are_objects(texts: Sequence[str]) -> bool:
+    """Tell whether texts name objects, or stand for one to come."""
+    named = [text for text in texts if text != RESERVED] if RESERVED in texts else texts
+    well_made = are_words(named, _IN_OBJECTS, not_first="", longest=max(_LENGTHS))
+    return well_made and {*map(len, named)} <= _LENGTHS
 
 
 class Listed:
     """A series as it stands: its lines, and what they say.
 
     Of an id that has a record nothing later is heard: a record is never replaced. There may be
-    very many: they are taken apart in one go, and looked up by id only if that is asked for.
+    very many: they are taken apart and looked at in one go, by what has no loop in Python.
 
     Args:
         text: the files of the index, one after the other.
@@ -128,13 +121,16 @@ class Listed:
     def __init__(self, text: str = "") -> None:
         words = text.split()
         self._ids, self._objects = words[::2], words[1::2]
-        objects = set(self._objects)
         well_formed = len(words) == 2 * text.count("\n") and text[-1:] in ("", "\n")
-        if not well_formed or not _are_objects(objects - {RESERVED}):
+        if not well_formed or not _are_objects(self._objects):
             raise LedgerError("a file of the index has lines of another form than its own")
-        if not _are_ids(self._ids):
+        if not are_words(self._ids, _IN_IDS, not_first=_NOT_FIRST, longest=_LONGEST_ID):
+            # such an id could lead out of the folder that records lie in
             raise LedgerError("a file of the index has an id that no record could have")
-        self._twice = RESERVED in objects or len(set(self._ids)) < len(self._ids)
+        self._by_id = dict(zip(self._ids, self._objects, strict=True))
+        self._twice = len(self._by_id) < len(self._ids) or RESERVED in self._by_id.values()
+        if self._twice:
+            self._by_id = _first_records(self._ids, self._objects)
 
     @property
     def count(self) -> int:
@@ -169,6 +165,13 @@ class Listed:
                 break
         return set(newest)
 
+    def copy(self) -> Listed:
+        """Return the same, to be added to."""
+        other = Listed()
+        other._ids, other._objects = [*self._ids], [*self._objects]
+        other._by_id, other._twice = {**self._by_id}, self._twice
+        return other
+
     def add(self, id: str, object: str) -> None:
         """Add a line."""
         self._twice = self._twice or object == RESERVED or id in self._by_id
@@ -185,12 +188,11 @@ class Listed:
             lines = zip(self._ids[part], self._objects[part], strict=True)
             yield number, "".join(f"{id} {object}\n" for id, object in lines)
 
-    @cached_property
-    def _by_id(self) -> dict[str, str]:
-        found = dict(zip(self._ids, self._objects, strict=True))
-        if self._twice:
-            found = {}
-            for id, object in zip(self._ids, self._objects, strict=True):
-                if found.get(id, RESERVED) == RESERVED:
-                    found[id] = object
-        return found
+
+def _first_records(ids: Sequence[str], objects: Sequence[str]) -> dict[str, str]:
+    """Return the object of each id: of those that it is listed with, the first of a record."""
+    found: dict[str, str] = {}
+    for id, object in zip(ids, objects, strict=True):
+        if found.get(id, RESERVED) == RESERVED:
+            found[id] = object
+    return found

@@ -24,6 +24,10 @@ from stagekit.retry import patiently, pause
 _PATIENCE = 300.0
 """Seconds for which one entry is tried again while others get theirs in first."""
 
+_IN_VAIN = 8
+"""Refusals in a row, with the branch as it was, after which nobody was faster: it cannot be
+written."""
+
 _SHORTEST_PAUSE, _LONGEST_PAUSE = 0.25, 4.0
 _ATTEMPTS = 3
 _NOTHING = "0"
@@ -98,6 +102,7 @@ class Shared:
     def _append(self, draft: Draft, unsure: set[str]) -> Index:
         until = monotonic() + _PATIENCE
         longest = _SHORTEST_PAUSE
+        refused: list[str | None] = []
         while True:
             index, self._fresh = self._fresh or self._refresh(), None
             if index.commit and any(self._has(index.commit, commit) for commit in unsure):
@@ -108,21 +113,31 @@ class Shared:
                 self._fresh = index
                 return index
             signature = Signature(actor=self._actor, when=datetime.now(UTC), why=proposal.why)
-            stream, seal = commits(index, proposal.records, signature)
+            # whoever reads the index goes on with it as it is where these are not taken
+            grown = index.apart({new.series for new in proposal.records})
+            stream, seal = commits(grown, proposal.records, signature)
             commit = self.repository.write(stream)
             unsure.add(commit)
-            if self.repository.push(commit, over=index.commit):
+            refusal = self.repository.push(commit, over=index.commit)
+            if refusal is None:
                 self.repository.accept(commit)
-                self._fresh = index.at(commit, seal)
+                self._fresh = grown.at(commit, seal)
                 return self._fresh
             unsure.discard(commit)
+            refused.append(index.commit)
+            if refused.count(index.commit) == _IN_VAIN:
+                raise refusal
             if monotonic() > until:
-                raise LedgerAway(
-                    "others write to the shared ledger all the time", where=str(self.address)
-                )
+                raise self._too_busy()
             length = random.uniform(0, longest)  # noqa: S311  # nosec B311  # no secret
             pause(length, self._cancel)
             longest = min(longest * 2, _LONGEST_PAUSE)
+
+    def _too_busy(self) -> LedgerAway:
+        text = "others write to the shared ledger all the time"
+        error = LedgerAway(text, where=str(self.address))
+        error.transient = False  # that was tried for long
+        return error
 
     def _has(self, newest: str, commit: str) -> bool:
         return newest == commit or self.repository.continues(newest, commit)

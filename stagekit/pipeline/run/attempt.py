@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import PurePath
 
+from msgspec.structs import replace
+
 from stagekit.cancel import Cancel
 from stagekit.containers import Container, Observation
-from stagekit.errors import EngineError, InputError, RegistryError, RunFailed
+from stagekit.errors import EngineError, InputError, LimitExceeded, RegistryError, RunFailed
 from stagekit.events import Emit, Warned, step
 from stagekit.inputs.files import executables
 from stagekit.pipeline.abreast import abreast
@@ -19,8 +21,9 @@ from stagekit.pipeline.run.hooks import Hooks
 from stagekit.pipeline.run.plan import Plan, decide, release_folder
 from stagekit.pipeline.run.planning import planned, refuse_changed
 from stagekit.pipeline.run.platform import Platform
-from stagekit.pipeline.run.recording import Running, Subject
+from stagekit.pipeline.run.recording import Running
 from stagekit.pipeline.run.standing import keep_standing
+from stagekit.pipeline.run.subject import Subject
 from stagekit.pipeline.secrets import values
 from stagekit.pipeline.verify import Verified, verified
 from stagekit.protocols import Engine
@@ -95,14 +98,8 @@ def attempt(
             is not what was planned.
     """
     release = checked.release.record
-    subject = Subject(
-        env=release.env,
-        project=release.project,
-        release=checked.release.link,
-        runner=release.deploy.engine,
-        reason=reason,
-        actor=on.actor,
-        ci=on.ci,
+    subject = replace(
+        Subject.of(checked.release, reason, on),
         answers=answers,
         plan=keeping_to.digest if keeping_to else None,
         scale=dict(scale),
@@ -218,24 +215,26 @@ def run_command(
     assert command
     subject = f"{command.service}: {' '.join(command.command)}"
     with running.step("command", subject, changes=plan.first):
-        code, lines = runner.once(
-            release,
-            plan.verified.text,
-            folder,
-            command,
-            dependencies=plan.first,
-            secrets=secrets,
-            source=on.source if release.deploy.source_mounts else None,
-            emit=on.emit,
-            cancel=on.cancel,
-        )
-        if code != 0:
-            raise RunFailed(
-                f"the release command ended with {code}: {' '.join(command.command)}",
-                where=f"{release.name}, service {command.service}",
-                hint="nothing was replaced: mend it, and build and release again",
-                output=lines,
+        where = f"{release.name}, service {command.service}"
+        hint = "nothing was replaced: mend it, and build and release again"
+        try:
+            code, lines = runner.once(
+                release,
+                plan.verified.text,
+                folder,
+                command,
+                dependencies=plan.first,
+                secrets=secrets,
+                source=on.source if release.deploy.source_mounts else None,
+                emit=on.emit,
+                cancel=on.cancel,
             )
+        except LimitExceeded as error:
+            what = f"the release command took too long: {error.what}"
+            raise RunFailed(what, where=where, hint=hint, output=error.output) from error
+        if code != 0:
+            what = f"the release command ended with {code}: {' '.join(command.command)}"
+            raise RunFailed(what, where=where, hint=hint, output=lines)
 
 
 def _placed(plan: Plan, on: Platform, running: Running) -> PurePath:

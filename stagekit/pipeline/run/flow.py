@@ -9,14 +9,15 @@ from stagekit.events import Noted
 from stagekit.pipeline.history import last_run
 from stagekit.pipeline.run import preflight
 from stagekit.pipeline.run.attempt import attempt, verify
-from stagekit.pipeline.run.lock import locked
+from stagekit.pipeline.run.lock import BY_WHAT_RUNS, locked, refuse_meanwhile
 from stagekit.pipeline.run.numbers import numbers_for, warn_of_commands
 from stagekit.pipeline.run.plan import decide
 from stagekit.pipeline.run.planning import planned
 from stagekit.pipeline.run.platform import Platform
-from stagekit.pipeline.run.recording import Running, Subject
+from stagekit.pipeline.run.recording import Running
 from stagekit.pipeline.run.recovery import recover
 from stagekit.pipeline.run.standing import is_noted, keep_standing
+from stagekit.pipeline.run.subject import Subject
 from stagekit.pipeline.run.takedown import take_down
 from stagekit.pipeline.secrets import values
 from stagekit.records import Deploy, Planned, Release, Run, RunReason, Stored, compose_project
@@ -51,12 +52,17 @@ def run(
         RolledBack: the same, and the release before runs again.
     """
     looking = Running(on)
+    seen = last_run(on.ledger, env, on.emit)
     checked = verify(env, release_id, on, looking)
     release = checked.release.record
     _refuse_another_runner(release, on)
     on = on.run_by(release.deploy.engine)
-    numbers = numbers_for(scale, release, on)
+    if scale is not None:
+        numbers_for(scale, release, on)  # a service that it does not have waits for no lock
     with locked(release.compose_project, release.deploy.lease, on, looking) as holding:
+        if reason in BY_WHAT_RUNS:
+            refuse_meanwhile(seen.record if seen else None, holding, env)
+        numbers = numbers_for(scale, release, on)
         if reason == "rollback":
             warn_of_commands(release, on)
         running = Running(holding, looking.steps)
@@ -130,19 +136,13 @@ def stop(env: str, on: Platform) -> Stored[Run]:
     last = last_run(on.ledger, env, on.emit)
     if last is None:
         raise InputError(f"nothing was ever run in {env}", hint=f"inv run --env {env}")
-    subject = Subject(
-        env=env,
-        project=last.record.project,
-        release=last.record.release,
-        runner=last.record.runner,
-        reason="stop",
-        actor=on.actor,
-        ci=on.ci,
-    )
-    on = on.run_by(subject.runner)
+    on = on.run_by(last.record.runner)
     looking = Running(on)
-    project = compose_project(subject.project, env)
+    project = compose_project(last.record.project, env)
     with locked(project, Deploy().lease, on, looking) as holding:
+        on.ledger.look_again()
+        last = last_run(on.ledger, env, on.emit) or last
+        subject = Subject.after(last.record, "stop", on)
         if last.record.outcome == "stopped" and not _is_up(project, last.record, on):
             on.emit(Noted(f"nothing runs in {env}"))
             _note_again(last.record, holding)

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from stagekit import process
 from stagekit.cancel import Cancel
-from stagekit.errors import Cancelled, RunFailed, StagekitError
+from stagekit.errors import Cancelled, LeaseLost, RunFailed, StagekitError
 from stagekit.events import Emit, Output, step
 from stagekit.records import RUN_STEPS
 
@@ -82,7 +82,7 @@ class Hooks:
     ) -> None:
         try:
             self._run(moment, facts, emit, cancel)
-        except Cancelled:
+        except (Cancelled, LeaseLost):
             raise
         except StagekitError as error:
             raise RunFailed(
@@ -98,7 +98,7 @@ class Hooks:
         """Run what stands after a step; return what went wrong, which stops nothing any more."""
         try:
             self._run(moment, facts, emit, cancel)
-        except Cancelled:
+        except (Cancelled, LeaseLost):
             raise
         except StagekitError as error:
             where = f"{error.where}: " if error.where else ""
@@ -113,7 +113,9 @@ class Hooks:
         argv = self.commands.get(moment)
         if not argv:
             return
-        given = {f"STAGEKIT_{name.upper()}": value for name, value in facts.items()}
+        given = {
+            f"STAGEKIT_{name.upper()}": value.replace("\0", "") for name, value in facts.items()
+        }
         with step(emit, "hook", moment):
             result = process.run(
                 tuple(argv),

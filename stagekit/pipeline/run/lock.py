@@ -10,14 +10,33 @@ from datetime import UTC, datetime
 
 from stagekit import alive
 from stagekit.cancel import Cancel
+from stagekit.errors import RunFailed
+from stagekit.pipeline.history import last_run
 from stagekit.pipeline.run.platform import Platform
 from stagekit.pipeline.run.recording import Running
-from stagekit.records import Holder
+from stagekit.protocols import Lease
+from stagekit.records import Holder, Run, compose_project
+
+BY_WHAT_RUNS = ("scale", "rollback")
+"""Reasons for a run that is decided from the one in force."""
 
 
 @contextmanager
 def locked(project: str, seconds: float, on: Platform, running: Running) -> Iterator[Platform]:
-    """Hold the lock of an environment for as long as the body takes.
+    """Hold the lock of an environment for as long as the body takes; otherwise as `take`.
+
+    Yields:
+        What to go on with: its token is requested where the lock is lost.
+    """
+    lease, cancel = take(project, seconds, on, running)
+    try:
+        yield on.under(lease, cancel)
+    finally:
+        lease.release()
+
+
+def take(project: str, seconds: float, on: Platform, running: Running) -> tuple[Lease, Cancel]:
+    """Take the lock of an environment, for whoever releases it.
 
     Args:
         project: the environment's, as its containers are named.
@@ -26,8 +45,8 @@ def locked(project: str, seconds: float, on: Platform, running: Running) -> Iter
         on: what the run is done with.
         running: has the step.
 
-    Yields:
-        What to go on with: its token is requested where the lock is lost.
+    Returns:
+        The lock, and a token that is requested where it is lost.
 
     Raises:
         Busy: another run holds it.
@@ -44,10 +63,31 @@ def locked(project: str, seconds: float, on: Platform, running: Running) -> Iter
         )
         if before := lease.taken_over:
             under_way.outcome = f"taken over from {before.actor} on {before.host}"
-    try:
-        yield on.under(lease, cancel)
-    finally:
-        lease.release()
+    return lease, cancel
+
+
+def refuse_meanwhile(seen: Run | None, on: Platform, env: str = "") -> None:
+    """Refuse what was decided from a run that is not the one in force any more: another one took
+    place while this one waited for the lock.
+
+    Args:
+        seen: the run that it was decided from; None where there was none.
+        on: what it is done with; its lock is held.
+        env: the environment's name, where there was no run.
+
+    Raises:
+        RunFailed: there is another one now.
+    """
+    env = seen.env if seen else env
+    on.ledger.look_again()
+    now = last_run(on.ledger, env, on.emit)
+    if now and now.record.n != (seen.n if seen else 0):
+        raise RunFailed(
+            f"run {now.record.n} of {env} took place meanwhile: {now.record.release.id} "
+            f"{now.record.outcome} ({now.record.reason})",
+            where=compose_project(now.record.project, env),
+            hint=f"inv run.status --env {env} says what runs; type it again if it is still wanted",
+        )
 
 
 def is_ours(holder: Holder) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from time import monotonic
 
@@ -14,41 +14,19 @@ from stagekit.events import Event, Step, Warned, ignore, reworded, step
 from stagekit.pipeline.failure import failure_of, is_cancelled
 from stagekit.pipeline.run.hooks import Hooks
 from stagekit.pipeline.run.platform import Platform
+from stagekit.pipeline.run.subject import Subject
 from stagekit.protocols import RunJournal
 from stagekit.records import (
-    CI,
     ContainerSeen,
     EngineFacts,
     HostRun,
     Link,
-    Part,
     Run,
     RunOutcome,
-    RunReason,
     Standing,
     StepTaken,
     Stored,
 )
-
-
-class Subject(Part, frozen=True):
-    """What is run, where, why, and by whom: all of a record that is known before it begins."""
-
-    env: str
-    project: str
-    release: Link
-    runner: str
-    reason: RunReason
-    actor: str
-    ci: CI | None = None
-    answers: int | None = None
-    plan: str | None = None
-    scale: dict[str, int] = {}
-    resumes: int | None = None
-
-    @property
-    def name(self) -> str:
-        return f"{self.env}/{self.release.id}"
 
 
 class Running:
@@ -62,6 +40,7 @@ class Running:
         engine: where it runs, once that is known.
         secrets: values that must stand in no record and no error, whoever prints them.
         changed: whether a step began that changes what runs.
+        proven: whether it is recorded as what it was to be: what comes after takes nothing back.
         hosts: those of a fleet, as far as they have come.
     """
 
@@ -75,6 +54,7 @@ class Running:
         self._warnings: list[str] = []
         self._command_ran = False
         self.changed = False
+        self.proven = False
         self.engine: EngineFacts | None = None
         self.secrets: tuple[str, ...] = ()
         self.hosts: tuple[HostRun, ...] = ()
@@ -137,11 +117,13 @@ class Running:
                 seen = work()
             except BaseException as error:  # a second Ctrl-C, and a plugin's bug, are recorded too
                 self._hide_in(error)
-                self._after("on_failure", Cancel(), outcome="failed", reason=str(error))
-                self._tell(journal.finish(self._failed(journal.n, created, error)))
+                with self._recording_first("on_failure", Cancel(), reason=str(error)):
+                    self._tell(journal.finish(self._failed(journal.n, created, error)))
                 raise
-            self._after("after_run", self._on.cancel, outcome=outcome)
-            return self._tell(journal.finish(self._record(journal.n, created, outcome, seen)))
+            with self._recording_first("after_run", self._on.cancel, outcome=outcome):
+                stored = journal.finish(self._record(journal.n, created, outcome, seen))
+                self.proven = True
+                return self._tell(stored)
         finally:
             journal.close()
 
@@ -149,8 +131,31 @@ class Running:
         """Tell plugins of what is recorded: it is too late for them to stop anything."""
         for error in self._on.plugins.tell_all("stagekit_ran", run=stored):
             self._on.emit(Warned(error.in_a_line))
-            self._on.ledger.warn(error.in_a_line)
+            with suppress(StagekitError):  # it was said
+                self._on.ledger.warn(error.in_a_line)
         return stored
+
+    @contextmanager
+    def _recording_first(
+        self, moment: str, cancel: Cancel, *, outcome: str = "failed", **more: str
+    ) -> Iterator[None]:
+        """Run the hook at the end of a run, then the block that records it, whatever the hook
+        raises: what a hook was stopped in is a warning, and a second Ctrl-C goes on after it."""
+        later: BaseException | None = None
+        try:
+            self._after(moment, cancel, outcome=outcome, **more)
+        except Exception as error:
+            self._warn(f"the hook {moment} failed: {error}")
+        except BaseException as error:
+            later = error
+        yield
+        if later:
+            raise later
+
+    @property
+    def reason(self) -> str:
+        """Why it is run; empty before that can be recorded."""
+        return self._subject.reason if self._subject else ""
 
     @property
     def n(self) -> int:
@@ -218,8 +223,11 @@ class Running:
             facts = {**self._facts(), **more}
             wrong = self._hooks.after(moment, facts, emit=self._emit, cancel=cancel)
             if wrong:
-                self._warnings.append(self._hide(wrong))
-                self._emit(Warned(wrong))
+                self._warn(wrong)
+
+    def _warn(self, text: str) -> None:
+        self._warnings.append(self._hide(text))
+        self._emit(Warned(text))
 
     def _facts(self) -> dict[str, str]:
         subject = self._subject

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from msgspec.structs import replace
+
 from stagekit.containers import Container
 from stagekit.errors import Cancelled, NotProven, RolledBack, RunFailed, StagekitError
 from stagekit.events import Noted, Warned
 from stagekit.pipeline.failure import is_cancelled
-from stagekit.pipeline.history import last_good
+from stagekit.pipeline.history import last_good, readable_runs
 from stagekit.pipeline.run import proof
 from stagekit.pipeline.run.attempt import attempt, verify
 from stagekit.pipeline.run.platform import Platform
-from stagekit.pipeline.run.recording import Running, Subject
+from stagekit.pipeline.run.recording import Running
+from stagekit.pipeline.run.subject import Subject
 from stagekit.pipeline.run.takedown import take_down
 from stagekit.pipeline.verify import Verified
 from stagekit.protocols import Engine
@@ -34,20 +37,22 @@ def recover(error: Exception, checked: Verified, failed: Running, on: Platform) 
         RunFailed: that failed too; says what is up and what is not.
     """
     release = checked.release.record
-    if not failed.changed or (on.lease and on.lease.lost):
+    if failed.proven or not failed.changed or (on.lease and on.lease.lost):
         return
     if is_cancelled(error):
         if isinstance(error, Cancelled):
             error.hint = _goes_on(release)
         return
-    back = last_good(on.ledger, release.env, on.emit, but=release.id)
+    # What was scaled ran well before, in the numbers that it had.
+    itself = "" if failed.reason == "scale" else release.id
+    back = last_good(on.ledger, release.env, on.emit, but=itself)
     if back is None and isinstance(error, NotProven):
         error.hint = _tells_more(release, failed.n)
     if not release.deploy.rolls_back(release.env):
         return
     if back and back.record.runner == release.deploy.engine:
         _go_back(error, release, failed.n, back.record, on)
-    elif last_good(on.ledger, release.env, on.emit, but="") is None:
+    elif not any(run.record.ran_well for run in readable_runs(on.ledger, release.env, on.emit)):
         _take_down(error, checked, failed.n, on)
     else:
         on.emit(Noted(f"there is no other release of {release.env} that ran well to go back to"))
@@ -78,16 +83,7 @@ def _take_down(error: Exception, checked: Verified, n: int, on: Platform) -> Non
     env = release.env
     on.emit(Warned(f"run {n} failed: {_shown(error)}"))
     on.emit(Noted(f"nothing ever ran well in {env}: taking down what came up"))
-    subject = Subject(
-        env=env,
-        project=release.project,
-        release=checked.release.link,
-        runner=release.deploy.engine,
-        reason="automatic stop",
-        actor=on.actor,
-        ci=on.ci,
-        answers=n,
-    )
+    subject = replace(Subject.of(checked.release, "automatic stop", on), answers=n)
     try:
         take_down(subject, on, Running(on))
     except Exception as second:

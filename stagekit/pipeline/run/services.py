@@ -16,10 +16,11 @@ from stagekit.inputs.seal import replicas
 from stagekit.pipeline.history import last_run
 from stagekit.pipeline.run import proof
 from stagekit.pipeline.run.attempt import placed
-from stagekit.pipeline.run.lock import locked
+from stagekit.pipeline.run.lock import locked, refuse_meanwhile
 from stagekit.pipeline.run.platform import Platform
-from stagekit.pipeline.run.recording import Running, Subject
+from stagekit.pipeline.run.recording import Running
 from stagekit.pipeline.run.standing import keep_standing
+from stagekit.pipeline.run.subject import Subject
 from stagekit.pipeline.secrets import values
 from stagekit.pipeline.verify import Verified, verified
 from stagekit.records import ContainerSeen, Release, Run, Stored
@@ -103,17 +104,10 @@ def restart(env: str, services: Sequence[str], on: Platform) -> Stored[Run]:
     on = on.run_by(last.runner)
     looking = Running(on)
     with locked(release.compose_project, release.deploy.lease, on, looking) as holding:
+        refuse_meanwhile(last, holding)
         running = Running(holding, looking.steps)
-        subject = Subject(
-            env=env,
-            project=release.project,
-            release=last.release,
-            runner=last.runner,
-            reason="restart",
-            actor=on.actor,
-            ci=on.ci,
-            scale=last.scale,
-        )
+        running.secrets = known_secrets(release, on)
+        subject = replace(Subject.after(last, "restart", on), scale=last.scale)
 
         def work() -> tuple[ContainerSeen, ...]:
             running.engine = holding.engine.facts()

@@ -39,7 +39,9 @@ def is_noted(run: Run, on: Platform) -> bool:
 
 def note_standing(standing: Standing, on: Platform) -> None:
     """Write on the engine what is in force now; where it cannot, that is a warning: what runs was
-    proven, and its record stands."""
+    proven, and its record stands. Where the lock was lost since, another run says what is."""
+    if on.lease and on.lease.lost:
+        return
     try:
         on.engine.keep_standing(standing)
     except EngineError as error:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from stagekit.pipeline.run.platform import Platform
-from stagekit.pipeline.run.recording import Running, Subject
+from stagekit.pipeline.run.recording import Running
 from stagekit.pipeline.run.standing import keep_standing
+from stagekit.pipeline.run.subject import Subject
 from stagekit.records import ContainerSeen, Run, Stored, compose_project
 
 

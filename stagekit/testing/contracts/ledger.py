@@ -33,6 +33,12 @@ class LedgerContract(ComparisonCases, KeepingCases, Capable):
         """The ledger that is looked at; it has nothing yet."""
         raise NotImplementedError("give a fixture `ledger` that returns an empty Ledger")
 
+    def test_what_is_read_anew_is_the_same(self, ledger: Ledger) -> None:
+        """By a look at what others may have recorded since."""
+        ledger.reserve_build(a_build("b")).finish(a_build("b"))
+        ledger.look_again()
+        assert list(ledger.builds()) == ["b"]
+
     def test_an_empty_one_is_empty(self, ledger: Ledger) -> None:
         """Listing is no error, and makes nothing."""
         assert [*ledger.builds(), *ledger.environments(), *ledger.releases("prod")] == []

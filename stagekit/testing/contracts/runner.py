@@ -198,7 +198,7 @@ def _definition(runner: Runner, release: Release, image: str, greeting: str = "h
 
 
 def _ran(program: Invocation) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
+    done = subprocess.run(
         program.argv,
         env=program.env,
         cwd=program.folder,
@@ -206,8 +206,10 @@ def _ran(program: Invocation) -> subprocess.CompletedProcess[str]:
         stdin=subprocess.DEVNULL,
         text=True,
         timeout=_LIMIT,
-        check=True,
+        check=False,
     )
+    assert done.returncode == 0, done.stderr
+    return done
 
 
 def _wait_for_text(program: Invocation) -> str:

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from threading import Event as Happened
+from threading import Lock
 from typing import Any, Generic, TypeVar, cast
 
 from msgspec.structs import replace as changed
@@ -37,11 +38,16 @@ class MainThread:
         self._cancel = cancel
 
     def __call__(self, work: Callable[[], Said]) -> Said:
-        """Do ``work`` there; return what it returns, raise what it raises."""
+        """Do ``work`` there; return what it returns, raise what it raises.
+
+        Raises:
+            Cancelled: a stop was asked for before it was begun, and it will not be done.
+        """
         call = _Call(work)
         self._post(cast("Event", call))
         while not call.ended.wait(_POLL):
-            self._cancel.check()
+            if self._cancel.requested and call.claim():
+                self._cancel.check()
         if call.error:
             raise call.error
         return cast("Said", call.result)
@@ -67,11 +73,18 @@ class _ThereToo:
 class _Call(Generic[Said]):
     def __init__(self, work: Callable[[], Said]) -> None:
         self._work = work
+        self._claimed = Lock()
         self.ended = Happened()
         self.result: Said | None = None
         self.error: BaseException | None = None
 
+    def claim(self) -> bool:
+        """Take it, to do it or to give it up; False where the other one has."""
+        return self._claimed.acquire(blocking=False)
+
     def do(self) -> None:
+        if not self.claim():
+            return
         try:
             self.result = self._work()
         except BaseException as error:
@@ -88,7 +101,6 @@ def side_by_side(
     *,
     emit: Emit,
     cancel: Cancel,
-    at_once: int = _AT_ONCE,
 ) -> Outcome[Result]:
     """Do ``work`` for every host; one that fails stops no other.
 
@@ -97,7 +109,6 @@ def side_by_side(
         work: called in a thread with the host's name and its platform, which tells of that host.
         emit: told of what happens.
         cancel: stops all of it.
-        at_once: how many hosts at a time.
     """
 
     def heard(event: Event | _Call[Any]) -> None:
@@ -120,7 +131,7 @@ def side_by_side(
     return abreast(
         dict.fromkeys(platforms, ()),
         on_one,
-        jobs=min(at_once, max(1, len(platforms))),
+        jobs=min(_AT_ONCE, max(1, len(platforms))),
         fail_fast=False,
         emit=heard,
         cancel=cancel,

@@ -6,12 +6,14 @@ from collections.abc import Mapping, Sequence
 
 from stagekit.errors import InputError
 from stagekit.events import Emit, Warned
-from stagekit.pipeline.history import last_run
+from stagekit.pipeline.history import last_run, runs_in_force
 from stagekit.pipeline.run.fleet import parts
-from stagekit.pipeline.run.fleet.hosts import Fleet, failure_of, held, reach, reach_all
+from stagekit.pipeline.run.fleet.holding import held
+from stagekit.pipeline.run.fleet.hosts import Fleet, failure_of, reach, reach_all
 from stagekit.pipeline.run.fleet.member import Member
 from stagekit.pipeline.run.fleet.recovery import recover
 from stagekit.pipeline.run.fleet.transaction import Policy, Transaction
+from stagekit.pipeline.run.lock import BY_WHAT_RUNS, refuse_meanwhile
 from stagekit.pipeline.run.numbers import numbers_for, warn_of_commands
 from stagekit.pipeline.run.planning import not_as_planned
 from stagekit.pipeline.run.platform import Platform
@@ -50,6 +52,7 @@ def run(
     """
     base = fleet.base
     looking = Running(base)
+    seen = last_run(base.ledger, env, base.emit)
     checked = parts.verify(env, release_id, base, looking)
     release = checked.release.record
     if policy.keeps_to and policy.keeps_to.record.release != checked.release.link:
@@ -61,6 +64,8 @@ def run(
     here, gone = _reached(fleet, members, base, policy)
     _warn_of_left(env, fleet, base)
     with held(here, release.compose_project, release.deploy.lease) as on:
+        if reason in BY_WHAT_RUNS or policy.resumes:
+            refuse_meanwhile(seen.record if seen else None, on, env)
         if reason == "rollback":
             warn_of_commands(release, on)
         running = Running(on, looking.steps)
@@ -74,24 +79,34 @@ def run(
 
 def to_resume(env: str, ledger: Ledger, emit: Emit) -> Run:
     """Return the run that ``--resume`` goes on with: the last that changed anything, unless it went
-    well.
+    well. What was stopped or restarted since on some of the hosts did not make it whole.
 
     Raises:
         InputError: there is none.
     """
     for n in ledger.close_interrupted_runs(env):
         emit(Warned(f"run {n} of {env} was interrupted: its process ended before it did"))
-    last = last_run(ledger, env, emit)
-    if last is None or not last.record.hosts:
+    runs = (stored.record for stored in runs_in_force(ledger, env, emit))
+    run = next((run for run in runs if not _is_of_some_hosts(run)), None)
+    if run is None or not run.hosts:
         raise InputError(f"no run of a fleet to resume in {env}", hint=f"inv run --env {env}")
-    run = last.record
     if run.outcome in ("running", "stopped"):
         raise InputError(
             f"run {run.n}, the last of {env}, is whole: {run.reason} of {env}/{run.release.id}",
             where="--resume",
             hint=f"inv run --env {env} begins another one",
         )
+    if run.reason == "stop":
+        raise InputError(
+            f"run {run.n}, the last of {env}, was to take it down, and did not end well",
+            where="--resume",
+            hint=f"inv run.stop --env {env} goes on with that; inv run --env {env} brings it up",
+        )
     return run
+
+
+def _is_of_some_hosts(run: Run) -> bool:
+    return run.reason in ("stop", "restart") and run.outcome == "running"
 
 
 def _warn_of_left(env: str, fleet: Fleet, on: Platform) -> None:

@@ -1,13 +1,12 @@
-"""The hosts of a fleet, reached and held: what is the same for all that is done on them."""
+"""The hosts of a fleet, reached: what is the same for all that is done on them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from stagekit.cancel import Cancel
-from stagekit.errors import Busy, Cancelled, EngineError, InputError, RunFailed, StagekitError
+from stagekit.errors import Cancelled, EngineError, RunFailed, StagekitError
 from stagekit.events import Emit, step
 from stagekit.inputs.fleet import Host
 from stagekit.pipeline.abreast import Outcome
@@ -16,17 +15,10 @@ from stagekit.pipeline.run.fleet.abreast import (
     Result,
     names_of,
     side_by_side,
-    telling_of,
 )
 from stagekit.pipeline.run.fleet.member import Member
-from stagekit.pipeline.run.lock import is_ours, locked
 from stagekit.pipeline.run.platform import Platform
-from stagekit.pipeline.run.recording import Running
 from stagekit.records import EngineFacts
-
-_LOGINS_AT_ONCE = 8
-"""sshd refuses some of more than ten that have not logged in yet (MaxStartups, sshd_config(5)):
-hosts may be behind one."""
 
 _ADDRESSES = ("ssh://", "tcp://", "unix://")
 
@@ -62,8 +54,6 @@ def on_each(
     members: Sequence[Member],
     work: Callable[[Member, Platform, MainThread], Result],
     on: Platform,
-    *,
-    at_once: int = 64,
 ) -> Outcome[Result]:
     """Do ``work`` on every host, side by side; a failure stays that host's.
 
@@ -76,7 +66,6 @@ def on_each(
         lambda name, own, main: work(known[name], own, main),
         emit=on.emit,
         cancel=on.cancel,
-        at_once=at_once,
     )
     on.cancel.check()
     return outcome
@@ -99,7 +88,7 @@ def reach(
             member.engine = fleet.open(member.host, own.cancel)
 
     heard = replace(on, emit=emit or on.emit)
-    return on_each(members, connect, heard, at_once=_LOGINS_AT_ONCE)
+    return on_each(members, connect, heard)
 
 
 def reach_all(
@@ -112,66 +101,6 @@ def reach_all(
     """
     if failed := reach(fleet, members, on, emit=emit).failed:
         raise failure_of(failed, len(members), "be reached")
-
-
-@contextmanager
-def held(members: Sequence[Member], project: str, seconds: float) -> Iterator[Platform]:
-    """Hold the environment's lock on every host for as long as the body takes.
-
-    They are taken one after the other in the order of their addresses, which is the same for all:
-    two that want the same hosts never wait for each other.
-
-    Yields:
-        What is done for all of them with: the first host's lock stands for all. Where one is lost,
-        that host alone stops.
-
-    Raises:
-        Busy: another run holds one; those that were taken are free again.
-        InputError: two of the hosts are one engine.
-    """
-    whole = members[0].on
-    with ExitStack() as stack:
-        taken: list[Member] = []
-        for member in sorted(members, key=lambda item: item.host.url):
-            _refuse_twin(member, taken, project)
-            taken.append(member)
-            own = replace(member.on, emit=telling_of(member.name, member.on.emit))
-            try:
-                holding = stack.enter_context(locked(project, seconds, own, Running(own)))
-            except Busy as error:
-                error.where = f"{project} on {member.name}"
-                raise
-            member.on = replace(holding, emit=member.on.emit)
-        yield replace(whole, lease=members[0].on.lease)
-
-
-def twins(members: Sequence[Member]) -> tuple[tuple[Member, ...], ...]:
-    """Return those of the hosts that were reached whose engines call themselves the same."""
-    found: dict[str, list[Member]] = {}
-    for member in members:
-        if member.engine:
-            found.setdefault(member.engine.id, []).append(member)
-    return tuple(tuple(same) for same in found.values() if len(same) > 1)
-
-
-def _refuse_twin(member: Member, taken: Sequence[Member], project: str) -> None:
-    """Raise InputError where a host is the engine of one whose lock is taken already.
-
-    Machines that were cloned from one image call themselves the same, and are not. So where the
-    names are, the lock tells: that of a host that was not locked yet, held by this very process.
-    """
-    for others in twins([*taken, member]):
-        if member not in others:
-            continue
-        holding = member.on.engine.lock_holder(project)
-        if holding and is_ours(holding[0]):
-            names = [f"{item.name} ({item.host.url})" for item in others]
-            raise InputError(
-                f"{' and '.join(names)} reach one and the same engine",
-                where="[stagekit] hosts",
-                hint=f"leave out {' or '.join(item.name for item in others)}, and release again; "
-                "or mend where its address leads, as in ~/.ssh/config",
-            )
 
 
 def failure_of(errors: Mapping[str, Exception], total: int, what: str) -> Exception:

@@ -19,7 +19,7 @@ from stagekit.pipeline.run.recording import Running
 from stagekit.pipeline.run.standing import note_standing
 from stagekit.pipeline.verify import Verified
 from stagekit.protocols import Ledger
-from stagekit.records import ContainerSeen, Standing, compose_project
+from stagekit.records import ContainerSeen, Release, Standing, Stored, compose_project
 
 _RUNS, _STOPPED = "running", "stopped"
 
@@ -114,7 +114,7 @@ def make_ready(
         plan, engine = member.plan, running.engine
         assert plan
         assert engine
-        if wish.keep_proven and standing and standing.release_digest == release.digest:
+        if wish.keep_proven and standing and _is_of(standing, release):
             seen = proven(plan, on)
         under_way.outcome = f"version {engine.version}, images to pull: {len(plan.pull)}"
         if seen is not None:
@@ -128,6 +128,10 @@ def make_ready(
     member.folder = attempt.made_ready(plan, on, running)
     member.stage = "ready"
     member.told = running.told("untouched", release=member.before, before=member.before)
+
+
+def _is_of(standing: Standing, release: Stored[Release]) -> bool:
+    return standing.outcome == _RUNS and standing.release_digest == release.digest
 
 
 def switch(

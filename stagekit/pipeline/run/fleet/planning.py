@@ -12,7 +12,8 @@ from stagekit.events import Warned
 from stagekit.pipeline.history import last_run
 from stagekit.pipeline.run.fleet import decide, parts
 from stagekit.pipeline.run.fleet.abreast import MainThread
-from stagekit.pipeline.run.fleet.hosts import Fleet, failure_of, on_each, reach_all, twins
+from stagekit.pipeline.run.fleet.holding import twins
+from stagekit.pipeline.run.fleet.hosts import Fleet, failure_of, on_each, reach_all
 from stagekit.pipeline.run.fleet.member import Member
 from stagekit.pipeline.run.numbers import numbers_for
 from stagekit.pipeline.run.planning import Left, changed_there, left_by, not_as_planned, prospect

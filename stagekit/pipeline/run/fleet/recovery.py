@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from msgspec.structs import replace
+
 from stagekit.errors import RolledBack, RunFailed, StagekitError
 from stagekit.events import Noted, Warned
 from stagekit.pipeline.failure import is_cancelled
@@ -14,7 +16,8 @@ from stagekit.pipeline.run.fleet.abreast import MainThread, names_of
 from stagekit.pipeline.run.fleet.hosts import failure_of, on_each
 from stagekit.pipeline.run.fleet.member import Member, left_alone, lines_of
 from stagekit.pipeline.run.platform import Platform
-from stagekit.pipeline.run.recording import Running, Subject
+from stagekit.pipeline.run.recording import Running
+from stagekit.pipeline.run.subject import Subject
 from stagekit.pipeline.secrets import values
 from stagekit.pipeline.verify import Verified
 from stagekit.records import ContainerSeen, HostRun, Release, Run, RunOutcome, RunReason
@@ -54,7 +57,7 @@ def recover(
     """
     release = checked.release.record
     names = decide.to_bring_back(member.state for member in members)
-    if not failed.changed or not names:
+    if failed.proven or not failed.changed or not names:
         return
     if keep_going and not is_cancelled(error):
         return  # the error says what runs where
@@ -114,6 +117,7 @@ class _WayBack:
         on: Platform,
     ) -> None:
         self._release = release
+        self._failed = checked.release
         self._answers = answers
         self._on = on
         self._targets = {item.name: item.before for item in members if item.name in names}
@@ -139,14 +143,9 @@ class _WayBack:
         Raises:
             RunFailed: it failed on a host.
         """
-        subject = Subject(
-            env=self._release.env,
-            project=self._release.project,
+        subject = replace(
+            Subject.of(self._failed, self._reason, self._on),
             release=self._link,
-            runner=self._release.deploy.engine,
-            reason=self._reason,
-            actor=self._on.actor,
-            ci=self._on.ci,
             answers=self._answers,
         )
         self._running.hosts = self.hosts

@@ -5,17 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import partial
 
+from msgspec.structs import replace
+
 from stagekit.errors import InputError, RunFailed
 from stagekit.pipeline.run import services as on_one
 from stagekit.pipeline.run.bundled import as_named_here
 from stagekit.pipeline.run.fleet import decide, parts
 from stagekit.pipeline.run.fleet.abreast import MainThread
-from stagekit.pipeline.run.fleet.hosts import Fleet, failure_of, held, on_each, reach_all
+from stagekit.pipeline.run.fleet.holding import held
+from stagekit.pipeline.run.fleet.hosts import Fleet, failure_of, on_each, reach_all
 from stagekit.pipeline.run.fleet.member import Member, in_order, part_for, scale_for
+from stagekit.pipeline.run.lock import refuse_meanwhile
 from stagekit.pipeline.run.plan import Plan
 from stagekit.pipeline.run.platform import Platform
-from stagekit.pipeline.run.recording import Running, Subject
+from stagekit.pipeline.run.recording import Running
 from stagekit.pipeline.run.standing import note_standing
+from stagekit.pipeline.run.subject import Subject
 from stagekit.pipeline.verify import Verified, verified
 from stagekit.records import ContainerSeen, Run, Stored
 
@@ -54,6 +59,7 @@ def restart(last: Run, services: Sequence[str], fleet: Fleet) -> Stored[Run]:
         )
     reach_all(fleet, members, base)
     with held(members, release.compose_project, release.deploy.lease) as on:
+        refuse_meanwhile(last, on)
         return _Restart(last, checked, services, members, on).recorded()
 
 
@@ -75,21 +81,13 @@ class _Restart:
         self._members = members
         self._on = on
         self._running = Running(on)
+        self._running.secrets = on_one.known_secrets(self._release, on)
         self._was = {host.name: host for host in last.hosts}
 
     def recorded(self) -> Stored[Run]:
         """Do it, and record it however it ends."""
         last, on = self._last, self._on
-        subject = Subject(
-            env=last.env,
-            project=last.project,
-            release=last.release,
-            runner=last.runner,
-            reason="restart",
-            actor=on.actor,
-            ci=on.ci,
-            scale=last.scale,
-        )
+        subject = replace(Subject.after(last, "restart", on), scale=last.scale)
         self._tell()
         return self._running.recorded(subject, "running", self._work)
 

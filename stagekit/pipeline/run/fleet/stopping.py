@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from msgspec.structs import replace
+
 from stagekit.events import Noted
 from stagekit.pipeline.run.fleet import parts
 from stagekit.pipeline.run.fleet.abreast import MainThread, names_of
-from stagekit.pipeline.run.fleet.hosts import Fleet, failure_of, held, on_each, reach_all
+from stagekit.pipeline.run.fleet.holding import held
+from stagekit.pipeline.run.fleet.hosts import Fleet, failure_of, on_each, reach_all
 from stagekit.pipeline.run.fleet.member import Member, in_order
 from stagekit.pipeline.run.platform import Platform
-from stagekit.pipeline.run.recording import Running, Subject
+from stagekit.pipeline.run.recording import Running
+from stagekit.pipeline.run.subject import Subject
 from stagekit.records import ContainerSeen, Deploy, Run, RunOutcome, Stored, compose_project
 
 
@@ -45,16 +49,8 @@ def _stopped(last: Run, members: Sequence[Member], on: Platform) -> Stored[Run]:
     others = [item for item in last.hosts if item.name not in named]
     left: RunOutcome = "running" if any(item.release for item in others) else "stopped"
     running = Running(on)
-    subject = Subject(
-        env=last.env,
-        project=last.project,
-        release=last.release,
-        runner=last.runner,
-        reason="stop",
-        actor=on.actor,
-        ci=on.ci,
-        scale=last.scale if left == "running" else {},
-    )
+    scale = last.scale if left == "running" else {}
+    subject = replace(Subject.after(last, "stop", on), scale=scale)
 
     def take_down(member: Member, own: Platform, main: MainThread) -> None:
         standing = running.standing("stopped", last.release)

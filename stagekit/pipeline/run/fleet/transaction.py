@@ -6,6 +6,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import partial
 
+from msgspec.structs import replace
+
 from stagekit.errors import RunFailed
 from stagekit.events import Warned, ignore, step
 from stagekit.pipeline.failure import is_cancelled
@@ -18,7 +20,8 @@ from stagekit.pipeline.run.fleet.member import Member, lines_of
 from stagekit.pipeline.run.fleet.planning import planned_on, refuse_changed_on
 from stagekit.pipeline.run.hooks import Hooks
 from stagekit.pipeline.run.platform import Platform
-from stagekit.pipeline.run.recording import Running, Subject
+from stagekit.pipeline.run.recording import Running
+from stagekit.pipeline.run.subject import Subject
 from stagekit.pipeline.secrets import values
 from stagekit.pipeline.verify import Verified
 from stagekit.records import ContainerSeen, Part, Planned, Run, RunReason, Stored
@@ -80,14 +83,8 @@ class Transaction:
         """Do it, and record it however it ends."""
         release, on, resumes = self._release, self._on, self._policy.resumes
         keeps_to = self._policy.keeps_to
-        subject = Subject(
-            env=release.env,
-            project=release.project,
-            release=self._checked.release.link,
-            runner=release.deploy.engine,
-            reason=self._reason,
-            actor=on.actor,
-            ci=on.ci,
+        subject = replace(
+            Subject.of(self._checked.release, self._reason, on),
             scale=dict(self._numbers),
             resumes=resumes.n if resumes else None,
             plan=keeps_to.digest if keeps_to else None,
@@ -140,12 +137,14 @@ class Transaction:
     def _run_command(self) -> None:
         """Run the release's command, once for all: on the first host that has its service."""
         command, resumes = self._release.deploy.release_command, self._policy.resumes
-        if not command or (resumes and any(taken.name == "command" for taken in resumes.steps)):
+        if not command or (resumes and _command_was_done(resumes)):
             return
         ready = [member for member in self._here if member.stage == "ready"]
         for member in ready:
             plan, folder = member.plan, member.folder
             if plan and folder and command.service in plan.release.pins:
+                if member.on.lease:
+                    member.on.lease.check()  # that of the run is the first host's
                 attempt.run_command(plan, member.on, self._running, folder, self._secrets)
                 return
         if ready:
@@ -220,3 +219,9 @@ class Transaction:
             "takes all back",
             output=tuple(lines_of(member.told for member in self._members)),
         )
+
+
+def _command_was_done(resumed: Run) -> bool:
+    """Tell whether the release's command was done before: what is restarted had it when it came
+    up."""
+    return resumed.reason == "restart" or any(step.name == "command" for step in resumed.steps)
