@@ -1,9 +1,10 @@
 """HTTP load on services of a stack, from within its network: what is lost is counted.
 
 Run in the network namespace of one of its containers, it asks the network's own DNS for a
-service's addresses before each request, until it gets a line on stdin; then it says what each
-service answered, how often, and which requests were lost (when they began and ended, in seconds
-since the epoch, and why):
+service's addresses before each request. Once each service has answered it says ``asking``, or
+``silent: `` and why where one does not within a limit. It goes on until it gets a line on stdin;
+then it says what each service answered, how often, and which requests were lost since it was first
+heard (when they began and ended, in seconds since the epoch, and why):
 
     load.py PORT SERVICE...
 """
@@ -16,11 +17,14 @@ import socket
 import struct
 import sys
 import time
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from threading import Event, Thread
 
 _DNS = ("127.0.0.11", 53)
 _LIMIT = 5.0
+_HEARD_WITHIN = 75.0
+"""Nodes compare their lists every 30 seconds: what UDP lost is there after two of them."""
+
 _AT_ONCE = 2
 _POINTER = 0xC0
 
@@ -72,16 +76,22 @@ class Heard:
 
     answers: dict[str, int] = field(default_factory=dict)
     lost: list[tuple[float, float, str]] = field(default_factory=list)
+    silence: str = "it was not asked yet"
+    first: Event = field(default_factory=Event)
 
     def ask(self, service: str, port: int, over: Event) -> None:
         while not over.is_set():
+            heard_before = self.first.is_set()
             begun = time.time()
             try:
                 body = answered(service, port)
             except OSError as error:
-                self.lost.append((begun, time.time(), str(error)))
+                self.silence = str(error)
+                if heard_before:
+                    self.lost.append((begun, time.time(), str(error)))
             else:
                 self.answers[body] = self.answers.get(body, 0) + 1
+                self.first.set()
             over.wait(0.01)
 
 
@@ -95,13 +105,29 @@ def main(port: str, *services: str) -> None:
     ]
     for thread in threads:
         thread.start()
-    sys.stdout.write("asking\n")
-    sys.stdout.flush()
-    sys.stdin.readline()
-    over.set()
-    for thread in threads:
-        thread.join()
-    sys.stdout.write(json.dumps({name: asdict(found) for name, found in heard.items()}) + "\n")
+    try:
+        if said := _silent(heard):
+            sys.stdout.write(f"silent: {said}\n")
+            return
+        sys.stdout.write("asking\n")
+        sys.stdout.flush()
+        sys.stdin.readline()
+    finally:
+        over.set()
+        for thread in threads:
+            thread.join()
+    found = {name: {"answers": it.answers, "lost": it.lost} for name, it in heard.items()}
+    sys.stdout.write(json.dumps(found) + "\n")
+
+
+def _silent(heard: dict[str, Heard]) -> str:
+    """Wait until each service has answered; return what became of those that did not."""
+    until = time.monotonic() + _HEARD_WITHIN
+    return "; ".join(
+        f"{name}: {it.silence}"
+        for name, it in heard.items()
+        if not it.first.wait(until - time.monotonic())
+    )
 
 
 if __name__ == "__main__":
