@@ -123,6 +123,11 @@ class Connection:
     def _is_connected(self, cancel: Cancel) -> bool:
         return self._control.exists() and self._run(("-O", "check"), cancel).ok
 
+    def _is_listened_at(self) -> bool:
+        """Tell whether an ssh listens at its socket: one that was killed leaves that behind."""
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+            return probe.connect_ex(str(self._control)) == 0
+
     @property
     def _typed(self) -> str:
         return " ".join(("ssh", *self._target)).replace(" -- ", " ")
@@ -170,7 +175,7 @@ class Connection:
 
     def _reconnected(self) -> bool:
         """Make the connection anew where it broke; tell whether there is one."""
-        if self._control.exists():
+        if self._is_listened_at():
             return True
         try:
             self._connect(self._closed)
