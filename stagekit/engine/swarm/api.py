@@ -5,9 +5,11 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
+from io import BytesIO
 from typing import Any, Literal, NamedTuple
 
 from stagekit.engine.client import Client
@@ -31,6 +33,9 @@ _NO_MAJORITY = ("does not have a leader", "deadline exceeded", "context deadline
 _NO_MANAGER = "not a swarm manager"
 _OVERTAKEN = "out of sequence"
 _EXISTS = "already exists"
+_GONE = "not found"
+_IN_USE = "is in use"
+_TIME = re.compile(rb"\d{4}-\d\d-\d\dT[\d:.]+Z")
 
 
 class Printed(NamedTuple):
@@ -50,6 +55,7 @@ class Swarm:
 
     def __init__(self, client: Client) -> None:
         self.client = client
+        self.has_answered = False
 
     @property
     def url(self) -> str:
@@ -92,6 +98,12 @@ class Swarm:
         """Return the nodes by their ids."""
         return {found["ID"]: found for found in self._get("list its nodes", "/nodes")}
 
+    def service(self, id: str) -> Found | None:
+        """Return the service of an id, or None where it is gone."""
+        with self.asking(f"look for service {id}"):
+            answer = self._ask("GET", f"/services/{id}", missing=True)
+            return dict(answer.json()) if answer.ok else None
+
     def task(self, id: str) -> Found:
         found: Found = self._get(f"find task {id}", f"/tasks/{id}")
         return found
@@ -110,7 +122,7 @@ class Swarm:
         with self.asking("give the logs of a task"):
             answer = self._ask("GET", f"/tasks/{task}/logs", params=asked)
             for line in _lines(answer.content):
-                if line.time > since:
+                if not since or line.time > since:
                     yield line
 
     def objects(self, kind: Kind, label: str) -> list[Found]:
@@ -138,15 +150,15 @@ class Swarm:
         return True
 
     def relabel(self, found: Found, labels: Mapping[str, str]) -> bool:
-        """Give a config other labels, unless somebody changed it since it was ``found``: return
-        whether they are ours now. The manager compares and sets in one."""
+        """Give a config labels, unless somebody changed or removed it since it was ``found``:
+        return whether they are ours now. The manager compares and sets in one, and dates it."""
         spec = {**found["Spec"], "Labels": dict(labels)}
         version = {"version": str(found["Version"]["Index"])}
         try:
             with self.asking(f"update {spec['Name']}"):
                 self._ask("POST", f"/configs/{found['ID']}/update", params=version, json=spec)
         except EngineRefused as error:
-            if _OVERTAKEN in error.what:
+            if _OVERTAKEN in error.what or _GONE in error.what:
                 return False
             raise
         return True
@@ -159,8 +171,12 @@ class Swarm:
 
     def remove(self, kind: Kind | Literal["services"], id: str) -> None:
         """Remove it, if it is there and nothing uses it."""
-        with self.asking(f"remove one of its {kind}"):
-            self._ask("DELETE", f"/{kind}/{id}", missing=True)
+        try:
+            with self.asking(f"remove one of its {kind}"):
+                self._ask("DELETE", f"/{kind}/{id}", missing=True)
+        except EngineRefused as error:
+            if _IN_USE not in error.what:
+                raise
 
     @contextmanager
     def asking(self, what: str) -> Iterator[None]:
@@ -192,6 +208,7 @@ class Swarm:
         url = f"{api.base_url}/v{api.api_version}{path}"
         answer = api.request(method, url, timeout=_LIMIT, **more)
         if answer.ok or (missing and answer.status_code == 404):  # noqa: PLR2004  # HTTP's
+            self.has_answered = True
             return answer
         try:
             explanation = answer.json().get("message")
@@ -214,7 +231,9 @@ def short(data: bytes) -> str:
 
 def _lines(data: bytes) -> Iterator[Printed]:
     """Take apart what the API multiplexes, unless it came from a terminal:
-    https://docs.docker.com/reference/api/engine/ (ContainerAttach, "Stream format")."""
+    https://docs.docker.com/reference/api/engine/ (ContainerAttach, "Stream format"). A line ends
+    with a line feed, whatever else it has: the engine puts a time before each of these alone."""
+    time = ""
     while data:
         stream, size = "stdout", len(data)
         if data[0] <= _SYSTEM and data[1:4] == b"\0\0\0":
@@ -224,9 +243,11 @@ def _lines(data: bytes) -> Iterator[Printed]:
             if kind == _SYSTEM:  # why a node gave no lines, or not all, and no line of the task
                 data = data[size:]
                 continue
-        for line in data[:size].splitlines(keepends=True):
-            time, _, text = line.partition(b" ")
-            yield Printed(stream, time.decode("ascii", "replace"), text)
+        for line in BytesIO(data[:size]):
+            first, _, rest = line.partition(b" ")
+            if timed := _TIME.fullmatch(first):
+                time = first.decode("ascii")
+            yield Printed(stream, time, rest if timed else line)
         data = data[size:]
 
 
