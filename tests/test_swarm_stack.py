@@ -12,11 +12,10 @@ from stagekit.containers import CommandAsked, LogsAsked
 from stagekit.engine.swarm import program
 from stagekit.engine.swarm.api import fitting
 from stagekit.engine.swarm.fit import passed_over, unfit
-from stagekit.engine.swarm.objects import held_of, opened
+from stagekit.engine.swarm.objects import PlacedFile, held_of, opened
 from stagekit.engine.swarm.stack import (
     DEFINITION,
     ONCE,
-    PlacedFile,
     definitions_of,
     once_of,
     only,

@@ -9,6 +9,7 @@ https://github.com/docker/cli/blob/master/cli/compose/types/types.go (Unsupporte
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -55,6 +56,13 @@ _INSTEAD = {
 }
 _LEAVE_OUT = 'leave it out for this environment; or run it with engine = "compose"'
 
+FILES = "./files/"
+"""Where the sources of those mounts begin that the release carries."""
+
+EMPTY = "it is empty, and Swarm holds no config or secret without content"
+EMPTY_HINT = "leave it out, write a line break into it, or COPY it into an image"
+
+_EMPTY_FILE = f"{FILES}{hashlib.sha256(b'').hexdigest()}/"
 _JOB = "-job"
 _OVERLAYS = ("", "overlay")
 _DIGEST = "@sha256:"
@@ -78,6 +86,9 @@ def unfit(document: Tree) -> tuple[Unfit, ...]:
         found += _of_service(f"services.{name}", service)
     for name, network in (document.get("networks") or {}).items():
         found += _of_network(f"networks.{name}", network or {})
+    for name, config in (document.get("configs") or {}).items():
+        if not config.get("external") and not config.get("content"):
+            found.append(Unfit(f"configs.{name}", EMPTY, EMPTY_HINT))
     return tuple(found)
 
 
@@ -128,7 +139,10 @@ def _of_mount(where: str, mount: Tree) -> Iterator[Unfit]:
     target = mount.get("target")
     if mount.get("type") == "image" or (mount.get("volume") or {}).get("subpath"):
         yield Unfit(where, f"Swarm has no such mount at {target}")
-    if str(mount.get("source") or "").startswith("${"):
+    source = str(mount.get("source") or "")
+    if source.startswith(_EMPTY_FILE):
+        yield Unfit(f"{where}, {target}", EMPTY, EMPTY_HINT)
+    if source.startswith("${"):
         yield Unfit(
             where,
             "the source that it mounts lies on one machine",

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hmac
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -23,29 +23,40 @@ from stagekit.engine.swarm.api import (
     Swarm,
     short,
 )
+from stagekit.engine.swarm.fit import EMPTY, EMPTY_HINT
 from stagekit.errors import EngineError, RunFailed
 from stagekit.records import Part
 
-FILE = "stagekit.file"
+_FILE = "stagekit.file"
 """Label of the config that holds a file of a release: its path, which stands for its content."""
 
-EXECUTABLE = "stagekit.executable"
+_EXECUTABLE = "stagekit.executable"
 
 _OWNED = "stagekit.content"
 """Label of what is held for a stack: the stack's name."""
 
 _YOUNG = timedelta(days=1)
+_TRIES = 20
 _OPEN = re.compile(r"\$(?:\$|\{(\w+)\})")
 
 Tree = Mapping[str, Any]
 
 
 class Held(Part, frozen=True):
-    """A config or secret of a release: its name on the Swarm, and its content."""
+    """A config or secret of a release: its name on the Swarm, and its content; none of one that is
+    ``external``."""
 
     kind: Kind
     name: str
-    data: bytes
+    data: bytes = b""
+    external: bool = False
+
+
+class PlacedFile(Part, frozen=True):
+    """A file of the release, as the Swarm has it: the config that holds it."""
+
+    config: str
+    executable: bool = False
 
 
 def opened(text: str, given: Mapping[str, str]) -> str:
@@ -83,7 +94,7 @@ def held_of(
         for name, item in (document.get(section) or {}).items():
             kind: Kind = "configs" if section == "configs" else "secrets"
             if item.get("external"):
-                found[section, name] = Held(kind, item.get("name", name), b"")
+                found[section, name] = Held(kind, item.get("name", name), external=True)
                 continue
             if section == "configs":
                 text = item.get("content", "")
@@ -102,34 +113,68 @@ def file_config(path: str) -> str:
     return f"stagekit-file.{short(path.encode())}"
 
 
-def hold(swarm: Swarm, stack: str, held: Iterable[Held]) -> None:
+def hold(swarm: Swarm, stack: str, held: Mapping[tuple[str, str], Held]) -> None:
     """Create what is not there yet.
 
     Raises:
-        RunFailed: one that is to be there already is not.
+        RunFailed: one that is to be there already is not; or is empty, as Swarm has none.
         EngineError: it is too large, or the manager does not take it; says which.
     """
-    for item in held:
-        if not item.data and swarm.object(item.kind, item.name) is None:
+    for (section, name), item in held.items():
+        if not item.external:
+            _refuse_empty(item.data, f"{stack}, {section}.{name}")
+            swarm.create(item.kind, item.name, item.data, {_OWNED: stack, STACK: stack})
+        elif swarm.object(item.kind, item.name) is None:
             raise RunFailed(
                 f"{item.name} is external, and the Swarm has no such {item.kind[:-1]}",
                 where=stack,
                 hint=f"docker {item.kind[:-1]} create {item.name} FILE",
             )
-        if item.data:
-            swarm.create(item.kind, item.name, item.data, {_OWNED: stack, STACK: stack})
 
 
 def place(swarm: Swarm, files: Mapping[str, bytes], executable: Collection[str]) -> None:
-    """Hold the files that a release mounts, so that each node has them; those that are there
-    already are left alone."""
+    """Hold the files that a release mounts, so that each node has them. Those that are there
+    already are dated anew: `prune_files` leaves alone what is young.
+
+    Raises:
+        RunFailed: one is empty, as none is that a Swarm holds.
+        EngineError: one is too large, or the manager does not take it.
+    """
     for path, data in files.items():
-        labels = {FILE: path} | ({EXECUTABLE: "yes"} if path in executable else {})
-        try:
-            swarm.create("configs", file_config(path), data, labels)
-        except EngineError as error:
-            error.hint = "a config of Swarm has up to 1000 KB: COPY what is larger into an image"
-            raise
+        _refuse_empty(data, path)
+        labels = {_FILE: path} | ({_EXECUTABLE: "yes"} if path in executable else {})
+        _place(swarm, file_config(path), data, labels)
+
+
+def placed(swarm: Swarm) -> dict[str, PlacedFile]:
+    """Return the files that the Swarm has, by path."""
+    return {
+        found["Spec"]["Labels"][_FILE]: PlacedFile(
+            config=found["Spec"]["Name"], executable=_EXECUTABLE in found["Spec"]["Labels"]
+        )
+        for found in swarm.objects("configs", _FILE)
+    }
+
+
+def mounted(mount: Tree, files: Mapping[str, PlacedFile], where: str) -> list[dict[str, Any]]:
+    """Return a config for each file of what a release mounts: each node gets it from the Swarm."""
+    source = opened(mount["source"].removeprefix("./"), {})
+    found: list[dict[str, Any]] = [
+        {
+            "source": placed.config,
+            "target": mount["target"] + path.removeprefix(source),
+            "mode": 0o555 if placed.executable else 0o444,
+        }
+        for path, placed in sorted(files.items())
+        if path == source or path.startswith(f"{source}/")
+    ]
+    if not found:
+        raise RunFailed(
+            f"the Swarm does not have {source}, which it mounts at {mount['target']}",
+            where=where,
+            hint="it was removed meanwhile: inv run places it again",
+        )
+    return found
 
 
 def prune(swarm: Swarm, stack: str) -> tuple[str, ...]:
@@ -149,13 +194,32 @@ def prune(swarm: Swarm, stack: str) -> tuple[str, ...]:
 
 def prune_files(swarm: Swarm) -> None:
     """Remove the files that no service of any stack mounts, now or before its last update; what
-    was placed within the last day is another run's, maybe, which is about to need it."""
+    was placed, maybe again, within the last day is another run's, which is about to need it."""
     used = {name for service in swarm.services() for name in _used_by(service)}
     now = datetime.now(UTC)
-    for found in swarm.objects("configs", FILE):
-        age = now - datetime.fromisoformat(found["CreatedAt"])
+    for found in swarm.objects("configs", _FILE):
+        age = now - datetime.fromisoformat(found["UpdatedAt"])
         if found["Spec"]["Name"] not in used and age > _YOUNG:
             swarm.remove("configs", found["ID"])
+
+
+def _place(swarm: Swarm, name: str, data: bytes, labels: Mapping[str, str]) -> None:
+    for _ in range(_TRIES):
+        try:
+            if swarm.create("configs", name, data, labels):
+                return
+        except EngineError as error:
+            error.hint = "a config of Swarm has up to 1000 KB: COPY what is larger into an image"
+            raise
+        found = swarm.object("configs", name)
+        if found and swarm.relabel(found, labels):
+            return
+    raise EngineError(f"the Swarm does not keep {name}", where=swarm.url)
+
+
+def _refuse_empty(data: bytes, where: str) -> None:
+    if not data:
+        raise RunFailed(EMPTY, where=where, hint=EMPTY_HINT)
 
 
 def _used_by(service: Found) -> Iterator[str]:

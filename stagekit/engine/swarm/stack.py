@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import hmac
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from stagekit import digest
 from stagekit.engine.swarm.api import STACK
-from stagekit.engine.swarm.fit import TAKEN
-from stagekit.engine.swarm.objects import Held, opened, target_of, variables_in
-from stagekit.records import Part
+from stagekit.engine.swarm.fit import FILES, TAKEN
+from stagekit.engine.swarm.objects import Held, PlacedFile, mounted, target_of, variables_in
 
 DEFINITION = "stagekit.definition"
 """Label of a container: the digest of what its service was made from."""
@@ -24,7 +23,6 @@ ONCE = "stagekit.once"
 """Label of a service that is none of the release's: it runs one command."""
 
 _FORMAT = "3.9"
-_FILES = "./files/"
 _SCALING = ("replicas", "mode", "labels", "update_config", "rollback_config")
 """What of ``deploy`` changes no container."""
 
@@ -32,13 +30,6 @@ _LIMITS = {"mem_limit": "memory", "cpus": "cpus", "pids_limit": "pids"}
 _CONDITIONS = {"no": "none", "on-failure": "on-failure"}
 
 Tree = dict[str, Any]
-
-
-class PlacedFile(Part, frozen=True):
-    """A file of the release, as the Swarm has it: the config that holds it."""
-
-    config: str
-    executable: bool = False
 
 
 def stack_of(
@@ -59,9 +50,12 @@ def stack_of(
         given: what it leaves open.
         key: of the fingerprints of secrets.
         scale: numbers of containers other than the document's, by service.
+
+    Raises:
+        RunFailed: the Swarm does not have a file that it mounts.
     """
     services = {
-        name: _service(service, scale.get(name), held, files)
+        name: _service(name, service, scale.get(name), held, files)
         for name, service in document["services"].items()
     }
     for name, definition in definitions_of(document, held=held, given=given, key=key).items():
@@ -155,6 +149,7 @@ def with_dependencies(document: Tree, service: str) -> set[str]:
 
 
 def _service(
+    name: str,
     service: Tree,
     scale: int | None,
     held: Mapping[tuple[str, str], Held],
@@ -162,9 +157,9 @@ def _service(
 ) -> Tree:
     made = {key: service[key] for key in service if key in TAKEN and service[key] is not None}
     mounts = list(service.get("volumes") or [])
-    own = [mount for mount in mounts if str(mount.get("source") or "").startswith(_FILES)]
+    own = [mount for mount in mounts if str(mount.get("source") or "").startswith(FILES)]
     configs, secrets = _held_by(service, held)
-    configs += [item for mount in own for item in _mounted(mount, files)]
+    configs += [item for mount in own for item in mounted(mount, files, f"services.{name}.volumes")]
     parts = {
         "configs": configs,
         "secrets": secrets,
@@ -172,8 +167,8 @@ def _service(
         "extra_hosts": [_host(text) for text in service.get("extra_hosts") or []],
         "healthcheck": _healthcheck(service.get("healthcheck") or {}),
         "networks": {
-            name: ({"aliases": it["aliases"]} if it and it.get("aliases") else None)
-            for name, it in (service.get("networks") or {}).items()
+            network: ({"aliases": it["aliases"]} if it and it.get("aliases") else None)
+            for network, it in (service.get("networks") or {}).items()
         },
         "ports": [_port(port) for port in service.get("ports") or []],
         "volumes": [_mount(mount) for mount in mounts if mount not in own],
@@ -192,18 +187,6 @@ def _held_by(service: Tree, held: Mapping[tuple[str, str], Held]) -> tuple[list[
             target = target_of(section, item)
             found[there.kind].append({"source": there.name, "target": target, **more})
     return found["configs"], found["secrets"]
-
-
-def _mounted(mount: Tree, files: Mapping[str, PlacedFile]) -> Iterator[Tree]:
-    """Yield a config for each file of what a release mounts: each node gets it from the Swarm."""
-    source = opened(mount["source"].removeprefix("./"), {})
-    for path, placed in sorted(files.items()):
-        if path == source or path.startswith(f"{source}/"):
-            yield {
-                "source": placed.config,
-                "target": mount["target"] + path.removeprefix(source),
-                "mode": 0o555 if placed.executable else 0o444,
-            }
 
 
 def _items(service: Tree, section: str) -> list[Tree]:

@@ -14,7 +14,6 @@ from stagekit.engine.swarm.api import Found, Swarm
 from stagekit.engine.swarm.converge import converged
 from stagekit.engine.swarm.program import DockerProgram
 from stagekit.engine.swarm.stack import (
-    PlacedFile,
     definitions_of,
     once_of,
     only,
@@ -264,14 +263,8 @@ class Stacks:
         """Hold what a document has of configs and secrets, and write it as a stack file."""
         key = kept.key_of(self.swarm, stack)
         held = objects.held_of(document, stack=stack, given=given, key=key)
-        objects.hold(self.swarm, stack, held.values())
-        files = {
-            found["Spec"]["Labels"][objects.FILE]: PlacedFile(
-                config=found["Spec"]["Name"],
-                executable=objects.EXECUTABLE in found["Spec"]["Labels"],
-            )
-            for found in self.swarm.objects("configs", objects.FILE)
-        }
+        objects.hold(self.swarm, stack, held)
+        files = objects.placed(self.swarm)
         return stack_of(document, held=held, files=files, given=given, key=key, scale=scale)
 
     def _deploy(
