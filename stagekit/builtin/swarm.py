@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
+from stagekit import process
 from stagekit.alive import left_behind, ourselves
 from stagekit.cancel import Cancel
 from stagekit.containers import CommandAsked, Invocation, LogsAsked, Observation
 from stagekit.errors import InputError, RunFailed
-from stagekit.events import Emit, Output, Progress, Warned
+from stagekit.events import Emit, Output, Progress, Warned, reworded
 from stagekit.inputs.document import parse
 from stagekit.inputs.names import SECRET_PREFIX
 from stagekit.protocols import Engine
@@ -73,17 +74,17 @@ class SwarmRunner:
     ) -> tuple[str, ...]:
         from stagekit.engine.swarm.fit import passed_over
 
-        tree = parse(document)
+        tree, tell = parse(document), _masked(emit, secrets)
         _refuse(tree, release)
         for text in passed_over(tree):
-            emit(Warned(f"{release.name}: {text}"))
+            tell(Warned(f"{release.name}: {text}"))
         return self._stacks.up(
             release.compose_project,
             tree,
             given=_given(secrets),
             scale=scale,
             timeout=release.deploy.timeout,
-            tell=lambda text: emit(Progress("up", release.name, text)),
+            tell=lambda text: tell(Progress("up", release.name, text)),
             cancel=cancel,
         )
 
@@ -103,6 +104,7 @@ class SwarmRunner:
         from stagekit.engine.swarm.attend import attend, removed
 
         tree, stack, swarm = parse(document), release.compose_project, self._stacks.swarm
+        hide, tell = _hiding(secrets), _masked(emit, secrets)
         _refuse(tree, release)
         self._stacks.remove_once(stack, _COMMAND)
         if dependencies:
@@ -112,7 +114,7 @@ class SwarmRunner:
                 command.service,
                 given=_given(secrets),
                 timeout=release.deploy.timeout,
-                tell=lambda text: emit(Progress("command", command.service, text)),
+                tell=lambda text: tell(Progress("command", command.service, text)),
                 cancel=cancel,
             )
             if wrong:
@@ -128,9 +130,9 @@ class SwarmRunner:
         lines: list[str] = []
 
         def write(_stream: str, data: bytes) -> None:
-            for line in data.decode("utf-8", "replace").splitlines():
+            for line in hide(data.decode("utf-8", "replace")).splitlines():
                 lines.append(line)
-                emit(Output("command", command.service, line))
+                tell(Output("command", command.service, line))
 
         with removed(swarm, service):
             code = attend(swarm, service, write=write, limit=command.timeout, cancel=cancel)
@@ -228,6 +230,17 @@ def _refuse(document: Mapping[str, Any], release: Release) -> None:
             hint=reasons[0].hint,
             output=tuple(map(str, reasons)),
         )
+
+
+def _hiding(secrets: Mapping[str, str]) -> Callable[[str], str]:
+    mask = tuple(secrets.values())
+    return lambda text: process.hide(text, mask)
+
+
+def _masked(emit: Emit, secrets: Mapping[str, str]) -> Emit:
+    """What a task's error says, and what a command prints, may have secrets in it."""
+    hide = _hiding(secrets)
+    return lambda event: emit(reworded(event, hide))
 
 
 def _given(secrets: Mapping[str, str]) -> dict[str, str]:

@@ -15,15 +15,14 @@ from time import monotonic
 
 from stagekit.cancel import Cancel
 from stagekit.engine.swarm.api import Found, Swarm
-from stagekit.engine.swarm.tasks import ENDED_BADLY, exit_code
+from stagekit.engine.swarm.patience import answered
+from stagekit.engine.swarm.tasks import ENDED, ENDED_BADLY, exit_code, is_away, node_name
 from stagekit.errors import EngineError, LimitExceeded, RunFailed
 
 _POLL = 0.2
 _LATE = 2.0
 """Seconds for which a manager may still get, from the node that had it, what a command printed
 before it ended: asked once at its end, it says nothing of it now and then."""
-
-_ENDED = (*ENDED_BADLY, "complete", "shutdown", "orphaned")
 
 Write = Callable[[str, bytes], None]
 """Told what a command prints: ``stdout`` or ``stderr``, and what."""
@@ -44,26 +43,23 @@ def attend(swarm: Swarm, service: str, *, write: Write, limit: float, cancel: Ca
 
     Raises:
         LimitExceeded: it took too long.
-        RunFailed: no container could be started for it.
+        RunFailed: no container could be started for it; or its service was removed, or the node
+            that it ran on went, before it had ended.
+        EngineError: no manager has answered for a while.
     """
     deadline, quiet_since = monotonic() + limit, None
-    heard = ""
+    command = _Command(swarm, service, write)
     while True:
         cancel.check()
-        task = next((it for it in swarm.tasks() if it["ServiceID"] == service), None)
-        state, before = task["Status"]["State"] if task else "no task", heard
-        if task and state in ("running", *_ENDED):
-            for line in swarm.printed(task["ID"], since=heard):
-                write(line.stream, line.text)
-                heard = line.time
-        if task and state in _ENDED:
-            if quiet_since is None or heard != before:
+        before = command.heard
+        answered(command.look, cancel)
+        if command.has_ended:
+            if quiet_since is None or command.heard != before:
                 quiet_since = monotonic()
             if monotonic() > quiet_since + _LATE:
-                return _code(task, swarm)
+                return command.code
         elif monotonic() > deadline:
-            said = (task and task["Status"].get("Err")) or state
-            raise LimitExceeded(f"the command has not ended after {limit:g} s: {said}")
+            raise LimitExceeded(f"the command has not ended after {limit:g} s: {command.state}")
         cancel.wait(_POLL)
 
 
@@ -74,19 +70,73 @@ def removed(swarm: Swarm, service: str) -> Iterator[None]:
         yield
     finally:
         with suppress(EngineError):
-            swarm.remove("services", service)
+            answered(lambda: swarm.remove("services", service), Cancel())
 
 
-def _code(task: Found, swarm: Swarm) -> int:
-    if task["Status"]["State"] == "complete":
-        return 0
-    code = exit_code(task)
-    if task["Status"]["State"] == "failed" and code:
-        return code
-    raise RunFailed(
-        f"its container could not be started: {task['Status'].get('Err') or 'no word'}",
-        where=swarm.url,
-    )
+class _Command:
+    """What is known of a command, as of the last look.
+
+    Attributes:
+        heard: when the last line came that it printed, in the engine's words.
+    """
+
+    def __init__(self, swarm: Swarm, service: str, write: Write) -> None:
+        self._swarm = swarm
+        self._service = service
+        self._write = write
+        self._task: Found | None = None
+        self.heard = ""
+
+    def look(self) -> None:
+        """Look how far it is, and pass on what it printed since.
+
+        Raises:
+            RunFailed: nothing will come of it any more.
+        """
+        found = next((it for it in self._swarm.tasks() if it["ServiceID"] == self._service), None)
+        if not self.has_ended:
+            self._refuse_lost(found)
+            self._task = found
+        if found and found["Status"]["State"] in ("running", *ENDED):
+            for line in self._swarm.printed(found["ID"], since=self.heard):
+                self._write(line.stream, line.text)
+                self.heard = line.time
+
+    @property
+    def has_ended(self) -> bool:
+        return bool(self._task and self._task["Status"]["State"] in ENDED)
+
+    @property
+    def state(self) -> str:
+        status = self._task["Status"] if self._task else {"State": "no task"}
+        return str(status.get("Err") or status["State"])
+
+    @property
+    def code(self) -> int:
+        """With what it ended."""
+        assert self._task
+        status, code = self._task["Status"], exit_code(self._task)
+        if status["State"] == "complete":
+            return 0
+        if status["State"] == "failed" and code:
+            return code
+        raise self._failed(f"its container could not be started: {status.get('Err') or 'no word'}")
+
+    def _refuse_lost(self, found: Found | None) -> None:
+        """A manager goes on saying that a task runs, of one on a node that went; and of one whose
+        service was removed, it says nothing."""
+        if found and found["Status"]["State"] in ("complete", *ENDED_BADLY):
+            return
+        if self._swarm.service(self._service) is None or (self._task and not found):
+            raise self._failed("it was removed (docker stack rm?) before the command had ended")
+        nodes = self._swarm.nodes()
+        node = nodes.get(found.get("NodeID") or "") if found else None
+        if found and node and is_away(node):
+            name = node_name(found, nodes)
+            raise self._failed(f"node {name} went, and nobody knows what became of the command")
+
+    def _failed(self, what: str) -> RunFailed:
+        return RunFailed(what, where=self._swarm.url)
 
 
 def main(service: str) -> int:

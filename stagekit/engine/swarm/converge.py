@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from contextlib import suppress
 from secrets import token_hex
 from time import monotonic
 from typing import Any
 
 from stagekit.cancel import Cancel
 from stagekit.engine.swarm.api import Found, Swarm
+from stagekit.engine.swarm.patience import answered
 from stagekit.engine.swarm.tasks import (
+    ENDED,
     ENDED_BADLY,
     Slot,
     current,
@@ -30,13 +31,11 @@ _REJECTIONS = 3
 
 _BEGUN_ANEW = "stagekit.anew"
 _ANEW = 5.0
-"""Seconds after which an update that a missing node may hold up is begun anew."""
+"""Seconds after which an update that a missing node holds up is begun anew: Swarm has given what
+that node had to another by then."""
 
 _SHOWN, _LINES = 2, 10
 """Of how many containers of a service the last lines are shown, and how many."""
-
-_PATIENCE = 30.0
-"""Seconds in which the managers that are left may agree on a leader, where that one went."""
 
 _STOPPED = ("paused", "rollback_started", "rollback_paused", "rollback_completed")
 
@@ -96,20 +95,15 @@ def converged(
     Raises:
         EngineError: no manager has answered for a while.
     """
-    begun = heard = monotonic()
+    begun = monotonic()
     told: dict[str, str] = {}
     away: set[str] | None = None
-    begun_anew = begun
+    held_up = _HeldUp(swarm)
     while True:
         cancel.check()
-        try:
-            there, tasks, nodes = swarm.services(stack), swarm.tasks(stack), swarm.nodes()
-        except EngineError:
-            if monotonic() - heard > _PATIENCE:
-                raise
-            cancel.wait(_POLL)
-            continue
-        heard = monotonic()
+        there, tasks, nodes = answered(
+            lambda: (swarm.services(stack), swarm.tasks(stack), swarm.nodes()), cancel
+        )
         own = {
             name: service
             for name, service in own_services(there, stack).items()
@@ -125,11 +119,9 @@ def converged(
         left = [item for item in outlooks if not item.converged]
         if not left:
             return ()
-        if away and heard - begun_anew > _ANEW:
-            _begin_anew(swarm, [own[item.service] for item in left])
-            begun_anew = heard
+        held_up.begin_anew([own[item.service] for item in left], tasks, away)
         hopeless = [item for item in left if item.hopeless]
-        if hopeless or heard - begun > timeout:
+        if hopeless or monotonic() - begun > timeout:
             late = () if hopeless else (f"not all run after {timeout:g} s",)
             return (*_last_words(swarm, left), *late, *map(str, hopeless or left))
         cancel.wait(_POLL)
@@ -185,15 +177,50 @@ def _away(nodes: Mapping[str, Found]) -> set[str]:
     return {id for id, node in nodes.items() if is_away(node)}
 
 
-def _begin_anew(swarm: Swarm, services: Iterable[Found]) -> None:
-    """Have Swarm begin its updates anew. One under way waits for ever for a task that it gave to a
-    node which went, and leaves what that was to replace; and an update to the same is none, as long
-    as it waits (seen with 20.10). A label of the service is another one, and replaces nothing."""
-    for found in services:
-        spec = found["Spec"]
+class _HeldUp:
+    """The updates that a node which went holds up.
+
+    One under way waits for ever for a task that it gave to such a node, and leaves what that was to
+    replace; and an update to the same is none, as long as it waits (seen with 20.10). A label of
+    the service is another one, and replaces nothing. But its delay and its monitoring begin again
+    with it: so there is one for each task that was lost, and none of a service that lost none.
+    """
+
+    def __init__(self, swarm: Swarm) -> None:
+        self._swarm = swarm
+        self._lost_since: dict[str, float] = {}
+        self._begun: set[str] = set()
+
+    def begin_anew(
+        self, services: Iterable[Found], tasks: Collection[Found], away: Collection[str]
+    ) -> None:
+        """Have Swarm begin anew the updates of those services that wait for a lost task."""
+        now = monotonic()
+        for service in services:
+            lost = {task["ID"] for task in tasks if _waits_for(task, service, away)} - self._begun
+            due = {id for id in lost if now - self._lost_since.setdefault(id, now) > _ANEW}
+            if due and self._updated(service):
+                self._begun |= due
+
+    def _updated(self, service: Found) -> bool:
+        spec = service["Spec"]
         labels = {**(spec.get("Labels") or {}), _BEGUN_ANEW: token_hex(4)}
-        with suppress(EngineError):
-            swarm.update_service(found, {**spec, "Labels": labels})
+        try:
+            self._swarm.update_service(service, {**spec, "Labels": labels})
+        except EngineError:
+            return False  # Swarm itself changed it meanwhile: the next look tries again
+        return True
+
+
+def _waits_for(task: Found, service: Found, away: Collection[str]) -> bool:
+    """Tell whether an update of a service waits for a task that a node which went has: it is done
+    with one that ran."""
+    return (
+        task["ServiceID"] == service["ID"]
+        and task.get("NodeID") in away
+        and task["Status"]["State"] not in ("running", *ENDED)
+        and current(task, service)
+    )
 
 
 def _is_ready(slot: Slot, service: Found) -> bool:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from secrets import token_hex
-from time import monotonic
 from typing import Any
 
 from stagekit.cancel import Cancel
@@ -12,14 +12,17 @@ from stagekit.containers import CommandAsked, Observation
 from stagekit.engine.swarm import kept, objects
 from stagekit.engine.swarm.api import Found, Swarm
 from stagekit.engine.swarm.converge import converged
+from stagekit.engine.swarm.patience import answered
 from stagekit.engine.swarm.program import DockerProgram
 from stagekit.engine.swarm.stack import (
+    ONCE,
     definitions_of,
     once_of,
     only,
     stack_of,
     with_dependencies,
 )
+from stagekit.engine.swarm.takedown import take_down
 from stagekit.engine.swarm.tasks import (
     containers_of,
     is_global,
@@ -27,11 +30,9 @@ from stagekit.engine.swarm.tasks import (
     slots_of,
     wanted_of,
 )
-from stagekit.errors import InputError, RunFailed
-from stagekit.process import Result
+from stagekit.errors import EngineError, InputError, RunFailed
 
-_DOWN_LIMIT, _RESTART_LIMIT = 180.0, 600.0
-_POLL = 0.3
+_RESTART_LIMIT = 600.0
 
 Tree = dict[str, Any]
 Tell = Callable[[str], None]
@@ -78,15 +79,15 @@ class Stacks:
         wrong = self._deploy(stack, made, given, cancel)
         if wrong:
             return wrong
-        self._remove_others(stack, made["services"])
+        answered(lambda: self._remove_others(stack, made["services"]), cancel)
         wrong = converged(
             self.swarm, stack, made["services"], timeout=timeout, tell=tell, cancel=cancel
         )
         if not wrong:
-            kept.keep(self.swarm, stack)
-            for name in objects.prune(self.swarm, stack):
+            answered(lambda: kept.keep(self.swarm, stack), cancel)
+            for name in answered(lambda: objects.prune(self.swarm, stack), cancel):
                 tell(f"removed {name}, which nothing uses")
-            objects.prune_files(self.swarm)
+            answered(lambda: objects.prune_files(self.swarm), cancel)
         return wrong
 
     def up_dependencies(
@@ -119,7 +120,8 @@ class Stacks:
         given: Mapping[str, str],
         cancel: Cancel,
     ) -> str:
-        """Have a service of its own run a command once; return its id.
+        """Have a service of its own run a command once; return its id. Where this ends in any other
+        way, there is no such service: a manager may have made one that was not waited for.
 
         Args:
             stack: the stack's name.
@@ -146,14 +148,12 @@ class Stacks:
             changes=changes,
             labels=dict(labels),
         )
-        if wrong := self._deploy(stack, made, given, cancel):
-            raise RunFailed(
-                f"the Swarm does not run it: {wrong[-1]}", where=asked.service, output=wrong
-            )
-        for found in self.swarm.services(stack):
-            if found["Spec"]["Name"] == f"{stack}_{called}":
-                return str(found["ID"])
-        raise RunFailed("the Swarm has no service for it", where=asked.service)
+        try:
+            return self._begun(stack, called, made, given, cancel)
+        except BaseException:
+            with suppress(EngineError):
+                answered(lambda: self.remove_once(stack, ONCE, called.__eq__), Cancel())
+            raise
 
     def remove_once(
         self, stack: str, label: str, left: Callable[[str], bool] = lambda _: True
@@ -173,6 +173,11 @@ class Stacks:
 
     def observe(self, stack: str) -> Observation:
         """Return what runs of a stack, on whichever node."""
+        if not self.swarm.has_answered:
+            return self._observed(stack)  # a manager that has no others says so at once
+        return answered(lambda: self._observed(stack), Cancel())
+
+    def _observed(self, stack: str) -> Observation:
         services, tasks = self.swarm.services(stack), self.swarm.tasks(stack)
         changed = kept.changed(self.swarm, stack, services)
         found = containers_of(services, tasks, self.swarm.nodes(), stack, changed=changed)
@@ -232,30 +237,7 @@ class Stacks:
         Raises:
             RunFailed: they are not, in time.
         """
-        deadline, told = monotonic() + _DOWN_LIMIT, -1
-        while True:
-            result = self._program.remove(stack, cancel=cancel)
-            while left := len(self.swarm.tasks(stack)):
-                if left != told:
-                    tell(f"{left} containers are left")
-                    told = left
-                self._refuse_late(stack, deadline, result)
-                cancel.check()
-                cancel.wait(_POLL)
-            if result.ok and not self.swarm.networks(stack):
-                return
-            self._refuse_late(stack, deadline, result)
-            cancel.check()
-            cancel.wait(_POLL)  # a network goes once the last of its containers has gone
-
-    def _refuse_late(self, stack: str, deadline: float, result: Result) -> None:
-        if monotonic() > deadline:
-            raise RunFailed(
-                f"after {_DOWN_LIMIT:g} s some of it is still there",
-                where=stack,
-                hint=f"docker stack ps {stack}; a node that is away keeps its containers",
-                output=() if result.ok else result.tail(),
-            )
+        take_down(self.swarm, self._program, stack, tell=tell, cancel=cancel)
 
     def _made(
         self, stack: str, document: Tree, given: Mapping[str, str], scale: Mapping[str, int]
@@ -266,6 +248,17 @@ class Stacks:
         objects.hold(self.swarm, stack, held)
         files = objects.placed(self.swarm)
         return stack_of(document, held=held, files=files, given=given, key=key, scale=scale)
+
+    def _begun(
+        self, stack: str, service: str, made: Tree, given: Mapping[str, str], cancel: Cancel
+    ) -> str:
+        name = f"{stack}_{service}"
+        if wrong := self._deploy(stack, made, given, cancel):
+            raise RunFailed(f"the Swarm does not run it: {wrong[-1]}", where=name, output=wrong)
+        for found in answered(lambda: self.swarm.services(stack), cancel):
+            if found["Spec"]["Name"] == name:
+                return str(found["ID"])
+        raise RunFailed("the Swarm has no service for it", where=name)
 
     def _deploy(
         self, stack: str, made: Tree, given: Mapping[str, str], cancel: Cancel

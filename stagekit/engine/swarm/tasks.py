@@ -20,7 +20,7 @@ from stagekit.records import Part
 Found = dict[str, Any]
 
 ENDED_BADLY = ("failed", "rejected")
-_ENDED = (*ENDED_BADLY, "complete", "shutdown", "remove", "orphaned")
+ENDED = (*ENDED_BADLY, "complete", "shutdown", "remove", "orphaned")
 _WANTED = ("running", "ready", "accepted", "complete")
 _POLICIES = {"none": "no", "on-failure": "on-failure"}
 _GLOBAL = "Global"
@@ -45,7 +45,7 @@ class Slot(Part, frozen=True):
     @property
     def live(self) -> bool:
         """Whether its task runs, or is to run."""
-        return self.state not in _ENDED
+        return self.state not in ENDED
 
     @property
     def ended_well(self) -> bool:
