@@ -15,7 +15,7 @@ import pytest
 from stagekit.cancel import Cancel
 from stagekit.engine.client import Client
 from stagekit.engine.endpoint import Endpoint
-from stagekit.engine.swarm import attend, converge, patience, takedown
+from stagekit.engine.swarm import attend, converge, patience, stacks, takedown
 from stagekit.engine.swarm.api import Swarm
 from stagekit.errors import EngineRefused
 
@@ -43,7 +43,7 @@ def stopped_clock() -> Iterator[Clock]:
         clock.now += seconds
 
     with pytest.MonkeyPatch.context() as patched:
-        for module in (attend, converge, patience, takedown):
+        for module in (attend, converge, patience, stacks, takedown):
             patched.setattr(module, "monotonic", clock)
         patched.setattr(Cancel, "wait", wait)
         yield clock
@@ -106,6 +106,7 @@ class Manager(Swarm):
             "tasks": self.tasks_there,
             "nodes": self.nodes_there,
             "networks": list,
+            "secrets": list,
         }
         return there[path[0]]()
 

@@ -13,6 +13,7 @@ from stagekit.engine.swarm.program import DockerProgram
 from stagekit.engine.swarm.stacks import Stacks
 from stagekit.errors import EngineError
 from stagekit.process import Result
+from stagekit.testing.records import PIN
 from tests.managers import NO_LEADER, Manager, stopped_clock
 from tests.test_swarm_tasks import service, task
 
@@ -99,13 +100,43 @@ def test_who_waits_goes_on_while_a_leader_is_elected(manager: Manager) -> None:
 
 
 class Program(DockerProgram):
+    """The docker command, whose manager has a leader after a while."""
+
+    def __init__(self, manager: Manager, elected: float = 0.0) -> None:
+        super().__init__("docker", {})
+        self._clock = manager.clock
+        self._elected = elected
+
+    def deploy(self, stack: str, document: object, **_: Any) -> Result:  # noqa: ARG002
+        if self._clock.now < self._elected:
+            return Result(1, "", f"Error response from daemon: {NO_LEADER}")
+        return Result(0, "", "")
+
     def remove(self, stack: str, *, cancel: Cancel) -> Result:  # noqa: ARG002
         return Result(0, "", "")
 
 
+@pytest.mark.parametrize(("elected", "said"), [(9, ""), (100, NO_LEADER)])
+def test_a_stack_is_deployed_once_a_leader_is_elected(
+    manager: Manager, elected: float, said: str
+) -> None:
+    """The docker command has no patience of its own."""
+    wrong = Stacks(manager, Program(manager, elected)).up(
+        "shop-prod",
+        {"services": {"web": {"image": PIN.pinned}}},
+        given={},
+        scale={},
+        timeout=60,
+        tell=lambda _: None,
+        cancel=Cancel(),
+    )
+    assert said in " ".join(wrong)
+    assert bool(wrong) == bool(said)
+
+
 def test_who_looks_goes_on_while_a_leader_is_elected(manager: Manager) -> None:
     """Unless the manager has not answered yet: one that is cut off says so at once."""
-    stacks = Stacks(manager, Program("docker", {}))
+    stacks = Stacks(manager, Program(manager))
     manager.refuses = lambda: NO_LEADER if manager.clock.now < 20 else ""
     with pytest.raises(EngineError, match="does not have a leader"):
         stacks.observe("shop-prod")
@@ -120,5 +151,5 @@ def test_a_stack_goes_while_a_leader_is_elected(manager: Manager) -> None:
     manager.tasks_there = lambda: [] if manager.clock.now > 25 else [task("t1")]
     manager.refuses = lambda: NO_LEADER if 1 < manager.clock.now < 20 else ""
 
-    Stacks(manager, Program("docker", {})).down("shop-prod", tell=print, cancel=Cancel())
+    Stacks(manager, Program(manager)).down("shop-prod", tell=print, cancel=Cancel())
     assert 25 < manager.clock.now < 30

@@ -186,7 +186,7 @@ class Swarm:
                 yield
         except EngineError as error:
             late = isinstance(error, LimitExceeded)
-            if late or any(text in error.what for text in _NO_MAJORITY):
+            if late or says_no_majority(error.what):
                 error.hint = (
                     "it may reach too few of the Swarm's managers: bring them back (docker node "
                     "ls), or name one by DOCKER_HOST that has the others"
@@ -215,6 +215,11 @@ class Swarm:
         except ValueError:
             explanation = answer.text
         raise errors.APIError(str(explanation), response=answer, explanation=explanation)
+
+
+def says_no_majority(text: str) -> bool:
+    """Tell whether a manager says that it does not reach enough of the others to agree with."""
+    return any(part in text for part in _NO_MAJORITY)
 
 
 def fitting(name: str) -> str:

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from secrets import token_hex
+from time import monotonic
 from typing import Any
 
 from stagekit.cancel import Cancel
 from stagekit.containers import CommandAsked, Observation
 from stagekit.engine.swarm import kept, objects
-from stagekit.engine.swarm.api import Found, Swarm
+from stagekit.engine.swarm.api import Found, Swarm, says_no_majority
 from stagekit.engine.swarm.converge import converged
-from stagekit.engine.swarm.patience import answered
+from stagekit.engine.swarm.patience import PATIENCE, answered
 from stagekit.engine.swarm.program import DockerProgram
 from stagekit.engine.swarm.stack import (
     ONCE,
@@ -31,8 +32,10 @@ from stagekit.engine.swarm.tasks import (
     wanted_of,
 )
 from stagekit.errors import EngineError, InputError, RunFailed
+from stagekit.process import Result
 
 _RESTART_LIMIT = 600.0
+_POLL = 0.3
 
 Tree = dict[str, Any]
 Tell = Callable[[str], None]
@@ -263,7 +266,14 @@ class Stacks:
     def _deploy(
         self, stack: str, made: Tree, given: Mapping[str, str], cancel: Cancel
     ) -> tuple[str, ...]:
-        result = self._program.deploy(stack, made, given=given, cancel=cancel)
+        def deploy() -> Result:
+            return self._program.deploy(stack, made, given=given, cancel=cancel)
+
+        until, result = monotonic() + PATIENCE, deploy()
+        while says_no_majority(result.stderr) and monotonic() < until:
+            cancel.wait(_POLL)
+            cancel.check()
+            result = deploy()
         if result.ok:
             return ()
         return result.tail() or (f"docker stack deploy ended with {result.code} and no word",)
