@@ -161,6 +161,18 @@ def test_a_dockerfile_outside_the_context_counts(tmp_path: Path) -> None:
     assert changes(before, inputs_of(spec)) == ("../other.Dockerfile changed",)
 
 
+def test_which_file_is_the_dockerfile_counts(tmp_path: Path) -> None:
+    """Of several that all travel; so that nothing is built anew for having been called as usual,
+    that one is not named."""
+    spec = written(tmp_path, {"Dockerfile.prod": b"FROM base:1\nCOPY prod .\n", "ops/b": b"1"})
+    others = [spec.context / "Dockerfile.prod", spec.context / "ops/b"]
+    prints = [print_of(replace(spec, dockerfile=file)) for file in (spec.dockerfile, *others)]
+    assert len(set(prints)) == 3
+    usual, other = inputs_of(spec), inputs_of(replace(spec, dockerfile=others[0]))
+    assert usual.settings == {"builder": "buildx"}
+    assert changes(usual, other) == ("dockerfile added",)
+
+
 def test_a_mode_counts_and_a_time_does_not(tmp_path: Path) -> None:
     """``chmod +x`` makes another image, ``touch`` and a copy with the same content do not."""
     spec = written(tmp_path, {"run.sh": b"1"})

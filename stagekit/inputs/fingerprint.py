@@ -1,8 +1,8 @@
 """The digest of what an image is made from, and why an image is not what its source makes.
 
-Part of it: the Dockerfile, type, mode and content of each file that travels, build arguments,
-labels, target, platforms, the base images' digests, and which builder builds. Not part of it:
-times of files, secrets' values, caches, and anything of an environment.
+Part of it: the Dockerfile and which file it is, type, mode and content of each file that travels,
+build arguments, labels, target, platforms, the base images' digests, and which builder builds. Not
+part of it: times of files, secrets' values, caches, and anything of an environment.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ from stagekit.inputs.fileindex import FileIndex, text_of
 from stagekit.records import Part
 
 _UNKNOWN = "unknown"
+_DOCKERFILE = "Dockerfile"
+"""What it is called where nobody says otherwise; settings name another one alone."""
 
 
 class ImageInputs(Part, frozen=True):
@@ -55,13 +57,16 @@ def read_inputs(
     walk = Ignoring(patterns, known.verdicts).walk(spec.context)
     files = {text_of(path): known.describe(text_of(path), entry) for path, entry in walk}
     known.save()
+    settings = _settings(spec, builder)
     dockerfile = spec.dockerfile.read_bytes()
     name = text_of(os.path.relpath(spec.dockerfile, spec.context))
     if name not in files or spec.dockerfile.is_symlink():  # .dockerignore may name it as well
         files[name] = f"{files.get(name, '')} {digest.of_bytes(dockerfile)}".lstrip()
+    elif name != _DOCKERFILE:
+        settings["dockerfile"] = name
     names = base_images(dockerfile.decode("utf-8-sig", "replace"), spec.args)
     return ImageInputs(
-        settings=_settings(spec, builder),
+        settings=settings,
         bases={name: base_digest(name) or _UNKNOWN for name in names},
         files=files,
     )
