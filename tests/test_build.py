@@ -42,8 +42,8 @@ def pushes(engine: FakeEngine) -> list[str]:
 def test_a_plan_says_everything(tmp_path: Path) -> None:
     """Each image with its context, its names and what never travels."""
     plan = decided(a_project(tmp_path))
-    assert (plan.id, plan.project, plan.push, plan.actor) == ("shop-7", "shop", True, "ann@laptop")
-    assert (plan.source, plan.ci, plan.tags) == (SOURCE, GOCD, ("latest",))
+    assert (plan.id, plan.push, plan.actor) == ("shop-7", True, "ann@laptop")
+    assert (plan.source, plan.ci, plan.tags) == (SOURCE, GOCD, ("shop-7", "latest"))
     specs = {image.spec.name: image.spec for image in plan.images}
     assert [spec.repository for spec in specs.values()] == [
         "registry.test/web",
@@ -196,14 +196,20 @@ def test_each_registry_gets_every_tag(tmp_path: Path) -> None:
 
 
 def test_a_taken_id_gets_a_number_in_the_tags_too(tmp_path: Path) -> None:
-    """Two builds never share a tag but ``latest``, and the second is told its name."""
-    project, heard = a_project(tmp_path), Heard()
-    plan = decided(project)
-    applied(plan, project, FakeEngine())
-    second = applied(plan, project, FakeEngine(), heard=heard).record
+    """Two builds never share a tag but ``latest``, and the second is told its name. Its images say
+    it as well, where the project has no label of its own for that."""
+    own = f'[tool.stagekit.images.api]\ncontext = "api"\nlabels = {{ "{LABEL}.version" = "own" }}'
+    project = a_project(tmp_path, settings=f'tags = ["rel-{{{{ build }}}}"]\n{own}')
+    plan, heard, engine = decided(project), Heard(), FakeEngine()
+    applied(plan, project, engine)
+    builder = FakeBuilder(engine)
+    second = applied(plan, project, engine, heard=heard, builder=builder).record
     assert second.id == "shop-7-2"
-    assert second.images["web"].tags == ("shop-7-2", "latest")
+    assert second.images["web"].tags == ("shop-7-2", "rel-shop-7-2", "latest")
     assert "this build is shop-7-2" in heard.text
+    assert pushes(engine).count("registry.test/web:rel-shop-7") == 1
+    versions = {spec.name: spec.labels[f"{LABEL}.version"] for spec in builder.built}
+    assert versions == {"web": "shop-7-2", "api": "own"}
 
 
 def test_what_is_unchanged_is_not_built_again(tmp_path: Path) -> None:

@@ -109,6 +109,14 @@ def test_new_settings_are_a_new_build(shop: Shop, settings: str) -> None:
     assert shop.current() == "b2"
 
 
+def test_a_build_whose_id_was_taken_is_current_too(tmp_path: Path) -> None:
+    """Its tags are made of the id that it was given."""
+    shop = Shop(tmp_path, settings='tags = ["rel-{{ build }}"]')
+    shop.build()
+    shop.build()
+    assert shop.current() == "b1-2"
+
+
 def test_another_registry_is_a_new_build(shop: Shop) -> None:
     """What was pushed elsewhere is not where this one would be."""
     shop.project = a_project(shop.project.root, registry="other.test")

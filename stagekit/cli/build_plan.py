@@ -22,7 +22,7 @@ def show(
                 "id": plan.id,
                 "unchanged": False,
                 "push": plan.push,
-                "tags": [plan.id, *plan.tags],
+                "tags": list(plan.tags),
                 "cannot": lacking,
                 "needs": [item.data for item in foreseen],
                 "images": [
@@ -43,9 +43,8 @@ def show(
         verb = "reuse" if image.known else "build"
         console.result(f"{verb}  {image.spec.name}  {image.spec.context}  ({image.reason})")
     for image in plan.images if plan.push else ():
-        for repository in image.spec.repositories:
-            for tag in (plan.id, *plan.tags):
-                console.result(f"push   {repository}:{tag}")
+        for reference in image.spec.references:
+            console.result(f"push   {reference}")
     for what in lacking:
         console.warn(f"builder {builder.name} cannot: {what}")
 

@@ -13,7 +13,7 @@ from stagekit.errors import InputError, StagekitError
 from stagekit.events import Emit, Event, Noted, Output, Warned
 from stagekit.images import ImageSpec
 from stagekit.inputs.fingerprint import ImageInputs, changes, encode_inputs
-from stagekit.inputs.project import Check, Project
+from stagekit.inputs.project import Project
 from stagekit.pipeline.failure import is_cancelled
 from stagekit.pipeline.known import KnownImage, is_of_commit
 from stagekit.pipeline.making import ImagePlan, Making
@@ -49,19 +49,20 @@ class Facts(Part, frozen=True):
 class Plan(Part, frozen=True):
     """What will be built. The id is the wanted one; where it is taken, a number follows.
 
-    ``images`` stand in the order in which they can be built.
+    ``images`` stand in the order in which they can be built. Their tags and labels tell the id.
     """
 
     id: str
-    project: str
-    push: bool
+    project: Project
     images: tuple[ImagePlan, ...]
-    tags: tuple[str, ...]
-    checks: tuple[Check, ...]
-    jobs: int
     source: Source
     ci: CI | None
     actor: str
+    tags: tuple[str, ...] = ()
+
+    @property
+    def push(self) -> bool:
+        return bool(self.project.registries)
 
 
 def decide(facts: Facts) -> Plan:
@@ -70,21 +71,16 @@ def decide(facts: Facts) -> Plan:
     Raises:
         InputError: the project has no image, or wants a reproducible one of no commit.
     """
-    project = facts.project
     id = id_of(facts.wanted_id)
-    specs = specs_of(project)
-    return Plan(
+    plan = Plan(
         id=id,
-        project=project.name,
-        push=bool(project.registries),
-        images=tuple(_image_plan(facts, spec) for spec in specs.values()),
-        tags=further_tags(project, facts.source, facts.ci, id),
-        checks=project.checks,
-        jobs=project.jobs,
+        project=facts.project,
+        images=tuple(_image_plan(facts, spec) for spec in specs_of(facts.project).values()),
         source=facts.source,
         ci=facts.ci,
         actor=facts.actor,
     )
+    return _named(plan, id)
 
 
 def check_builder(plan: Plan, builder: Builder) -> None:
@@ -141,26 +137,26 @@ def apply(
         if image.known is None and ".git/HEAD" in image.inputs.files:
             emit(Warned(f"{image.spec.name}: {_GIT_TRAVELS}"))
     begun = _begun(plan, engine, builder)
-    if plan.checks:  # a build that was killed could not take its own away
-        engine.remove_checks(plan.project, but=ledger.builds_under_way())
+    if plan.project.checks:  # a build that was killed could not take its own away
+        engine.remove_checks(plan.project.name, but=ledger.builds_under_way())
     slot = ledger.reserve_build(begun)
     if slot.id != plan.id:
         emit(Noted(f"{plan.id} is taken: this build is {slot.id}"))
     if not plan.push:
         emit(Warned("no registry is configured: this build can only run on this engine"))
     making = Making(
-        [replace(image, spec=_named(image.spec, slot.id, plan)) for image in plan.images],
-        plan.checks,
+        _named(plan, slot.id).images,
+        plan.project.checks,
         engine=engine,
         builder=builder,
-        build=CheckedBuild(project=plan.project, id=slot.id),
+        build=CheckedBuild(project=plan.project.name, id=slot.id),
         note=slot.note,
         emit=_logged(slot, emit),
         cancel=cancel,
     )
     record = replace(begun, id=slot.id, status="succeeded")
     try:
-        images = making.make(push=plan.push, jobs=plan.jobs, fail_fast=fail_fast)
+        images = making.make(push=plan.push, jobs=plan.project.jobs, fail_fast=fail_fast)
         images = _confirmed(images, inputs_now, emit)
     except BaseException as error:  # a second Ctrl-C, and a plugin's bug, are recorded too
         failed = replace(
@@ -184,7 +180,7 @@ def _begun(plan: Plan, engine: Engine, builder: Builder) -> Build:
     return Build(
         id=plan.id,
         status="interrupted",
-        project=plan.project,
+        project=plan.project.name,
         created=now,
         finished=now,
         actor=plan.actor,
@@ -260,13 +256,24 @@ def _described(spec: ImageSpec, facts: Facts) -> ImageSpec:
         "revision": source.commit or (facts.ci.commit if facts.ci else None),
         "created": created.strftime("%Y-%m-%dT%H:%M:%SZ"),
     }
-    if not reproducible:  # these differ from clone to clone and from build to build
-        said |= {"source": source.remote, "version": id_of(facts.wanted_id)}
+    if not reproducible:  # it differs from clone to clone
+        said |= {"source": source.remote}
     labels = {f"{_LABEL}.{name}": value for name, value in said.items() if value}
     epoch = int(created.timestamp()) if reproducible else None
     return replace(spec, labels={**labels, **spec.labels}, epoch=epoch)
 
 
-def _named(spec: ImageSpec, id: str, plan: Plan) -> ImageSpec:
-    tags = tuple(dict.fromkeys((id, *(plan.tags))))
-    return replace(spec, tags=tags)
+def _named(plan: Plan, id: str) -> Plan:
+    """Give a plan its id, and its images the tags and the label that tell it."""
+    tags = (id, *further_tags(plan.project, plan.source, plan.ci, id))
+
+    def labelled(spec: ImageSpec) -> dict[str, str]:
+        if plan.project.reproducible:  # the same image of each build
+            return spec.labels
+        return {**spec.labels, f"{_LABEL}.version": id, **plan.project.images[spec.name].labels}
+
+    images = tuple(
+        replace(image, spec=replace(image.spec, tags=tags, labels=labelled(image.spec)))
+        for image in plan.images
+    )
+    return replace(plan, id=id, tags=tags, images=images)
