@@ -116,6 +116,27 @@ def test_a_log_has_authors_and_subjects_as_they_are(root: Path) -> None:
     assert last.startswith(found[0].short)
 
 
+def test_a_signature_that_git_shows_is_no_part_of_a_log(root: Path) -> None:
+    """Whoever has git say by its settings who signed a commit, builds all the same."""
+    key = root.parent / f"{root.name}.key"
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)], check=True)
+    signers = key.with_name(f"{root.name}.signers")
+    signers.write_text(f"ann@laptop {key.with_suffix('.key.pub').read_text()}")
+    for name, value in {
+        "gpg.format": "ssh",
+        "user.signingkey": f"{key}.pub",
+        "gpg.ssh.allowedSignersFile": str(signers),
+        "commit.gpgSign": "true",
+        "log.showSignature": "true",
+    }.items():
+        git(root, "config", name, value)
+    one = commit(root, "one")
+    two = commit(root, "two")
+    assert "signature for ann@laptop" in git(root, "log", "-1", "--format=%H")
+    assert read_source(root, ignore).commit == two
+    assert [found.subject for found in log_between(root, one, two)] == ["two"]
+
+
 @pytest.mark.parametrize(
     ("url", "clean"),
     [

@@ -140,5 +140,7 @@ def _git(root: Path, *arguments: str) -> Result | None:
         "GIT_OPTIONAL_LOCKS": "0",
         "GIT_TERMINAL_PROMPT": "0",
     }
-    argv = (program, "-C", str(root), *arguments)
+    # Set in git's settings, it says on stdout, before the format that was asked for, who signed.
+    plainly = ("-c", "log.showSignature=false")
+    argv = (program, "-C", str(root), *plainly, *arguments)
     return process.run(argv, env=environment, limit=_LIMIT, cancel=Cancel())

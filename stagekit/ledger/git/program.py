@@ -34,6 +34,7 @@ _SETTINGS = (
     *("core.hooksPath=/dev/null", "gc.autoDetach=false", "protocol.version=2"),
     *("http.lowSpeedLimit=1", f"http.lowSpeedTime={_SILENCE_LIMIT}"),
     *("transfer.fsckObjects=true", "push.gpgSign=false", "fetch.writeCommitGraph=false"),
+    "log.showSignature=false",
 )
 
 
