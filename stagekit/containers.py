@@ -98,10 +98,12 @@ class Volume(Part, frozen=True):
 
 
 class CheckedBuild(Part, frozen=True):
-    """The build that a check's container is for, which is found by it again."""
+    """The build that a check's container is for, and which process makes it (`stagekit.alive`): the
+    container is found again by them."""
 
     project: str
     id: str
+    by: str
 
 
 class Observation(Part, frozen=True):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from time import monotonic, sleep
 from typing import Any
@@ -11,11 +11,18 @@ from stagekit.cancel import Cancel
 from stagekit.containers import CheckedBuild
 from stagekit.engine.client import Client
 from stagekit.engine.container import COMPOSE_ONE_OFF, COMPOSE_PROJECT
+from stagekit.engine.sdk import sdk
 from stagekit.engine.streams import watched
 from stagekit.errors import EngineError, LimitExceeded
 
 _POLL = 0.05
+_GOING = "is already in progress"
 _PROJECT, _BUILD = "stagekit.project", "stagekit.check"
+_BY, _LIMIT = "stagekit.check.by", "stagekit.check.limit"
+_MARGIN = 600
+"""Seconds after its time limit from which on nobody is at a check any more, whoever that was."""
+
+_LONGEST = 86_400
 
 
 def run_command(
@@ -35,7 +42,12 @@ def run_command(
             image,
             list(command),
             entrypoint=None if entrypoint is None else list(entrypoint) or [""],
-            labels={_PROJECT: build.project, _BUILD: build.id},
+            labels={
+                _PROJECT: build.project,
+                _BUILD: build.id,
+                _BY: build.by,
+                _LIMIT: f"{limit:.0f}",
+            },
             stdin_open=False,
         )["Id"]
     try:
@@ -51,13 +63,13 @@ def run_command(
             client.api.remove_container(made, force=True, v=True)
 
 
-def remove_left(client: Client, project: str, *, but: Sequence[str]) -> None:
+def remove_left(client: Client, project: str, left: Callable[[str], bool]) -> None:
     """Do what `stagekit.protocols.Engine.remove_checks` says."""
     with client.asking("remove containers of checks"):
         wanted = {"label": [f"{_PROJECT}={project}", _BUILD]}
         for found in client.api.containers(all=True, filters=wanted):
-            if found["Labels"][_BUILD] not in but:
-                client.api.remove_container(found["Id"], force=True, v=True)
+            if left(found["Labels"].get(_BY, "")) or _is_over(client, found):
+                _remove(client, found["Id"])
 
 
 def remove_once(client: Client, project: str, label: str, left: Callable[[str], bool]) -> None:
@@ -66,7 +78,25 @@ def remove_once(client: Client, project: str, label: str, left: Callable[[str], 
         wanted = {"label": [f"{COMPOSE_PROJECT}={project}", f"{COMPOSE_ONE_OFF}=True", label]}
         for found in client.api.containers(all=True, filters=wanted):
             if left(found["Labels"][label]):
-                client.api.remove_container(found["Id"], force=True, v=True)
+                _remove(client, found["Id"])
+
+
+def _is_over(client: Client, check: Mapping[str, Any]) -> bool:
+    limit = int(check["Labels"].get(_LIMIT) or _LONGEST)
+    over: float = check["Created"] + limit + _MARGIN
+    return client.now().timestamp() > over
+
+
+def _remove(client: Client, container: str) -> None:
+    """Remove a container. One that is gone, or that somebody else removes, is gone."""
+    errors = sdk().errors
+    try:
+        client.api.remove_container(container, force=True, v=True)
+    except errors.NotFound:
+        return
+    except errors.APIError as error:
+        if _GOING not in str(error):
+            raise
 
 
 def execute(

@@ -164,10 +164,10 @@ class DockerEngine(Leasing):
             cancel=cancel,
         )
 
-    def remove_checks(self, project: str, *, but: Sequence[str]) -> None:
+    def remove_checks(self, project: str, left: Callable[[str], bool]) -> None:
         from stagekit.engine.command import remove_left
 
-        remove_left(self._client, project, but=but)
+        remove_left(self._client, project, left)
 
     def load(self, archive: Path, *, cancel: Cancel) -> None:
         transfers.load(self._client, archive, cancel=cancel)

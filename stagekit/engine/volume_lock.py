@@ -61,8 +61,7 @@ class VolumeLock:
                 self._client.remove_volume(item.volume)
 
     def now(self) -> datetime:
-        info, _ = self._client.described()
-        return datetime.fromisoformat(info["SystemTime"])
+        return self._client.now()
 
     def _kept(self) -> list[_Kept]:
         return [

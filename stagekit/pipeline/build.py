@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 from msgspec.structs import replace
 
+from stagekit.alive import left_behind, ourselves
 from stagekit.cancel import Cancel
 from stagekit.containers import CheckedBuild
 from stagekit.errors import InputError, StagekitError
@@ -138,7 +139,7 @@ def apply(
             emit(Warned(f"{image.spec.name}: {_GIT_TRAVELS}"))
     begun = _begun(plan, engine, builder)
     if plan.project.checks:  # a build that was killed could not take its own away
-        engine.remove_checks(plan.project.name, but=ledger.builds_under_way())
+        engine.remove_checks(plan.project.name, left_behind)
     slot = ledger.reserve_build(begun)
     if slot.id != plan.id:
         emit(Noted(f"{plan.id} is taken: this build is {slot.id}"))
@@ -149,7 +150,7 @@ def apply(
         plan.project.checks,
         engine=engine,
         builder=builder,
-        build=CheckedBuild(project=plan.project.name, id=slot.id),
+        build=CheckedBuild(project=plan.project.name, id=slot.id, by=ourselves()),
         note=slot.note,
         emit=_logged(slot, emit),
         cancel=cancel,

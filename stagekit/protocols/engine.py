@@ -79,9 +79,9 @@ class Engine(Protocol):
         """
         ...
 
-    def remove_checks(self, project: str, *, but: Sequence[str]) -> None:
-        """Remove containers of a project's checks that were left behind, of all builds ``but``
-        these."""
+    def remove_checks(self, project: str, left: Callable[[str], bool]) -> None:
+        """Remove containers of a project's checks: those that were ``left`` behind by the process
+        that makes their build, and those that any process would have removed by now."""
         ...
 
     def place(

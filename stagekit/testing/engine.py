@@ -104,7 +104,7 @@ class FakeEngine:
         on_line("checking")
         return self.check_codes.get(tuple(command), 0)
 
-    def remove_checks(self, project: str, *, but: Sequence[str]) -> None: ...
+    def remove_checks(self, project: str, left: Callable[[str], bool]) -> None: ...
 
     def place(
         self, files: Mapping[str, bytes], *, executable: Collection[str], image: str

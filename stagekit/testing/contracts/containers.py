@@ -39,7 +39,7 @@ class ContainerCases:
         long ends the waiting."""
         said = ("sh", "-c", "echo one; echo two; echo three; exec sleep 600")
         id = self.start(engine, image, said, {_PROJECT: project, _SERVICE: "web"})
-        _wait_for(lambda: engine.logs(id, 9) == ("one", "two", "three"))
+        wait_for(lambda: engine.logs(id, 9) == ("one", "two", "three"))
         assert engine.logs(id, 2) == ("two", "three")
         assert [item.id for item in engine.containers(project)] == [id]
         talking = ("sh", "-c", f"echo out; echo err >&2; exit {_CODE}")
@@ -90,8 +90,8 @@ def _is_there(engine: Engine, id: str) -> bool:
     return True
 
 
-def _wait_for(true: Callable[[], bool]) -> None:
-    """A container's lines may come after it is seen to run."""
+def wait_for(true: Callable[[], bool]) -> None:
+    """Wait until something is: a container's lines may come after it is seen to run."""
     deadline = time.monotonic() + _LIMIT
     while not true():
         assert time.monotonic() < deadline

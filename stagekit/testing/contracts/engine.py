@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import suppress
 from pathlib import Path
 from secrets import token_hex
 
@@ -10,16 +12,17 @@ import pytest
 
 from stagekit.cancel import Cancel
 from stagekit.containers import CheckedBuild
-from stagekit.errors import LimitExceeded, RegistryError
+from stagekit.errors import LimitExceeded, RegistryError, StagekitError
 from stagekit.events import ignore
 from stagekit.protocols import Engine
 from stagekit.records import Standing
 from stagekit.testing.contracts.capability import Capable, needs
-from stagekit.testing.contracts.containers import ContainerCases
+from stagekit.testing.contracts.containers import ContainerCases, wait_for
 from stagekit.testing.records import NOON, sha
 
 _LIMIT = 60.0
 _CODE = 7
+_A_WHILE = 1.0
 
 
 class EngineContract(ContainerCases, Capable):
@@ -67,9 +70,9 @@ class EngineContract(ContainerCases, Capable):
     @pytest.fixture
     def build(self, engine: Engine) -> Iterator[CheckedBuild]:
         """A build that checks are for; what is left of them goes."""
-        build = CheckedBuild(project=f"contract{token_hex(4)}", id="b1")
+        build = CheckedBuild(project=f"contract{token_hex(4)}", id="b1", by=token_hex(8))
         yield build
-        engine.remove_checks(build.project, but=())
+        engine.remove_checks(build.project, lambda _: True)
 
     def test_it_says_what_it_is(self, engine: Engine) -> None:
         """Its facts stand in records, and its environment leads Docker's own programs to it."""
@@ -153,6 +156,30 @@ class EngineContract(ContainerCases, Capable):
         assert lines == ["looking"]
         with pytest.raises(LimitExceeded):
             check("sleep 600", 1.0)
+
+    @needs("runs_commands")
+    def test_a_check_is_removed_by_who_makes_its_build(
+        self, engine: Engine, image: str, build: CheckedBuild
+    ) -> None:
+        """What another process is at stays, whether its build is known here or not."""
+        lines: list[str] = []
+        with ThreadPoolExecutor(1) as pool:
+            checked = pool.submit(
+                engine.check,
+                image,
+                ("sh", "-c", "echo looking; exec sleep 600"),
+                entrypoint=(),
+                build=build,
+                limit=_LIMIT,
+                on_line=lines.append,
+                cancel=Cancel(),
+            )
+            wait_for(lambda: lines == ["looking"])
+            engine.remove_checks(build.project, lambda by: by != build.by)
+            assert wait([checked], _A_WHILE).not_done
+            engine.remove_checks(build.project, lambda by: by == build.by)
+            with suppress(StagekitError):  # gone, or ended by force, as the engine has it
+                assert checked.result(_LIMIT) != 0
 
     def test_placed_files_have_one_place(self, engine: Engine, image: str) -> None:
         """The same content lies in the same folder each time, whoever puts it there."""
