@@ -193,6 +193,7 @@ class RegistryError(EngineError):
 
     Args:
         transient: whether the same may go well a little later.
+        missing: whether it says that it does not have what was asked for.
     """
 
     def __init__(
@@ -203,9 +204,11 @@ class RegistryError(EngineError):
         hint: str | None = None,
         output: tuple[str, ...] = (),
         transient: bool = False,
+        missing: bool = False,
     ) -> None:
         super().__init__(what, where=where, hint=hint, output=output)
         self.transient = transient
+        self.missing = missing
 
 
 class LimitExceeded(EngineError):

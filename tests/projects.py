@@ -11,6 +11,7 @@ from stagekit.inputs.project import Project, load_project
 from stagekit.ledger.files import FileLedger
 from stagekit.pipeline import build as stage
 from stagekit.pipeline.known import inputs_before, known_images
+from stagekit.pipeline.presence import Presence
 from stagekit.pipeline.sources import read_all_inputs
 from stagekit.records import CI, Build, Source, Stored
 from stagekit.testing.engine import FakeEngine
@@ -48,10 +49,13 @@ def decided(
     wanted: str = "shop-7",
     source: Source = SOURCE,
     force: bool = False,
+    heard: Heard | None = None,
 ) -> stage.Plan:
     """The plan of a build of the project as it stands, with the builds that are in its ledger."""
     engine, ledger = engine or FakeEngine(), FileLedger(project.artifacts)
     inputs = made_from(project, engine)
+    presence = Presence(engine, emit=heard or Heard(), cancel=Cancel())
+    known, lacking = known_images(inputs, ledger=ledger, presence=presence)
     return stage.decide(
         stage.Facts(
             project=project,
@@ -61,7 +65,8 @@ def decided(
             actor="ann@laptop",
             inputs=inputs,
             before=inputs_before(ledger),
-            known=known_images(inputs, ledger=ledger, engine=engine),
+            known=known,
+            lacking=lacking,
             force=force,
         )
     )

@@ -7,13 +7,15 @@ from typing import Any
 
 import pytest
 
-from stagekit.images import ImageFacts
+from stagekit.cancel import Cancel
 from stagekit.inputs.fingerprint import ImageInputs
 from stagekit.ledger.files import FileLedger
-from stagekit.pipeline.known import current_build, inputs_before, is_there, known_images
-from stagekit.records import CI, Build, BuiltImage, Source, Stored
+from stagekit.pipeline.known import current_build, inputs_before, known_images
+from stagekit.pipeline.presence import Presence
+from stagekit.records import CI, Build, Source, Stored
 from stagekit.testing.engine import FakeEngine
-from stagekit.testing.records import NOON, a_build, sha
+from stagekit.testing.fakes import Heard
+from stagekit.testing.records import NOON, a_build
 from tests.projects import GOCD, a_project, applied, decided, made_from
 
 CLEAN, DIRTY = Source(commit="c" * 40, branch="main"), Source(commit="c" * 40, dirty=True)
@@ -41,7 +43,7 @@ class Shop:
             self.project,
             made_from(self.project, self.engine),
             ledger=self.ledger,
-            engine=self.engine,
+            presence=self.presence(),
             ci=ci,
             source=git,
         )
@@ -49,8 +51,11 @@ class Shop:
 
     def known(self) -> dict[str, str]:
         inputs = made_from(self.project, self.engine)
-        found = known_images(inputs, ledger=self.ledger, engine=self.engine)
+        found, _ = known_images(inputs, ledger=self.ledger, presence=self.presence())
         return {name: image.build for name, image in found.items()}
+
+    def presence(self) -> Presence:
+        return Presence(self.engine, emit=Heard(), cancel=Cancel())
 
     def change(self, text: str = "1") -> None:
         (self.project.root / "web/app.py").write_text(text)
@@ -175,22 +180,6 @@ def test_of_two_builds_that_which_tells_its_commit_is_taken(tmp_path: Path) -> N
     applied(plan, shop.project, shop.engine)
     plan = decided(shop.project, shop.engine, wanted="b4", source=CLEAN)
     assert {image.reason for image in plan.images} == {"unchanged since b1"}
-
-
-def test_a_lie_of_the_registry_is_no_image() -> None:
-    """Another digest than the one that was asked for, or no answer."""
-    image = BuiltImage(
-        repository="r.test/web",
-        tags=("b1",),
-        image_id=sha("id"),
-        size=1,
-        pushed=True,
-        digest=sha("one"),
-    )
-    assert not is_there(image, FakeEngine())
-    assert not is_there(image, FakeEngine(registry={image.pin: sha("two")}))
-    assert is_there(image, FakeEngine(registry={image.pin: sha("one")}))
-    assert is_there(image, FakeEngine(images={sha("id"): ImageFacts(id=sha("id"), size=1)}))
 
 
 def test_inputs_of_nothing_are_none(tmp_path: Path) -> None:

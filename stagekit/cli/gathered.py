@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from stagekit.inputs.fingerprint import ImageInputs
     from stagekit.inputs.project import Project
     from stagekit.pipeline.build import Facts
+    from stagekit.pipeline.presence import Presence
     from stagekit.protocols import Builder
     from stagekit.records import Source
 
@@ -58,11 +59,18 @@ class Gathered:
 
         return read_source(self.app.root, self.app.console.emit)
 
+    @cached_property
+    def presence(self) -> Presence:
+        from stagekit.pipeline.presence import Presence
+
+        return Presence(self.app.engine, emit=self.app.console.emit, cancel=self.app.cancel)
+
     def facts(self, wanted: str, *, force: bool) -> Facts:
         from stagekit.pipeline import build as stage
         from stagekit.pipeline.known import inputs_before, known_images
 
         app, ledger = self.app, self.app.ledger
+        known, lacking = known_images(self.inputs, ledger=ledger, presence=self.presence)
         return stage.Facts(
             project=self.project,
             source=self.source,
@@ -80,7 +88,8 @@ class Gathered:
             actor=app.actor,
             inputs=self.inputs,
             before=inputs_before(ledger),
-            known=known_images(self.inputs, ledger=ledger, engine=app.engine),
+            known=known,
+            lacking=lacking,
             force=force,
         )
 

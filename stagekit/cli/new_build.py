@@ -99,7 +99,7 @@ def current_build(work: Gathered) -> Stored[Build] | None:
         work.project,
         work.inputs,
         ledger=app.ledger,
-        engine=app.engine,
+        presence=work.presence,
         ci=app.ci,
         source=lambda: work.source,
     )

@@ -198,6 +198,7 @@ class Client:
                     where=self.endpoint.url,
                     hint=registry_hint(text),
                     transient=is_transient(text),
+                    missing=isinstance(error, errors.NotFound),
                 )
             return failure(f"cannot {what}: {text}", where=self.endpoint.url)
         cut_off = (urllib3.exceptions.HTTPError, HTTPException, json.JSONDecodeError)

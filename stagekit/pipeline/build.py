@@ -18,6 +18,7 @@ from stagekit.inputs.project import Project
 from stagekit.pipeline.failure import is_cancelled
 from stagekit.pipeline.known import KnownImage, is_of_commit
 from stagekit.pipeline.making import ImagePlan, Making
+from stagekit.pipeline.presence import GONE
 from stagekit.pipeline.sources import specs_of
 from stagekit.pipeline.tags import further_tags, id_of
 from stagekit.protocols import Builder, BuildSlot, Engine, Ledger
@@ -33,7 +34,8 @@ class Facts(Part, frozen=True):
     """What a build is decided from.
 
     ``inputs`` are what each image is made from now, ``before`` what the build before made it from,
-    ``known`` the images that exist already with the same inputs.
+    ``known`` the images that exist already with the same inputs, ``lacking`` why one that was made
+    of them cannot be taken.
     """
 
     project: Project
@@ -44,6 +46,7 @@ class Facts(Part, frozen=True):
     inputs: dict[str, ImageInputs]
     before: dict[str, ImageInputs] = {}
     known: dict[str, KnownImage] = {}
+    lacking: dict[str, str] = {}
     force: bool = False
 
 
@@ -233,7 +236,7 @@ def _image_plan(facts: Facts, spec: ImageSpec) -> ImagePlan:
     elif known and not known.traceable and is_of_commit(facts.source):
         why, known = (f"{known.build} made it from uncommitted files",), None
     elif known is None and not why:
-        why = ("its image is gone",)
+        why = (facts.lacking.get(spec.name, GONE),)
     return ImagePlan(
         spec=_described(spec, facts),
         inputs=inputs,

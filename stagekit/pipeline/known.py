@@ -8,8 +8,9 @@ from itertools import islice
 from stagekit.errors import StagekitError
 from stagekit.inputs.fingerprint import ImageInputs, decode_inputs
 from stagekit.inputs.project import Check, Project
+from stagekit.pipeline.presence import Presence
 from stagekit.pipeline.tags import further_tags
-from stagekit.protocols import Engine, Ledger
+from stagekit.protocols import Ledger
 from stagekit.records import CI, Build, BuiltImage, CheckPassed, Part, Source, Stored
 
 _LOOK_BACK = 20
@@ -32,7 +33,7 @@ def current_build(
     inputs: Mapping[str, ImageInputs],
     *,
     ledger: Ledger,
-    engine: Engine,
+    presence: Presence,
     ci: CI | None,
     source: Callable[[], Source],
 ) -> Stored[Build] | None:
@@ -42,7 +43,7 @@ def current_build(
         project: what would be built.
         inputs: what its images are made from now.
         ledger: where builds are.
-        engine: where images are looked for, and through it the registry.
+        presence: tells whether they are still there.
         ci: the CI job this runs in.
         source: asks git; called only where its answer can matter.
     """
@@ -58,16 +59,21 @@ def current_build(
     same = all(
         image.fingerprint == inputs[name].fingerprint for name, image in build.images.items()
     )
-    return stored if same and all(is_there(i, engine) for i in build.images.values()) else None
+    return stored if same and not any(map(presence.lack, build.images.values())) else None
 
 
 def known_images(
-    inputs: Mapping[str, ImageInputs], *, ledger: Ledger, engine: Engine
-) -> dict[str, KnownImage]:
+    inputs: Mapping[str, ImageInputs], *, ledger: Ledger, presence: Presence
+) -> tuple[dict[str, KnownImage], dict[str, str]]:
     """Find, among the newest builds, images that were made from the same inputs; of those of one
-    name rather one that can be traced to its commit."""
+    name rather one that can be traced to its commit.
+
+    Returns:
+        The images by name; and why those which were made once cannot be taken.
+    """
     wanted = {name: item.fingerprint for name, item in inputs.items()}
     found: dict[str, KnownImage] = {}
+    lacking: dict[str, str] = {}
     for build in islice(_succeeded(ledger), _LOOK_BACK):
         for name, image in build.images.items():
             best = found.get(name)
@@ -75,13 +81,15 @@ def known_images(
                 continue
             if best and (best.traceable or not _is_traceable(image, build, ledger)):
                 continue
-            if is_there(image, engine):
-                traceable = _is_traceable(image, build, ledger)
-                maker = image.made_by or build.id
-                found[name] = KnownImage(build=maker, image=image, traceable=traceable)
+            if lack := presence.lack(image):
+                lacking.setdefault(name, lack)
+                continue
+            traceable = _is_traceable(image, build, ledger)
+            maker = image.made_by or build.id
+            found[name] = KnownImage(build=maker, image=image, traceable=traceable)
         if len(found) == len(wanted) and all(known.traceable for known in found.values()):
             break
-    return found
+    return found, lacking
 
 
 def inputs_before(ledger: Ledger) -> dict[str, ImageInputs]:
@@ -98,16 +106,6 @@ def inputs_before(ledger: Ledger) -> dict[str, ImageInputs]:
 def is_of_commit(source: Source) -> bool:
     """Tell whether a source is that of its commit, with nothing changed since."""
     return source.commit is not None and not source.dirty
-
-
-def is_there(image: BuiltImage, engine: Engine) -> bool:
-    """Tell whether an image is on the engine, or in its registry by its digest."""
-    try:
-        if engine.image(image.image_id):
-            return True
-        return image.digest is not None and engine.registry_digest(image.pin) == image.digest
-    except StagekitError:
-        return False
 
 
 def _is_traceable(image: BuiltImage, build: Build, ledger: Ledger) -> bool:

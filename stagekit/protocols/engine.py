@@ -115,7 +115,11 @@ class Engine(Protocol):
         ...
 
     def registry_digest(self, reference: str) -> str:
-        """Ask the registry which digest ``reference`` has now. Raises RegistryError."""
+        """Ask the registry which digest ``reference`` has now.
+
+        Raises:
+            RegistryError: it does not say; ``missing`` where that is because it has none.
+        """
         ...
 
     def containers(self, project: str | None = None) -> tuple[Container, ...]:

@@ -141,7 +141,8 @@ class FakeEngine:
     def registry_digest(self, reference: str) -> str:
         self.calls.append(("ask", reference))
         if reference not in self.registry:
-            raise RegistryError("manifest unknown", hint="check the name and the tag")
+            hint = "check the name and the tag"
+            raise RegistryError("manifest unknown", hint=hint, missing=True)
         return self.registry[reference]
 
     def containers(self, project: str | None = None) -> tuple[Container, ...]:

@@ -130,9 +130,10 @@ class EngineContract(ContainerCases, Capable):
     def test_a_registry_that_does_not_have_it_is_an_error(
         self, engine: Engine, repository: str
     ) -> None:
-        """Of the registry, and not a digest of nothing."""
-        with pytest.raises(RegistryError):
+        """Of the registry, and not a digest of nothing; it says that it is not there."""
+        with pytest.raises(RegistryError) as raised:
             engine.registry_digest(f"{repository}:{token_hex(8)}")
+        assert raised.value.missing
 
     @needs("runs_commands")
     def test_a_check_ends_with_its_exit_code(
