@@ -112,6 +112,20 @@ def test_gits_own_folder_in_an_image_is_warned_of(tmp_path: Path) -> None:
     )
 
 
+def test_a_base_that_cannot_be_watched_is_warned_of(tmp_path: Path) -> None:
+    """Where it moves, the image is stale and nobody sees it; not the project's own images, which
+    the build itself names, and only where it is built."""
+    settings = '[tool.stagekit.images.web]\ncontext = "web"\ndepends = ["api"]\n'
+    project, engine, heard = a_project(tmp_path, settings=settings), FakeEngine(), Heard()
+    (tmp_path / "web/Dockerfile").write_text("ARG IMAGE_API\nFROM ${IMAGE_API}\nFROM tool:$OTHER\n")
+    applied(decided(project), project, engine, heard=heard)
+    [said] = [event.text for event in heard.events if isinstance(event, Warned)]
+    assert said.startswith("web: FROM tool:$OTHER is known to the builder alone: when")
+    heard = Heard()
+    applied(decided(project, engine), project, engine, heard=heard)
+    assert not any(isinstance(event, Warned) for event in heard.events)
+
+
 def test_a_project_without_images_is_told_what_to_write(tmp_path: Path) -> None:
     """The first build of a fresh repository ends with two lines to add."""
     with pytest.raises(InputError, match="no image to build") as caught:

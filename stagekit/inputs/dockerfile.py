@@ -3,74 +3,85 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from typing import NamedTuple
 
-_ESCAPE = re.compile(r"#\s*escape\s*=\s*(\S)", re.IGNORECASE)
-_INSTRUCTION = re.compile(r"\s*([A-Za-z]+)\s+(.*)", re.DOTALL)
+from stagekit.inputs.instructions import Instruction, filled, instructions
+
 _FROM = re.compile(r"(?:--\S+\s+)*(\S+)(?:\s+AS\s+(\S+))?\s*", re.IGNORECASE)
-_OTHER = re.compile(r"--(?:from=|mount=\S*?\bfrom=)([^\s,]+)")
-_VARIABLE = re.compile(r"\$(?:(\w+)|\{(\w+)(?:(:[-+])([^}]*))?\})")
+_VARIABLE = re.compile(r"\$(?:\w+|\{[^}]*\}*)")
 
 
-def base_images(text: str, args: Mapping[str, str]) -> tuple[str, ...]:
-    """Return the images that a Dockerfile takes anything from, as it names them.
+_LONGEST = 4096
+"""Characters of an argument that matter: no image's name is as long."""
+
+
+class Bases(NamedTuple):
+    """Images that a Dockerfile takes anything from, as it names them; and the names in ``FROM``
+    that only the build can fill in."""
+
+    images: tuple[str, ...]
+    open: tuple[str, ...]
+
+
+def read_bases(dockerfile: bytes, args: Mapping[str, str]) -> Bases:
+    """Read which images a Dockerfile takes anything from.
 
     Those of ``FROM``, ``COPY --from`` and ``RUN --mount=from``, with the arguments that stand
-    before the first ``FROM`` filled in; not its own stages, ``scratch``, or what only the build
-    can know. https://docs.docker.com/reference/dockerfile/#from
+    before the first ``FROM`` filled in; not its own stages and ``scratch``.
+    https://docs.docker.com/reference/dockerfile/#from
 
     Args:
-        text: the Dockerfile.
+        dockerfile: its content.
         args: build arguments, which go before its defaults.
     """
-    found: dict[str, None] = {}
+    images: dict[str, None] = {}
+    unfilled: dict[str, None] = {}
     stages: set[str] = {"scratch"}
     values: dict[str, str] = {}
     begun = False
-    for name, rest in _instructions(text):
-        if name == "ARG" and not begun:
-            key, equals, default = rest.strip().partition("=")
-            if equals or key in args:
-                values[key] = args.get(key, _fill(default.strip("\"'"), values))
-        elif name == "FROM" and (said := _FROM.fullmatch(rest)):
+    for instruction in instructions(dockerfile.decode("utf-8-sig", "replace")):
+        if instruction.name == "ARG" and not begun:
+            _declare(instruction, args, values)
+        elif instruction.name == "FROM" and (said := _FROM.fullmatch(instruction.rest)):
             begun = True
-            found |= _image(_fill(said.group(1), values), stages)
+            name = filled(said.group(1), values, instruction.escape)
+            if "$" not in name:
+                images |= _image(name, stages)
+            elif not _may_be_stage(name, stages):
+                unfilled[name] = None
             stages |= {said.group(2).lower()} if said.group(2) else set()
-        elif name in ("COPY", "ADD", "RUN"):
-            for other in _OTHER.findall(rest):
-                found |= _image(other, stages)
-    return tuple(found)
+        else:
+            for name in _others(instruction):
+                images |= _image(name, stages)
+    return Bases(tuple(images), tuple(unfilled))
 
 
-def _image(name: str, stages: set[str]) -> dict[str, None]:
+def _declare(instruction: Instruction, args: Mapping[str, str], values: dict[str, str]) -> None:
+    """Take up the arguments of an ARG that have a value; each may use those before it."""
+    for word in instruction.words:
+        name, equals, default = word.partition("=")
+        if equals or name in args:
+            value = args.get(name, filled(default, values, instruction.escape))
+            values[name] = value[:_LONGEST]
+
+
+def _others(instruction: Instruction) -> Iterator[str]:
+    """Yield the images that an instruction takes files from or mounts."""
+    for flag, value in instruction.flags:
+        if instruction.name in ("COPY", "ADD") and flag == "from":
+            yield value
+        if instruction.name == "RUN" and flag == "mount":
+            fields = (field.strip().partition("=") for field in value.split(","))
+            yield from (name for key, _, name in fields if key.lower() == "from")
+
+
+def _image(name: str, stages: Collection[str]) -> dict[str, None]:
     own = name.lower() in stages or name.isdigit() or "$" in name or not name
     return {} if own else {name: None}
 
 
-def _instructions(text: str) -> Iterator[tuple[str, str]]:
-    escape = _ESCAPE.match(text)
-    going_on = escape.group(1) if escape else "\\"
-    whole = ""
-    for line in text.splitlines():
-        if line.lstrip().startswith("#") or not line.strip():
-            continue
-        whole += line.rstrip()
-        if whole.endswith(going_on):
-            whole = whole[:-1] + " "
-            continue
-        if said := _INSTRUCTION.fullmatch(whole):
-            yield said.group(1).upper(), said.group(2)
-        whole = ""
-
-
-def _fill(text: str, values: Mapping[str, str]) -> str:
-    def value(found: re.Match[str]) -> str:
-        name, rule, word = found.group(1) or found.group(2), found.group(3), found.group(4)
-        known = values.get(name)
-        if rule == ":+":
-            return word if known else ""
-        if rule == ":-":
-            return known or word
-        return found.group() if known is None else known
-
-    return _VARIABLE.sub(value, text)
+def _may_be_stage(name: str, stages: Collection[str]) -> bool:
+    """Tell whether a name could be one of the file's own stages (``FROM base-${TARGETARCH}``)."""
+    pattern = ".*".join(map(re.escape, _VARIABLE.split(name.lower())))
+    return any(re.fullmatch(pattern, stage) for stage in stages)

@@ -17,7 +17,7 @@ from stagekit import digest
 from stagekit.engine.context import Ignoring, ignore_patterns
 from stagekit.images import ImageSpec
 from stagekit.inputs.differences import compared, files_in_words, in_words
-from stagekit.inputs.dockerfile import base_images
+from stagekit.inputs.dockerfile import read_bases
 from stagekit.inputs.fileindex import FileIndex, text_of
 from stagekit.records import Part
 
@@ -64,7 +64,7 @@ def read_inputs(
         files[name] = f"{files.get(name, '')} {digest.of_bytes(dockerfile)}".lstrip()
     elif name != _DOCKERFILE:
         settings["dockerfile"] = name
-    names = base_images(dockerfile.decode("utf-8-sig", "replace"), spec.args)
+    names = read_bases(dockerfile, spec.args).images
     return ImageInputs(
         settings=settings,
         bases={name: base_digest(name) or _UNKNOWN for name in names},

@@ -19,15 +19,13 @@ from stagekit.pipeline.failure import is_cancelled
 from stagekit.pipeline.known import KnownImage, is_of_commit
 from stagekit.pipeline.making import ImagePlan, Making
 from stagekit.pipeline.presence import GONE
-from stagekit.pipeline.sources import specs_of
+from stagekit.pipeline.sources import doubts_of, specs_of
 from stagekit.pipeline.tags import further_tags, id_of
 from stagekit.protocols import Builder, BuildSlot, Engine, Ledger
 from stagekit.records import CI, Build, BuilderFacts, BuiltImage, Part, Source, Stored
 
 _LABEL = "org.opencontainers.image"
 """https://github.com/opencontainers/image-spec/blob/main/annotations.md"""
-
-_GIT_TRAVELS = "git's own folder is part of it, so each commit makes another image: .dockerignore"
 
 
 class Facts(Part, frozen=True):
@@ -138,8 +136,8 @@ def apply(
     check_builder(plan, builder)
     for image in plan.images:
         emit(Noted(f"{image.spec.name}: {image.reason}"))
-        if image.known is None and ".git/HEAD" in image.inputs.files:
-            emit(Warned(f"{image.spec.name}: {_GIT_TRAVELS}"))
+        for text in image.doubts if image.known is None else ():
+            emit(Warned(f"{image.spec.name}: {text}"))
     begun = _begun(plan, engine, builder)
     if plan.project.checks:  # a build that was killed could not take its own away
         engine.remove_checks(plan.project.name, left_behind)
@@ -230,6 +228,7 @@ def _confirmed(
 
 def _image_plan(facts: Facts, spec: ImageSpec) -> ImagePlan:
     inputs, known = facts.inputs[spec.name], facts.known.get(spec.name)
+    depends = facts.project.images[spec.name].depends
     why = changes(facts.before.get(spec.name), inputs)
     if known and facts.force:
         known, why = None, ("--force",)
@@ -242,7 +241,8 @@ def _image_plan(facts: Facts, spec: ImageSpec) -> ImagePlan:
         inputs=inputs,
         why=why,
         known=known,
-        depends=facts.project.images[spec.name].depends,
+        depends=depends,
+        doubts=tuple(doubts_of(spec, inputs, depends)),
     )
 
 

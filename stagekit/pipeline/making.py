@@ -27,13 +27,17 @@ _OUTPUT_KEPT = 20
 
 
 class ImagePlan(Part, frozen=True):
-    """What is done about one image: built for the reasons of ``why``, or taken as ``known``."""
+    """What is done about one image: built for the reasons of ``why``, or taken as ``known``.
+
+    ``doubts`` are what of its source has it built more often, or less, than may be meant.
+    """
 
     spec: ImageSpec
     inputs: ImageInputs
     why: tuple[str, ...]
     known: KnownImage | None = None
     depends: tuple[str, ...] = ()
+    doubts: tuple[str, ...] = ()
 
     @property
     def reason(self) -> str:

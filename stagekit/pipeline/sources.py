@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from msgspec.structs import replace
@@ -11,8 +12,9 @@ from stagekit.engine.context import check_dockerfile
 from stagekit.errors import InputError
 from stagekit.images import BuildSecret, ImageSpec
 from stagekit.inputs.bases import BaseImages
+from stagekit.inputs.dockerfile import read_bases
 from stagekit.inputs.fingerprint import ImageInputs, read_inputs
-from stagekit.inputs.images import in_order
+from stagekit.inputs.images import in_order, variable_of
 from stagekit.inputs.names import NOT_SOURCE
 from stagekit.inputs.project import Project
 from stagekit.paths import expanded
@@ -62,6 +64,24 @@ def read_all_inputs(project: Project, *, builder: str, bases: BaseImages) -> dic
         }
         inputs[name] = replace(own, bases=own.bases | others)
     return inputs
+
+
+def doubts_of(spec: ImageSpec, inputs: ImageInputs, depends: Collection[str]) -> Iterator[str]:
+    """Say what of an image's source has it built more often, or less, than may be meant.
+
+    Args:
+        spec: the image.
+        inputs: what it is made from.
+        depends: the project's images that it starts from: the build names those.
+    """
+    if ".git/HEAD" in inputs.files:
+        yield "git's own folder is part of it, so each commit makes another image: .dockerignore"
+    args = {**spec.args, **{variable_of(other): other for other in depends}}
+    for name in read_bases(spec.dockerfile.read_bytes(), args).open:
+        yield (
+            f"FROM {name} is known to the builder alone: when that image moves, this one is not "
+            "built again; give it its values in args, or as defaults of ARG before the first FROM"
+        )
 
 
 def check_clean(project: Project, source: Source, ci: CI | None) -> None:

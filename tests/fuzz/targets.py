@@ -22,7 +22,7 @@ from stagekit.errors import LedgerError, StagekitError
 from stagekit.init.found import find
 from stagekit.init.nodes import entries, holders, parsed, scalars, value_of
 from stagekit.inputs import age
-from stagekit.inputs.dockerfile import base_images
+from stagekit.inputs.dockerfile import read_bases
 from stagekit.inputs.document import parse_sealed
 from stagekit.inputs.environment import load_environment
 from stagekit.inputs.expansion import refuse_endless
@@ -233,7 +233,7 @@ def ledger(data: bytes, folder: Path) -> None:
 
 
 def dockerfile(data: bytes, folder: Path) -> None:
-    base_images(data.decode("utf-8-sig", "replace"), {"V": "3"})
+    read_bases(data, {"V": "3"})
 
 
 def dockerignore(data: bytes, folder: Path) -> None:
