@@ -9,10 +9,12 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import tarfile
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, cast
 from warnings import catch_warnings, simplefilter
@@ -159,13 +161,24 @@ def archive(spec: ImageSpec) -> Iterator[tuple[BinaryIO, str]]:
     create_archive = sdk().utils.build.create_archive
 
     files = [path for path, _ in Ignoring(ignore_patterns(spec)).walk(spec.context)]
-    name, extra = os.path.relpath(spec.dockerfile, spec.context), []
+    name, apart = os.path.relpath(spec.dockerfile, spec.context), dict[str, bytes]()
     if name not in files:  # the engine drops what .dockerignore names, once it has read it
-        kept = (spec.context / _IGNORE).read_text("utf-8") if _IGNORE in files else _IGNORE
+        kept = (spec.context / _IGNORE).read_bytes() if _IGNORE in files else _IGNORE.encode()
         name = _APART
-        extra = [(name, spec.dockerfile.read_text("utf-8")), (_IGNORE, f"{kept}\n{name}\n")]
-    with cast("BinaryIO", create_archive(str(spec.context), files, extra_files=extra)) as packed:
+        apart = {name: spec.dockerfile.read_bytes(), _IGNORE: kept + f"\n{name}\n".encode()}
+    travelling = [path for path in files if path not in apart]
+    with cast("BinaryIO", create_archive(str(spec.context), travelling)) as packed:
+        _append(apart, packed)  # the SDK takes such as text alone
         yield packed, name
+
+
+def _append(files: Mapping[str, bytes], packed: BinaryIO) -> None:
+    with tarfile.open(fileobj=packed, mode="a") as tar:
+        for name, data in files.items():
+            entry = tarfile.TarInfo(name)
+            entry.size = len(data)
+            tar.addfile(entry, BytesIO(data))
+    packed.seek(0)
 
 
 @contextmanager
