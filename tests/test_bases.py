@@ -23,12 +23,14 @@ def asked(
     name: str = "node:22",
     *,
     fresh: bool = False,
+    read_only: bool = False,
     heard: Heard | None = None,
 ) -> str | None:
     bases = BaseImages(
         engine,
         root / "cache/bases.json",
         fresh=fresh,
+        read_only=read_only,
         emit=heard if heard is not None else Heard(),
         cancel=Cancel(),
     )
@@ -75,6 +77,20 @@ def test_fresh_asks_now_and_pulls(tmp_path: Path) -> None:
     pulled = on_engine(f"node@{ONE}")
     asked(pulled, tmp_path, fresh=True)
     assert pulled.calls == [("pull", "node:22")]
+
+
+def test_what_only_looks_pulls_nothing(tmp_path: Path) -> None:
+    """The registry says what it would be; where it does not, the engine's image is what is there,
+    whatever the registry once said."""
+    engine = on_engine(f"node@{ONE}")
+    engine.registry["node:22"] = TWO
+    assert asked(engine, tmp_path, fresh=True, read_only=True) == TWO
+    assert engine.calls == [("ask", "node:22")]
+    asked(FakeEngine(registry={"node:22": TWO}), tmp_path)
+    heard = Heard()
+    alone = on_engine(f"node@{ONE}")
+    assert asked(alone, tmp_path, fresh=True, read_only=True, heard=heard) == ONE
+    assert "does not say what it is" in heard.text
 
 
 def test_a_registry_that_does_not_answer_is_said_and_its_last_word_kept(

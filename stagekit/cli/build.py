@@ -50,7 +50,7 @@ def new(
     """
     _show_output(app, progress)
     if plan:
-        _plan(Gathered(app, pull=pull), wanted_id(id), force=force, json=json)
+        _plan(Gathered(app, pull=pull, read_only=True), wanted_id(id), force=force, json=json)
         return None
     stored = new_build(app, force=force, fail_fast=fail_fast, pull=pull, id=id)
     _show(app, stored, json=json)

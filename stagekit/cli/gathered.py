@@ -23,12 +23,14 @@ class Gathered:
 
     Args:
         app: the repository's.
-        pull: ask registries now what base images are.
+        pull: pull base images now, and ask registries what those are that the engine has not.
+        read_only: ask for all of them instead, to tell what would be built.
     """
 
-    def __init__(self, app: App, *, pull: bool) -> None:
+    def __init__(self, app: App, *, pull: bool, read_only: bool = False) -> None:
         self.app = app
         self.pull = pull
+        self.read_only = read_only
 
     @cached_property
     def project(self) -> Project:
@@ -48,6 +50,7 @@ class Gathered:
             app.engine,
             self.project.cache / "bases.json",
             fresh=self.pull,
+            read_only=self.read_only,
             emit=app.console.emit,
             cancel=app.cancel,
         )
