@@ -170,7 +170,7 @@ def test_which_file_is_the_dockerfile_counts(tmp_path: Path) -> None:
     assert len(set(prints)) == 3
     usual, other = inputs_of(spec), inputs_of(replace(spec, dockerfile=others[0]))
     assert usual.settings == {"builder": "buildx"}
-    assert changes(usual, other) == ("dockerfile added",)
+    assert changes(usual, other) == ("dockerfile changed",)
 
 
 def test_a_mode_counts_and_a_time_does_not(tmp_path: Path) -> None:

@@ -90,10 +90,11 @@ def changes(old: ImageInputs | None, new: ImageInputs) -> tuple[str, ...]:
     few words: ``app.py changed``, ``requirements.txt added``; empty where nothing is."""
     if old is None:
         return ("not built before",)
+    before, now = ({"dockerfile": _DOCKERFILE} | item.settings for item in (old, new))
     return (
         *files_in_words(old.files, new.files),
         *(f"base image {said}" for said in in_words(compared(old.bases, new.bases))),
-        *in_words(compared(old.settings, new.settings)),
+        *in_words(compared(before, now)),
     )
 
 
