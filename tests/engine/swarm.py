@@ -27,6 +27,9 @@ from tests.engine.under_way import wait_until
 
 _LIMIT = 60
 _HEARTBEAT = "2s"
+_LEADER = 180
+"""Seconds in which managers agree on a leader: votes are late on a busy machine."""
+
 PERSON = ("ci", "let me in")
 """Who may sign in at the guarded registry, and the password."""
 
@@ -142,7 +145,7 @@ class Nodes:
         return sum(line in ("Ready Leader", "Ready Reachable") for line in said.splitlines())
 
     def await_all(self) -> None:
-        wait_until(lambda: self.ready() == len(self.all), "all nodes to be ready")
+        wait_until(lambda: self.ready() == len(self.all), "all nodes to be ready", _LEADER)
 
 
 @contextmanager

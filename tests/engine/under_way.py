@@ -33,11 +33,11 @@ def under_way(project: Repository, *arguments: str) -> Iterator[subprocess.Popen
             command.kill()
 
 
-def wait_until(condition: Callable[[], object], what: str) -> None:
-    """Wait for ``what``, up to a minute."""
-    deadline = time.monotonic() + _LIMIT
+def wait_until(condition: Callable[[], object], what: str, limit: float = _LIMIT) -> None:
+    """Wait for ``what``, up to a minute, or ``limit`` seconds."""
+    deadline = time.monotonic() + limit
     while not condition():
-        assert time.monotonic() < deadline, f"waited {_LIMIT:g} s for {what}"
+        assert time.monotonic() < deadline, f"waited {limit:g} s for {what}"
         time.sleep(0.05)
 
 
