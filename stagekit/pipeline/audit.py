@@ -8,13 +8,8 @@ from typing import Literal
 from stagekit.errors import InputError, LedgerError
 from stagekit.events import Emit
 from stagekit.inputs.document import parse_sealed
-from stagekit.pipeline.chain import (
-    Problem,
-    build_problems,
-    file_problems,
-    image_problems,
-    promotion_problems,
-)
+from stagekit.ledger.sealed import Problem, file_problems
+from stagekit.pipeline.chain import build_problems, image_problems, promotion_problems
 from stagekit.pipeline.history import readable_runs
 from stagekit.protocols import Ledger
 from stagekit.records import Build, Part, Release, Stored

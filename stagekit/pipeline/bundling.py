@@ -17,8 +17,8 @@ from stagekit.events import Emit, step
 from stagekit.ledger.bundles import Bundles, Packed, opened, unpack_image, write_bundle
 from stagekit.ledger.files import FileLedger
 from stagekit.ledger.releases import RELEASE_RECORD
+from stagekit.ledger.sealed import file_problems
 from stagekit.pipeline.cancel_release import refuse_cancelled
-from stagekit.pipeline.chain import file_problems
 from stagekit.pipeline.verify import verified
 from stagekit.protocols import Engine, Ledger
 from stagekit.records import Bundle, Release, Stored

@@ -8,8 +8,8 @@ from pathlib import Path
 from stagekit.errors import InputError
 from stagekit.events import Emit
 from stagekit.inputs.source import commits_between
+from stagekit.ledger.sealed import file_problems
 from stagekit.pipeline.as_running import as_it_runs, look
-from stagekit.pipeline.chain import file_problems
 from stagekit.pipeline.compare import Commits, Side
 from stagekit.pipeline.history import RUNNING, last_run
 from stagekit.protocols import Engine, Ledger, Runner

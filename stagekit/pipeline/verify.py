@@ -8,7 +8,8 @@ from stagekit.errors import InputError, LedgerError
 from stagekit.inputs.document import parse_sealed
 from stagekit.inputs.files import FOLDER
 from stagekit.inputs.merge import Tree
-from stagekit.pipeline.chain import build_problems, file_problems
+from stagekit.ledger.sealed import file_problems
+from stagekit.pipeline.chain import build_problems
 from stagekit.protocols import Ledger
 from stagekit.records import Part, Release, Stored
 
