@@ -151,7 +151,7 @@ def test_git_never_asks(tmp_path: Path) -> None:
     ssh.write_text(f'#!/bin/sh\necho "$GIT_TERMINAL_PROMPT $*" > {seen}\nexit 1\n')
     ssh.chmod(0o755)
     environ = {**os.environ, "GIT_SSH_COMMAND": str(ssh)}
-    Git(tmp_path / "git", environ, Cancel()).call("ls-remote", "git@host:x", limit=20)
+    Git(tmp_path / "git", environ, Cancel()).exchange("ls-remote", "git@host:x")
     prompt, *words = seen.read_text().split()
     assert prompt == "0"
     assert "BatchMode=yes" in words

@@ -3,8 +3,10 @@ everything ends."""
 
 from __future__ import annotations
 
+import shlex
 import shutil
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 
 from stagekit import process
@@ -15,7 +17,7 @@ from stagekit.process import Result
 LOCAL_LIMIT = 600.0
 """Seconds for what needs no network; a ledger that is moved in has many records."""
 
-REMOTE_LIMIT = 600.0
+_REMOTE_LIMIT = 600.0
 """Seconds for one exchange with the remote. One that says nothing for long is given up before."""
 
 _CONNECT_LIMIT = 10
@@ -32,6 +34,7 @@ _PROTOCOLS = "file:git:http:https:ssh"
 
 _SETTINGS = (
     *("core.hooksPath=/dev/null", "gc.autoDetach=false", "protocol.version=2"),
+    *("i18n.logOutputEncoding=UTF-8", "log.showSignature=false"),
     *("http.lowSpeedLimit=1", f"http.lowSpeedTime={_SILENCE_LIMIT}"),
     *("transfer.fsckObjects=true", "push.gpgSign=false", "fetch.writeCommitGraph=false"),
     "log.showSignature=false",
@@ -72,14 +75,19 @@ class Git:
             LimitExceeded: it took too long.
             Cancelled: that was asked for meanwhile.
         """
-        settings = (part for setting in _SETTINGS for part in ("-c", setting))
         return process.run(
-            [self._program(), *settings, "--git-dir", str(self.folder), *arguments],
+            self._argv(arguments),
             env=self._environ,
             limit=limit,
             cancel=self._cancel,
             stdin=stdin,
             binary=binary,
+        )
+
+    def exchange(self, *arguments: str) -> Result:
+        """Call git for what it has to do with the remote, as `call` does."""
+        return process.run(
+            self._argv(arguments), env=self._reaching, limit=_REMOTE_LIMIT, cancel=self._cancel
         )
 
     def said(self, *arguments: str, stdin: bytes = b"", binary: bool = False) -> Result:
@@ -101,6 +109,21 @@ class Git:
             )
         return done
 
+    @cached_property
+    def _reaching(self) -> Mapping[str, str]:
+        """The environment of a call that may reach another machine: by the ssh that git itself
+        would take, which must not ask."""
+        ssh = (
+            self._environ.get("GIT_SSH_COMMAND")
+            or self.call("config", "--get", "core.sshCommand").stdout.strip()
+            or shlex.quote(self._environ.get("GIT_SSH") or "ssh")
+        )
+        return {**self._environ, "GIT_SSH_COMMAND": " ".join([ssh, *_never_asking()])}
+
+    def _argv(self, arguments: Sequence[str]) -> list[str]:
+        settings = (part for setting in _SETTINGS for part in ("-c", setting))
+        return [self._program(), *settings, "--git-dir", str(self.folder), *arguments]
+
     def _program(self) -> str:
         found = shutil.which("git", path=self._environ.get("PATH"))
         if found is None:
@@ -117,12 +140,7 @@ def _environment(environ: Mapping[str, str]) -> dict[str, str]:
         "LC_ALL": "C",
         "GIT_TERMINAL_PROMPT": "0",
         "GIT_ALLOW_PROTOCOL": environ.get("GIT_ALLOW_PROTOCOL") or _PROTOCOLS,
-        "GIT_SSH_COMMAND": " ".join([_ssh(environ), *_never_asking()]),
     }
-
-
-def _ssh(environ: Mapping[str, str]) -> str:
-    return environ.get("GIT_SSH_COMMAND") or environ.get("GIT_SSH") or "ssh"
 
 
 def _never_asking() -> Sequence[str]:

@@ -16,7 +16,7 @@ from stagekit.cancel import Cancel
 from stagekit.errors import LedgerAway, LedgerError, LimitExceeded
 from stagekit.ledger.git.address import Address
 from stagekit.ledger.git.objects import contents_of, entries_of, format_of
-from stagekit.ledger.git.program import REMOTE_LIMIT, Git
+from stagekit.ledger.git.program import Git
 from stagekit.process import Result
 
 SEEN = "refs/stagekit/seen"
@@ -239,7 +239,7 @@ class Repository:
 
     def _exchange(self, *arguments: str) -> Result:
         try:
-            return self._git.call(*arguments, limit=REMOTE_LIMIT)
+            return self._git.exchange(*arguments)
         except LimitExceeded as error:
             raise self._away(error.output or (error.what,)) from error
 
