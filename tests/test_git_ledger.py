@@ -8,24 +8,24 @@ from __future__ import annotations
 import multiprocessing
 import re
 import shutil
-import subprocess
 import sys
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import msgspec
 import pytest
 
-from stagekit import retry
+from stagekit import durable, retry
 from stagekit.errors import InputError, LedgerAway, LedgerError
 from stagekit.ledger.files import FileLedger
+from stagekit.ledger.git import shared
 from stagekit.ledger.git.address import parse_address
 from stagekit.ledger.git.entry import message
 from stagekit.ledger.git.ledger import GitLedger
-from stagekit.ledger.git.moving import move_in, move_out
-from stagekit.ledger.git.series import BUILDS, RUNS, Series
+from stagekit.ledger.git.moving import move_in
+from stagekit.ledger.git.series import BUILDS, RELEASES, RUNS, Series
 from stagekit.ledger.git.state import state_of
 from stagekit.protocols import Ledger
 from stagekit.testing.contracts import LedgerContract
@@ -158,19 +158,57 @@ def test_another_machines_run_is_seen_under_way(team: Team) -> None:
     assert team.ledger("carl").unfinished_run("prod") is None
 
 
-def test_a_clone_of_the_newest_commit_is_enough(team: Team) -> None:
-    """An older record is asked for by itself, and what is older still is not fetched."""
+@pytest.fixture
+def moved_in(team: Team) -> Team:
+    """130 releases, of which the branch has 50 as files."""
     files = FileLedger(team.folder / "artifacts")
     for _ in range(130):
         released(files)
     move_in(files, team.ledger())
-    copy = team.ledger("ci")
+    return team
+
+
+def test_a_clone_of_the_newest_commit_is_enough(moved_in: Team) -> None:
+    """An older record is asked for by itself, and what is older still is not fetched."""
+    copy, remote = moved_in.ledger("ci"), moved_in.remote
     assert len(copy.releases("prod")) == 130
     assert copy.release("prod", "v3").record.id == "v3"
     git_folder = copy.exchange.shared.repository.folder
     assert git("-C", git_folder, "rev-list", "--count", "refs/stagekit/seen") == "1"
-    assert git("-C", team.remote, "rev-list", "--count", "ledger") == "3"
-    assert git("-C", team.remote, "ls-tree", "--name-only", "ledger:releases/prod").count("v") == 50
+    assert git("-C", remote, "rev-list", "--count", "ledger") == "3"
+    assert git("-C", remote, "ls-tree", "--name-only", "ledger:releases/prod").count("v") == 50
+
+
+def test_an_older_record_is_asked_for_in_turn(
+    moved_in: Team, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That may change how much of the history is here: two processes at once would be in each
+    other's way."""
+    ledger = moved_in.ledger("ci")
+    assert len(ledger.releases("prod")) == 130
+    monkeypatch.setattr(shared, "_PATIENCE", 0)
+    others_turn = durable.locked(ledger.exchange.shared.repository.folder.parent)
+    with others_turn, pytest.raises(LedgerError, match="another process is changing it"):
+        ledger.release("prod", "v1")
+    assert ledger.release("prod", "v1").record.id == "v1"
+
+
+def test_what_another_process_brought_meanwhile_is_not_asked_for(
+    moved_in: Team, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It had its turn first."""
+    ledger, other = moved_in.ledger("ci"), moved_in.ledger("ci")
+    assert ledger.releases("prod") == other.releases("prod")
+    bring = ledger.exchange.shared.bring
+
+    def later(objects: Sequence[str]) -> None:
+        assert other.exchange.copies.original(Series(kind=RELEASES, env="prod"), "v1", index)
+        moved_in.go_away()
+        bring(objects)
+
+    index = ledger.exchange.index
+    monkeypatch.setattr(ledger.exchange.shared, "bring", later)
+    assert ledger.release("prod", "v1").record.id == "v1"
 
 
 def test_a_record_that_was_read_needs_no_remote(team: Team) -> None:
@@ -504,63 +542,6 @@ def test_a_branch_of_something_else_is_no_ledger(team: Team) -> None:
         released(team.ledger())
     assert "is that branch a ledger?" in str(caught.value.hint)
     assert git("-C", team.remote, "log", "--format=%s", "ledger") == "the source"
-
-
-# moving
-
-
-def test_a_file_ledger_moves_in_and_back(team: Team, tmp_path: Path) -> None:
-    """Every record byte for byte, put-away ones as such; a second time there is nothing to do."""
-    files = FileLedger(tmp_path / "artifacts")
-    for id in ("b1", "b2"):
-        files.reserve_build(a_build(id)).finish(a_build(id), b"inputs")
-    for _ in range(60):
-        released(files)
-    released(files, env="dev")
-    files.prune_release(a_pruning(files.release("prod", "v2")))
-    for id in ("v1", "v3"):
-        ran(files, id)
-    (files.root / "warnings.log").unlink(missing_ok=True)
-
-    moved = move_in(files, team.ledger())
-    assert moved == {"builds": 2, "inputs": 2, "releases": 60, "pruned": 1, "runs": 2}
-    assert move_in(files, team.ledger()) == {}
-    ledger = team.ledger("bob")
-    assert ledger.releases("prod") == files.releases("prod")
-    assert ledger.pruned_releases("prod") == ["v2"]
-    assert released(ledger).record.id == "v61"
-
-    move_out(team.ledger("carl"), tmp_path / "back")
-    shutil.rmtree(tmp_path / "back/releases/prod/v61")
-    compared = subprocess.run(
-        ["diff", "-r", "-x", "*.log", "-x", "lock", files.root, tmp_path / "back"],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert compared.stdout == ""
-
-
-def test_a_file_ledger_with_other_records_is_not_moved_in(team: Team, tmp_path: Path) -> None:
-    """An id of it is another record's there: nothing is moved."""
-    files = FileLedger(tmp_path / "artifacts")
-    released(files, env="dev")
-    released(files)
-    team.ledger().add_release(a_release(message="another"), RELEASE_FILES)
-    with pytest.raises(InputError, match="has another releases/prod/v1"):
-        move_in(files, team.ledger())
-    assert team.ledger("bob").environments() == ["prod"]
-
-
-def test_a_damaged_record_is_not_moved_in(team: Team, tmp_path: Path) -> None:
-    """It would be shared for good."""
-    files = FileLedger(tmp_path / "artifacts")
-    released(files)
-    path = files.root / "releases/prod/v1/release.toml"
-    path.write_bytes(path.read_bytes().replace(b"ann", b"bob"))
-    with pytest.raises(LedgerError, match="digest does not match"):
-        move_in(files, team.ledger())
-    assert team.ledger("bob").environments() == []
 
 
 # addresses

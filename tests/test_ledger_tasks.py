@@ -106,6 +106,22 @@ def test_without_a_shared_ledger_nothing_is_moved(repository: Repository) -> Non
     assert "STAGEKIT_LEDGER" in refused.stderr
 
 
+def test_a_folder_without_records_is_not_moved(shared: Repository) -> None:
+    """A misspelt one is no success; one that was moved before is."""
+    refused = shared.attempt("ledger.import", "--from", "nosuch")
+    assert (refused.code, refused.stdout) == (2, "")
+    assert f"{shared.root / 'nosuch'}: there are no records" in refused.stderr
+    assert "inv ledger.import --from DIR" in refused.stderr
+    shared.inv("ledger.export", "--to", "copy")
+    assert "all of it was there" in shared.inv("ledger.import", "--from", "copy").stdout
+
+
+def test_its_history_is_checked(shared: Repository) -> None:
+    """It says what was looked at."""
+    said = shared.inv("ledger.verify").stdout
+    assert "entries: 1, each names the one before it; what they add is listed and there" in said
+
+
 def test_the_doctor_looks_at_it(shared: Repository, remote: Path) -> None:
     """A line of its own, and what to type where it does not answer."""
     found = {part["name"]: part for part in shared.attempt("doctor", "--json").json}

@@ -52,10 +52,10 @@ def status(app: App, *, json: bool = False) -> None:
     values={"from": "folder"},
 )
 def import_(app: App, *, from_: str = "", json: bool = False) -> None:
-    """Move the records of a folder into the shared ledger, each checked before.
+    """Move the records of a folder into the shared ledger, each checked before, file by file.
 
     What the shared ledger has already is passed over. The folder stays as it is, and is not read
-    any more.
+    any more. Exit code 2 if no records are there.
     """
     from stagekit.ledger.files import FileLedger
     from stagekit.ledger.git.moving import move_in
@@ -85,7 +85,8 @@ def export(app: App, *, to: str = "", json: bool = False) -> None:
 
 @stage_task(name="verify", help={"json": JSON})
 def verify(app: App, *, json: bool = False) -> None:
-    """Check the history of the shared ledger from its first entry on: each names the one before.
+    """Check the history of the shared ledger from its first entry on: each names the one before,
+    and the index lists what they add, all of which is there.
 
     Fetches it whole. Exit code 7 if it does not hold.
     """
@@ -94,7 +95,8 @@ def verify(app: App, *, json: bool = False) -> None:
     if json:
         app.console.data({"url": app.project.ledger.url, "entries": entries})
     else:
-        app.console.result(f"entries: {entries}, each names the one before it")
+        chain = "each names the one before it; what they add is listed and there"
+        app.console.result(f"entries: {entries}, {chain}")
 
 
 def _shared(app: App) -> GitLedger:

@@ -5,7 +5,8 @@
 <id>.log        all that builders printed
 <id>.inputs     what its images were made from, file by file
 <id>.pruned     it was put away, and these three with it: its id stays taken, its digests known
-<id>.unreadable a journal that told of no build: its id stays taken too
+<id>.unreadable a journal that told of no build, or an id that was given elsewhere, before the
+                ledger was exported: it stays taken too
 """
 
 from __future__ import annotations

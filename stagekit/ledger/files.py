@@ -3,7 +3,8 @@
 builds/<id>.toml                        + what `stagekit.ledger.builds` keeps beside it
 releases/<env>/<id>/release.toml …      + what `stagekit.ledger.releases` keeps beside it
 runs/<env>/<n>.toml                     + <n>.journal while it runs; <n>.unreadable is one that
-                                        was of no use, and kept all the same
+                                        was of no use, and kept all the same, or a number
+                                        that was given elsewhere, before the ledger was exported
 signatures/<env>/<id>.json              of a release, where somebody signs
 comparisons/<n>.toml                    + what `stagekit.ledger.comparisons` keeps beside it
 """

@@ -9,8 +9,8 @@ from stagekit import durable
 from stagekit.events import Emit, Warned
 from stagekit.ledger.git.index import Index
 from stagekit.ledger.git.objects import Content, name_of
-from stagekit.ledger.git.repository import Repository
 from stagekit.ledger.git.series import Listed, Series
+from stagekit.ledger.git.shared import Shared
 
 _AHEAD = 64
 """Records that are asked for together with an older one: whoever reads one reads more."""
@@ -19,13 +19,13 @@ _AHEAD = 64
 class Copies:
     """Args:
     folder: where they lie.
-    repository: where they are brought from.
+    shared: the history that they are brought from.
     emit: told of a copy that was changed.
     """
 
-    def __init__(self, folder: Path, repository: Repository, emit: Emit) -> None:
+    def __init__(self, folder: Path, shared: Shared, emit: Emit) -> None:
         self.folder = folder
-        self._repository = repository
+        self._shared = shared
         self._emit = emit
 
     def have(self, series: Series, id: str, index: Index) -> bool:
@@ -59,10 +59,12 @@ class Copies:
         object = listed.object(id)
         if object is None:
             return None
-        if self._repository.lacks(object):
-            self._repository.bring([object, *_before(id, listed)])
-        read = self._repository.read_folders if series.kind.folder else self._repository.read
-        return read([object])[0]
+        repository = self._shared.repository
+        if repository.lacks(object):
+            self._shared.bring([object, *_before(id, listed)])
+        if series.kind.folder:
+            return next(repository.each_folder([object]))
+        return repository.read([object])[0]
 
     def content(self, series: Series, id: str) -> Content | None:
         """Return what lies here of a record, None where nothing does."""

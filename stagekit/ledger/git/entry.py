@@ -27,6 +27,7 @@ _MESSAGE = re.compile(
     r"(?P<body>[^\n]+\n\nEntry: (?P<number>\d{1,15})\nPrevious: (?P<previous>\S+)\n"
     r"(?:Adds: [^\n]+\n)*)Digest: (?P<digest>\S+)\n*"
 )
+_ADDS = re.compile(r"^Adds: (\S+) (\S+) (\S+)$", re.MULTILINE)
 _LONGEST_SUBJECT = 200
 
 
@@ -39,6 +40,12 @@ class Addition(Part, frozen=True):
 
     def __str__(self) -> str:
         return f"{self.series} {self.id} {self.object}"
+
+
+def additions_of(text: str) -> list[Addition]:
+    """Return what an entry adds, given its message."""
+    found = _ADDS.findall(text.partition("\n\n")[2])
+    return [Addition(series=series, id=id, object=object) for series, id, object in found]
 
 
 class Seal(Part, frozen=True):

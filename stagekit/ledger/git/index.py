@@ -4,11 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from stagekit.ledger.git.entry import Seal
-from stagekit.ledger.git.objects import Format, format_of
+from stagekit.ledger.git.entry import Addition, Seal
+from stagekit.ledger.git.objects import Format, format_of, name_of
 from stagekit.ledger.git.repository import Repository
-from stagekit.ledger.git.series import INDEX, Kind, Listed, Series
+from stagekit.ledger.git.series import INDEX, Kind, Listed, Series, series_named
 from stagekit.ledger.names import checked_name
+
+
+def files_listing(additions: Iterable[Addition], format: Format) -> dict[str, str]:
+    """Return the files of an index that lists just those: their objects, by path."""
+    lines: dict[str, list[str]] = {}
+    for one in additions:
+        lines.setdefault(one.series, []).append(f"{one.id} {one.object}\n")
+    return {
+        series_named(name).chunk(number): name_of(text.encode(), format)
+        for name, added in lines.items()
+        for number, text in Listed("".join(added)).chunks_from(0)
+    }
 
 
 class Index:

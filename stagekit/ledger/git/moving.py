@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+import msgspec
+
 from stagekit import durable
-from stagekit.errors import InputError, LedgerError
+from stagekit.errors import InputError
 from stagekit.ledger.files import FileLedger
 from stagekit.ledger.git.commits import New
 from stagekit.ledger.git.copies import content_at
+from stagekit.ledger.git.found import records_of
 from stagekit.ledger.git.index import Index
 from stagekit.ledger.git.ledger import GitLedger
 from stagekit.ledger.git.objects import Content, name_of
 from stagekit.ledger.git.repository import Repository
 from stagekit.ledger.git.series import (
     BUILDS,
-    CANCELLED,
     COMPARISONS,
     INPUTS,
     KINDS,
@@ -26,21 +28,22 @@ from stagekit.ledger.git.series import (
     RELEASES,
     RUNS,
     SIGNATURES,
-    Kind,
     Series,
+    signature_ids,
+    signatures_of,
     signed_by,
 )
 from stagekit.ledger.git.shared import Proposal
-from stagekit.ledger.order import newest_first
+from stagekit.ledger.names import UNREADABLE
 
 Moved = Mapping[str, int]
 """How many records of each kind were moved."""
 
-_BATCH = 500
-"""Records that are read at a time."""
-
 _PUT_AWAY = {BUILDS: PRUNED_BUILDS, INPUTS: PRUNED_BUILDS, RELEASES: PRUNED}
 """Which kind says that a record of another kind is there no more."""
+
+_BEGUN = (BUILDS, RUNS, COMPARISONS)
+"""What has its id before it has a record."""
 
 
 def move_in(files: FileLedger, ledger: GitLedger) -> Moved:
@@ -49,13 +52,13 @@ def move_in(files: FileLedger, ledger: GitLedger) -> Moved:
 
     Raises:
         LedgerError: a record is damaged, something is under way, or the remote does not answer.
-        InputError: the shared ledger has another record under an id.
+        InputError: there are no records, or the shared ledger has another one under an id.
     """
-    found = [*_of_builds(files), *_of_environments(files), *_of_comparisons(files)]
+    found = records_of(files)
     counts: Counter[str] = Counter()
 
     def draft(index: Index) -> Proposal:
-        missing = tuple(new for new in found if _is_missing(new, index))
+        missing = tuple(new for one in found if (new := _missing(one, index)))
         counts.clear()
         counts.update(new.series.kind.name for new in missing if new.content is not None)
         return Proposal(why=f"import {counts.total()} records from files", records=missing)
@@ -66,7 +69,7 @@ def move_in(files: FileLedger, ledger: GitLedger) -> Moved:
 
 def move_out(ledger: GitLedger, folder: Path) -> Moved:
     """Write every record of a shared ledger to a folder, as a file ledger has them. What is there
-    already, byte for byte, is passed over.
+    already, byte for byte, is passed over; an id that was given stays given.
 
     Raises:
         InputError: the folder has another record under an id.
@@ -78,99 +81,55 @@ def move_out(ledger: GitLedger, folder: Path) -> Moved:
     counts: Counter[str] = Counter()
     for series in _every_series(index):
         for id, content in _contents(series, index, repository):
-            if _write(folder / series.path(id), series, content):
+            if _write(folder / series.path(id), content, series, index):
                 counts[series.kind.name] += 1
+        for id in _without_record(series, index):
+            durable.write_new_file((folder / series.path(id)).with_suffix(UNREADABLE), b"")
     return counts
 
 
-def _of_builds(files: FileLedger) -> Iterator[New]:
-    if under_way := files.builds_under_way():
-        raise _under_way(f"build {under_way[0]}")
-    pruned = files.pruned_builds()
-    yield from _taken(BUILDS, pruned)
-    yield from _checked(files, BUILDS, reversed(files.builds()), files.build)
-    yield from (new for new in _plain(files, INPUTS, reversed(files.builds())) if new.content)
-    yield from _plain(files, PRUNED_BUILDS, pruned)
-
-
-def _of_environments(files: FileLedger) -> Iterator[New]:
-    for env in files.environments():
-        if n := files.unfinished_run(env):
-            raise _under_way(f"run {n} of {env}")
-        yield from _of_releases(files, env)
-        yield from _of_runs(files, env)
-
-
-def _of_releases(files: FileLedger, env: str) -> Iterator[New]:
-    pruned, there = files.pruned_releases(env), files.releases(env)
-    made = {id: files.release(env, id).record.created for id in there}
-    for id in pruned:
-        mark = files.pruned(env, id)
-        assert mark
-        made[id] = mark.record.released
-    yield from _taken(RELEASES, files.gone_releases(env), env)
-    for id in reversed(newest_first(made, lambda one: made[one].timestamp())):
-        yield from (
-            _taken(RELEASES, [id], env) if id in pruned else _plain(files, RELEASES, [id], env)
-        )
-    cancelled = [id for id in (*there, *pruned) if files.cancelled(env, id)]
-    yield from _plain(files, CANCELLED, cancelled, env)
-    yield from _plain(files, PRUNED, pruned, env)
-    signed = [path.stem for path in sorted((files.root / "signatures" / env).glob("*.json"))]
-    yield from _plain(files, SIGNATURES, signed, env)
-
-
-def _of_runs(files: FileLedger, env: str) -> Iterator[New]:
-    numbers = [str(n) for n in reversed(files.runs(env))]
-    yield from _checked(files, RUNS, numbers, lambda n: files.run(env, int(n)), env)
-
-
-def _of_comparisons(files: FileLedger) -> Iterator[New]:
-    numbers = [str(n) for n in reversed(files.comparisons())]
-    yield from _checked(files, COMPARISONS, numbers, lambda n: files.comparison(int(n)))
-
-
-def _checked(
-    files: FileLedger,
-    kind: Kind,
-    ids: Iterable[str],
-    read: Callable[[str], object],
-    env: str | None = None,
-) -> Iterator[New]:
-    """Yield records as `_plain` does, after they were read: a damaged one is not moved."""
-    for id in ids:
-        read(id)
-        yield from _plain(files, kind, [id], env)
-
-
-def _plain(
-    files: FileLedger, kind: Kind, ids: Iterable[str], env: str | None = None
-) -> Iterator[New]:
-    series = Series(kind=kind, env=env)
-    for id in ids:
-        yield New(series=series, id=id, content=content_at(files.root / series.path(id)))
-
-
-def _taken(kind: Kind, ids: Iterable[str], env: str | None = None) -> Iterator[New]:
-    """Yield ids that were given, and of which there is no record: they are not given again."""
-    for id in ids:
-        yield New(series=Series(kind=kind, env=env), id=id, content=None)
-
-
-def _is_missing(new: New, index: Index) -> bool:
-    listed = index.series(new.series.kind, new.series.env)
+def _missing(new: New, index: Index) -> New | None:
+    """Return what of a record is to be added, None where the shared ledger has it."""
+    series = new.series
+    listed = index.series(series.kind, series.env)
     if new.content is None:
-        return new.id not in listed
+        return None if new.id in listed else new
+    if series.kind == SIGNATURES:
+        return _missing_signature(new, index)
     there = listed.object(new.id)
-    if there is None and new.id not in listed:
-        return True
     if there == name_of(new.content, index.format):
-        return False
+        return None
+    if there is None and _is_put_away(series, new.id, index):
+        return None
+    if new.id not in listed or (there is None and series.kind == RELEASES):
+        return new  # of a release that has no record there somebody lost it
     raise InputError(
-        f"the shared ledger has another {new.series.path(new.id)}",
+        f"the shared ledger has another {series.path(new.id)}",
         hint="move into a branch of its own: set ledger.url to …#another, or rename the record's "
         "environment",
     )
+
+
+def _missing_signature(new: New, index: Index) -> New | None:
+    """As `_missing`: a release can be signed again, and the signature that is added last counts."""
+    assert new.content is not None
+    if _is_signature(new.content, new.id, new.series, index):
+        return None
+    listed = index.series(SIGNATURES, new.series.env)
+    free = next(id for id in signature_ids(new.id) if id not in listed)
+    return msgspec.structs.replace(new, id=free)
+
+
+def _is_signature(content: Content, release: str, series: Series, index: Index) -> bool:
+    """Tell whether a release was signed so at any time."""
+    listed = index.series(SIGNATURES, series.env)
+    name = name_of(content, index.format)
+    return any(listed.object(id) == name for id in signatures_of(release, listed))
+
+
+def _is_put_away(series: Series, id: str, index: Index) -> bool:
+    kind = _PUT_AWAY.get(series.kind)
+    return kind is not None and id in index.series(kind, series.env)
 
 
 def _every_series(index: Index) -> Iterator[Series]:
@@ -184,37 +143,40 @@ def _contents(
 ) -> Iterator[tuple[str, Content]]:
     """Yield each record of a series that was not put away."""
     listed = index.series(series.kind, series.env)
-    away = _PUT_AWAY.get(series.kind)
-    gone = index.series(away, series.env) if away else ()
-    ids = [id for id in listed.recorded() if id not in gone]
+    ids = [id for id in listed.recorded() if not _is_put_away(series, id, index)]
     if series.kind == SIGNATURES:
         ids = list({signed_by(id): id for id in ids}.values())
-    for start in range(0, len(ids), _BATCH):
-        batch = ids[start : start + _BATCH]
-        objects = [object for id in batch if (object := listed.object(id))]
-        repository.bring(objects)
-        read = repository.read_folders if series.kind.folder else repository.read
-        yield from zip(map(signed_by, batch), read(objects), strict=True)
+    objects = [object for id in ids if (object := listed.object(id))]
+    read = repository.each_folder if series.kind.folder else repository.each
+    yield from zip(map(signed_by, ids), read(objects), strict=True)
 
 
-def _write(path: Path, series: Series, content: Content) -> bool:
+def _without_record(series: Series, index: Index) -> Iterator[str]:
+    """Yield the ids that were given for something of which there is no record."""
+    listed = index.series(series.kind, series.env)
+    if series.kind in _BEGUN:
+        for id in listed.taken():
+            if listed.object(id) is None and not _is_put_away(series, id, index):
+                yield id
+
+
+def _write(path: Path, content: Content, series: Series, index: Index) -> bool:
     there = content_at(path)
-    if there is None:
-        if isinstance(content, bytes):
-            durable.write_file(path, content)
-        else:
-            durable.write_folder(path, content)
-        return True
-    if there != content:
+    if there == content:
+        return False
+    if there is not None and not _may_be_replaced(there, path.stem, series, index):
         raise InputError(
             f"there is another {series.kind.name} record of that name",
             where=str(path),
             hint="name an empty folder with --to",
         )
-    return False
+    if isinstance(content, bytes):
+        durable.write_file(path, content)
+    else:
+        durable.write_folder(path, content)
+    return True
 
 
-def _under_way(what: str) -> LedgerError:
-    return LedgerError(
-        f"{what} is under way, or was interrupted", hint="move the ledger when nothing is"
-    )
+def _may_be_replaced(there: Content, id: str, series: Series, index: Index) -> bool:
+    """Tell whether what is there is a signature of a release that was signed again since."""
+    return series.kind == SIGNATURES and _is_signature(there, id, series, index)

@@ -47,6 +47,25 @@ def entries_of(tree: bytes, format: Format) -> Iterator[tuple[str, str, bool]]:
         at = end + 1 + size
 
 
+def in_batches(objects: Sequence[str], sizes: Mapping[str, int], limit: int) -> Iterator[list[str]]:
+    """Yield objects, in their order, as many at a time as have ``limit`` bytes together: what is
+    named twice counts once, and what has more comes alone."""
+    batch: list[str] = []
+    counted: set[str] = set()
+    held = 0
+    for name in objects:
+        more = 0 if name in counted else sizes.get(name, 0)
+        if batch and held + more > limit:
+            yield batch
+            batch, counted, held = [], set(), 0
+            more = sizes.get(name, 0)
+        batch.append(name)
+        counted.add(name)
+        held += more
+    if batch:
+        yield batch
+
+
 def _folder(files: Mapping[str, bytes], format: Format) -> bytes:
     below: dict[str, dict[str, bytes]] = {}
     entries: list[tuple[bytes, bytes]] = []

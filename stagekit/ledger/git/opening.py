@@ -41,7 +41,7 @@ def open_ledger(
     """
     folder = artifacts / COPIES / address.key
     repository = Repository(folder / "git", address, environ, cancel or Cancel())
-    copies = Copies(folder / "files", repository, emit)
     shared = Shared(repository, address, actor=actor, emit=emit, cancel=cancel or Cancel())
+    copies = Copies(folder / "files", shared, emit)
     exchange = Exchange(shared, copies, Owed(folder / "owed"), emit)
     return GitLedger(exchange, artifacts / "warnings.log")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from itertools import takewhile
 from pathlib import Path
 
 import msgspec
@@ -22,6 +21,7 @@ from stagekit.ledger.git.series import (
     Listed,
     Series,
     signature_ids,
+    signatures_of,
 )
 from stagekit.ledger.git.shared import Proposal
 from stagekit.ledger.names import checked_name
@@ -123,7 +123,7 @@ class GitReleases:
 
     def signature(self, env: str, id: str) -> bytes | None:
         listed = self._exchange.index.series(SIGNATURES, checked_name(env))
-        kept = list(takewhile(lambda one: one in listed, signature_ids(id)))
+        kept = signatures_of(id, listed)
         if not kept or not self._exchange.have(SIGNATURES, kept[-1], env):
             return None
         content = self._exchange.copies.content(Series(kind=SIGNATURES, env=env), kept[-1])

@@ -7,7 +7,7 @@ that was rewritten is seen; older records come by object, many at a time.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -15,8 +15,8 @@ from stagekit import durable
 from stagekit.cancel import Cancel
 from stagekit.errors import LedgerAway, LedgerError, LimitExceeded
 from stagekit.ledger.git.address import Address
-from stagekit.ledger.git.objects import contents_of, entries_of, format_of
 from stagekit.ledger.git.program import Git
+from stagekit.ledger.git.store import ObjectStore
 from stagekit.process import Result
 
 SEEN = "refs/stagekit/seen"
@@ -33,7 +33,7 @@ _MANY = 500
 """Objects asked for at a time."""
 
 
-class Repository:
+class Repository(ObjectStore):
     """Args:
     folder: of the copy; made when it is needed.
     address: of the ledger.
@@ -44,9 +44,9 @@ class Repository:
     def __init__(
         self, folder: Path, address: Address, environ: Mapping[str, str], cancel: Cancel
     ) -> None:
+        super().__init__(Git(folder, environ, cancel))
         self.folder = folder
         self._address = address
-        self._git = Git(folder, environ, cancel)
         self._contacted = folder / "stagekit-contacted"
 
     @property
@@ -133,74 +133,6 @@ class Repository:
         done = self._git.said("fast-import", "--quiet", "--done", "--force", stdin=stream)
         return done.stdout.strip()
 
-    def continues(self, new: str, old: str) -> bool:
-        """Tell whether a commit comes after another one."""
-        return self._git.call("merge-base", "--is-ancestor", old, new).ok
-
-    def messages(
-        self, new: str, *, since: str | None = None, whole: bool = False
-    ) -> list[tuple[str, list[str], str]]:
-        """Return each commit after ``since`` up to ``new``, the oldest first: its name, those of
-        its parents, and its message. Without ``since``, the newest alone, or the ``whole``
-        history."""
-        alone = () if whole else ("--max-count=1",)
-        commits = (f"{since}..{new}",) if since else (*alone, new)
-        log = self._git.said("log", "-z", "--reverse", "--format=%H%n%P%n%B", *commits, "--")
-        found = (text.split("\n", 2) for text in log.stdout.split("\0") if text)
-        return [(commit, parents.split(), body) for commit, parents, body in found]
-
-    def changed(self, old: str, new: str, below: str) -> list[tuple[str, str, str]]:
-        """Return which files below a folder differ in two commits: the path, and the two objects;
-        one that is nowhere has a name of zeros."""
-        options = ("-r", "-z", "--raw", "--no-renames", "--no-abbrev")
-        words = self._git.said("diff-tree", *options, old, new, "--", below).stdout.split("\0")
-        return [
-            (path, *fields.split()[2:4])  # type: ignore[misc]  # of ":mode mode object object M"
-            for fields, path in zip(words[::2], words[1::2], strict=False)
-        ]
-
-    def below(self, commit: str, path: str) -> dict[str, str]:
-        """Return the files below a folder of a commit, by path, with their objects."""
-        options = ("-r", "-z", "--full-tree")
-        listed = self._git.said("ls-tree", *options, commit, "--", f"{path}/").stdout
-        lines = (line.partition("\t") for line in listed.split("\0") if line)
-        return {name: fields.split()[2] for fields, _, name in lines}
-
-    def names_in(self, commit: str, path: str) -> list[str]:
-        """Return the names of what is in a folder of a commit."""
-        listed = self._git.said("ls-tree", "--name-only", "-z", commit, "--", f"{path}/").stdout
-        return [name.rpartition("/")[2] for name in listed.split("\0") if name]
-
-    def read(self, objects: Sequence[str]) -> list[bytes]:
-        """Return the content of objects, all of which are here."""
-        if not objects:
-            return []
-        asked = "".join(f"{name}\n" for name in objects).encode()
-        data = self._git.said("cat-file", "--batch", "--buffer", stdin=asked, binary=True).data
-        return list(contents_of(data, objects, where=str(self.folder)))
-
-    def read_folders(self, trees: Sequence[str]) -> list[dict[str, bytes]]:
-        """Return the files of folders by their paths in them; all of it is here. However many
-        folders, git is called once for each level."""
-        files: list[dict[str, str]] = [{} for _ in trees]
-        level = [(number, "", tree) for number, tree in enumerate(trees)]
-        while level:
-            read = self.read([tree for _, _, tree in level])
-            next_level = []
-            for (number, path, tree), data in zip(level, read, strict=True):
-                for name, object, is_folder in entries_of(data, format_of(tree)):
-                    if is_folder:
-                        next_level.append((number, f"{path}{name}/", object))
-                    else:
-                        files[number][f"{path}{name}"] = object
-            level = next_level
-        contents = iter(self.read([object for each in files for object in each.values()]))
-        return [{path: next(contents) for path in each} for each in files]
-
-    def lacks(self, object: str) -> bool:
-        """Tell whether an object would have to be asked for."""
-        return bool(self._missing([object]))
-
     def bring(self, objects: Sequence[str]) -> None:
         """Have objects here: what is missing is asked for.
 
@@ -208,7 +140,7 @@ class Repository:
             LedgerAway: the remote does not answer.
             LedgerError: it has not got them either.
         """
-        missing = self._missing(objects)
+        missing = self.missing(objects)
         for start in range(0, len(missing), _MANY):
             self._bring(missing[start : start + _MANY])
 
@@ -225,17 +157,12 @@ class Repository:
             self.bring_history()
         else:
             self._answered(done)
-        if left := self._missing(objects):
+        if left := self.missing(objects):
             raise LedgerError(
                 f"the ledger's repository has lost {len(left)} records that its index names",
                 where=str(self._address),
                 hint="push them again from a copy that has them, or restore the repository",
             )
-
-    def _missing(self, objects: Iterable[str]) -> list[str]:
-        asked = "".join(f"{name}\n" for name in objects).encode()
-        said = self._git.said("cat-file", "--batch-check=%(objectname)", stdin=asked).stdout
-        return [line.split()[0] for line in said.splitlines() if line.endswith(" missing")]
 
     def _exchange(self, *arguments: str) -> Result:
         try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import count
+from itertools import count, takewhile
 from string import ascii_letters, digits
 
 from stagekit.errors import LedgerError
@@ -79,6 +79,11 @@ def signature_ids(release: str) -> Iterator[str]:
     """Yield the ids of a release's signatures, the oldest first: the last that there is counts."""
     folder = release.replace(":", "")
     return (f"{folder}+{number}" if number > 1 else folder for number in count(1))
+
+
+def signatures_of(release: str, listed: Listed) -> list[str]:
+    """Return the ids of the signatures that a release has, the oldest first."""
+    return [*takewhile(lambda one: one in listed, signature_ids(release))]
 
 
 def signed_by(id: str) -> str:

@@ -14,10 +14,11 @@ from stagekit.errors import LedgerAway, LedgerError
 from stagekit.events import Emit, Warned
 from stagekit.ledger.git.address import Address
 from stagekit.ledger.git.commits import New, Signature, commits
-from stagekit.ledger.git.entry import NONE_BEFORE, Seal, read_seal
-from stagekit.ledger.git.index import Index
+from stagekit.ledger.git.entry import NONE_BEFORE, Addition, Seal, additions_of, read_seal
+from stagekit.ledger.git.index import Index, files_listing
+from stagekit.ledger.git.objects import format_of
 from stagekit.ledger.git.repository import Repository
-from stagekit.ledger.git.series import INDEX
+from stagekit.ledger.git.series import INDEX, RESERVED
 from stagekit.records import Part
 from stagekit.retry import patiently, pause
 
@@ -202,7 +203,8 @@ class Shared:
 
         Raises:
             LedgerAway: the remote does not answer.
-            LedgerError: an entry does not name the one before it.
+            LedgerError: an entry does not name the one before it, or the index lists other
+                records than the entries add, or one of them is lost.
         """
         with self._alone():
             newest = self._refresh().commit
@@ -210,7 +212,36 @@ class Shared:
                 return 0
             self.repository.bring_history()
             entries = self.repository.messages(newest, whole=True)
-            return self._followed(entries, None, None).number
+            last = self._followed(entries, None, None)
+            added = [one for _, _, text in entries for one in additions_of(text)]
+            self._check_listed(added, newest)
+            self.repository.bring([one.object for one in added if one.object != RESERVED])
+            return last.number
+
+    def bring(self, objects: Sequence[str]) -> None:
+        """Have objects here: what is missing, also of what another process brought meanwhile, is
+        asked for.
+
+        Raises:
+            LedgerAway: the remote does not answer.
+            LedgerError: it has not got them either.
+        """
+        with self._alone():
+            self.repository.bring(objects)
+
+    def _check_listed(self, added: Sequence[Addition], newest: str) -> None:
+        stated = files_listing(added, format_of(newest))
+        found = self.repository.below(newest, INDEX)
+        for path in sorted({*stated, *found}):
+            if stated.get(path) != found.get(path):
+                copy = self.repository.folder
+                raise LedgerError(
+                    f"the index of the shared ledger lists other records than its entries add: "
+                    f"{path} is not what they make",
+                    where=str(self.address),
+                    hint="ask who pushed to that branch; "
+                    f"git -C {copy} log -p {newest[:12]} -- {path} shows what was changed",
+                )
 
     def _seal(self, commit: str) -> Seal:
         [(_, _, text)] = self.repository.messages(commit)
