@@ -134,7 +134,8 @@ class Repository(ObjectStore):
         return done.stdout.strip()
 
     def bring(self, objects: Sequence[str]) -> None:
-        """Have objects here: what is missing is asked for.
+        """Have objects here: what is missing is asked for. Only for a caller who knows that no
+        other process asks at the same time: that may change how much of the history is here.
 
         Raises:
             LedgerAway: the remote does not answer.
