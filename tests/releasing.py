@@ -41,11 +41,23 @@ def plan_of(
     heard: Heard | None = None,
 ) -> stage.Plan:
     """What a release of the project in ``root`` would be, of a build with the image ``web``."""
+    return stage.decide(facts_of(root, env, compose=compose, given=given, heard=heard))
+
+
+def facts_of(
+    root: Path,
+    env: str = "prod",
+    *,
+    compose: Compose | None = None,
+    given: Sequence[str] = (),
+    heard: Heard | None = None,
+) -> stage.Facts:
+    """What that release is decided from."""
     ledger = FileLedger(root / "artifacts")
     if not ledger.builds():
         ledger.reserve_build(a_build("b1")).finish(a_build("b1"))
     project = load_project(root, {})
-    facts = stage.gather(
+    return stage.gather(
         project,
         load_environment(project, env, options=given),
         ledger.build("b1"),
@@ -57,4 +69,3 @@ def plan_of(
         emit=heard or Heard(),
         cancel=Cancel(),
     )
-    return stage.decide(facts)

@@ -15,7 +15,7 @@ from stagekit.engine.compose import find_compose
 from stagekit.engine.documents import Document
 from stagekit.errors import InputError, ReleaseFailed
 from stagekit.inputs.expansion import refuse_endless
-from stagekit.inputs.includes import refuse_strays
+from stagekit.inputs.includes import files_read
 from stagekit.inputs.interpolation import references
 from tests.bombs import BOMBS, SERVICE, laughs
 
@@ -27,7 +27,7 @@ def normalised(folder: Path, text: str, *, checked: bool = True) -> str:
     if checked:
         references(text, where="compose.yaml")
         refuse_endless(text, where="compose.yaml")
-        refuse_strays(text, folder, variables={}, where="compose.yaml")
+        files_read(text, folder, variables={}, where="compose.yaml")
     return find_compose(os.environ, {}).config(
         [Document(text=text, where="compose.yaml")],
         name="shop-prod",

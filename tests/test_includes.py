@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from stagekit.errors import InputError
-from stagekit.inputs.includes import refuse_strays
+from stagekit.inputs.includes import files_read
 
 
 def put(root: Path, **files: str) -> None:
@@ -19,7 +19,7 @@ def put(root: Path, **files: str) -> None:
 
 def refused(text: str, root: Path) -> InputError:
     with pytest.raises(InputError) as caught:
-        refuse_strays(text, root, where="compose.yaml", variables={})
+        files_read(text, root, where="compose.yaml", variables={})
     return caught.value
 
 
@@ -38,7 +38,7 @@ def refused(text: str, root: Path) -> InputError:
 def test_a_stray_env_file_is_found(tmp_path: Path, text: str, at: str) -> None:
     """However the include is written, and however deep."""
     put(tmp_path, sub__a="services: {}\n", other__b="include: [../deep/c]\n", deep__c="x-a: 1\n")
-    refuse_strays(text, tmp_path, where="compose.yaml", variables={})
+    files_read(text, tmp_path, where="compose.yaml", variables={})
     put(tmp_path / at, **{".env": "A=1\n"})
     assert f"{at}/.env" in refused(text, tmp_path).what
 
@@ -47,7 +47,7 @@ def test_one_that_says_which_is_left(tmp_path: Path) -> None:
     """`env_file` in the include is the author's own word."""
     put(tmp_path, sub__a="services: {}\n")
     put(tmp_path / "sub", **{".env": "A=1\n"})
-    refuse_strays(
+    files_read(
         "include: [{path: sub/a, env_file: /dev/null}]\n",
         tmp_path,
         where="compose.yaml",
@@ -58,20 +58,20 @@ def test_one_that_says_which_is_left(tmp_path: Path) -> None:
 def test_files_that_include_each_other_come_to_an_end(tmp_path: Path) -> None:
     """Twice each, they would be read a million times."""
     put(tmp_path, a="include: [b, b]\n", b="include: [a, a, b]\n")
-    refuse_strays("include: [a, a]\n", tmp_path, where="compose.yaml", variables={})
+    files_read("include: [a, a]\n", tmp_path, where="compose.yaml", variables={})
 
 
 def test_merge_keys_are_not_followed(tmp_path: Path) -> None:
     """Doubled thirty times, they would fill the memory."""
     lines = ["x0: &x0 {a: 1, include: 1}"]
     lines += [f"x{n}: &x{n}\n  <<: [*x{n - 1}, *x{n - 1}]" for n in range(1, 31)]
-    refuse_strays("\n".join(lines), tmp_path, where="compose.yaml", variables={})
+    files_read("\n".join(lines), tmp_path, where="compose.yaml", variables={})
 
 
 @pytest.mark.parametrize("text", ["", "include:\n", "include: 1\n", "include: [1, [x], {}]\n", "["])
 def test_what_is_no_include_is_left_to_compose(tmp_path: Path, text: str) -> None:
     """It says what is wrong."""
-    refuse_strays(text, tmp_path, where="compose.yaml", variables={})
+    files_read(text, tmp_path, where="compose.yaml", variables={})
 
 
 OUTSIDE = [
@@ -104,7 +104,7 @@ def test_a_file_outside_the_project_is_refused(
     (root / "link").symlink_to(tmp_path / "out.env")
     path = path.replace("ABSOLUTE", str(tmp_path / "out.env"))
     with pytest.raises(InputError, match="lies outside the project") as caught:
-        refuse_strays(
+        files_read(
             f"x-first: 1\n{text}\n".replace("PATH", f"'{path}'"),
             root,
             where="compose.yaml",
@@ -124,7 +124,7 @@ def test_a_file_of_the_project_is_none(tmp_path: Path, text: str, _key: str, pat
     put(tmp_path, **{"in.env": "# nothing\n", "sub__a": "x"})
     (tmp_path / "inner").symlink_to("in.env")
     path = path.replace("ABSOLUTE", str(tmp_path / "in.env"))
-    refuse_strays(text.replace("PATH", f"'{path}'"), tmp_path, where="compose.yaml", variables={})
+    files_read(text.replace("PATH", f"'{path}'"), tmp_path, where="compose.yaml", variables={})
 
 
 @pytest.mark.parametrize(
@@ -140,7 +140,7 @@ def test_a_file_that_is_taken_in_is_looked_at_too(tmp_path: Path, text: str, whe
     root = tmp_path / "p"
     more = "services:\n  more:\n    env_file: {}\n"
     put(root, **{"a.env": "A=1\n", "sub__more.yaml": more.format("../a.env")})
-    refuse_strays(text, root, where="compose.yaml", variables={})
+    files_read(text, root, where="compose.yaml", variables={})
     put(root, **{"sub__more.yaml": more.format("../../a.env")})
     assert str(refused(text, root).where).startswith(where)
 
@@ -155,7 +155,7 @@ def test_paths_start_where_the_include_says(tmp_path: Path) -> None:
 def test_a_path_that_an_env_file_could_change_is_refused(tmp_path: Path) -> None:
     """What is in that file only Compose knows."""
     put(tmp_path, **{"a.env": "", "sub__b": "services: {more: {env_file: '${WHERE:-x}'}}\n"})
-    refuse_strays("include: [sub/b]", tmp_path, where="compose.yaml", variables={})
+    files_read("include: [sub/b]", tmp_path, where="compose.yaml", variables={})
     error = refused("include: [{path: sub/b, env_file: a.env}]", tmp_path)
     assert "depends on an env_file" in error.what
     assert "WHERE" in (error.hint or "")
@@ -173,7 +173,7 @@ def test_the_line_is_that_of_the_template(tmp_path: Path) -> None:
     """Rendering has moved the document's lines."""
     source = "{% if x %}\n{% endif %}\nservices: {web: {env_file: ../a}}\n"
     with pytest.raises(InputError) as caught:
-        refuse_strays(
+        files_read(
             "services: {web: {env_file: ../a}}\n",
             tmp_path,
             where="compose.yaml.j2",

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from stagekit.inputs.merge import Layer, merge
+from stagekit.inputs.reads import Read
 from stagekit.inputs.usage import Unused, Use, unused, uses, uses_of
 
 
@@ -70,6 +71,60 @@ def test_what_compose_takes_in_is_read_too(tmp_path: Path) -> None:
     text = "include: [more.yaml]\nservices:\n  c:\n    extends: {file: base.yaml, service: b}\n"
     result = found(tmp_path, text, "compose.yaml")
     assert {use.key for use in result} == {("A",), ("B",)}
+
+
+SERVICE = "services:\n  m:\n    image: 'redis:7'\n    environment: {A: '${PORT}'}\n"
+
+
+@pytest.mark.parametrize("name", ["compose.yaml", "compose.yaml.j2"])
+@pytest.mark.parametrize(
+    ("text", "file", "content"),
+    [
+        ("include: [parts/m.yaml]\n", "parts/m.yaml", SERVICE),
+        ("include:\n- path: ['${PARTS}/m.yaml']\n", "parts/m.yaml", SERVICE),
+        ("services: {a: {extends: {file: parts/m.yaml, service: m}}}", "parts/m.yaml", SERVICE),
+        ("services: {a: {env_file: web.env}}", "web.env", "A=${PORT}\n"),
+        ("services: {a: {env_file: [{path: web.env}]}}", "web.env", "A=${PORT}\n"),
+        ("services: {a: {label_file: web.env}}", "web.env", "A=${PORT}\n"),
+    ],
+)
+def test_what_compose_is_told_to_read_is_read_in_a_jinja_template_too(
+    tmp_path: Path, name: str, text: str, file: str, content: str
+) -> None:
+    """Where its lines stand as they are."""
+    around = "{% if A %}\n{# no #}\nx-a: {{ A | yaml }}\n{% endif %}\n" if "j2" in name else ""
+    (tmp_path / file).parent.mkdir(exist_ok=True)
+    (tmp_path / file).write_text(content)
+    (tmp_path / "templates").mkdir()
+    (tmp_path / "templates" / name).write_text(around + text)
+    result = uses([tmp_path / "templates" / name], tmp_path, variables={"PARTS": "parts"})
+    assert [use.where for use in result if use.key == ("PORT",)] == [
+        f"{file}:{content.splitlines().index(content.splitlines()[-1]) + 1}"
+    ]
+
+
+def test_paths_of_an_included_file_start_from_its_own_folder(tmp_path: Path) -> None:
+    """As Compose has it."""
+    (tmp_path / "parts").mkdir()
+    (tmp_path / "parts/m.yaml").write_text("services: {m: {env_file: m.env}}\n")
+    (tmp_path / "parts/m.env").write_text("A=${A}\n")
+    result = found(tmp_path, "include: [parts/m.yaml]\n", "compose.yaml")
+    assert result == [Use(("A",), "parts/m.env:1")]
+
+
+def test_a_file_that_no_text_tells_of_is_known_once_it_was_read(tmp_path: Path) -> None:
+    """By a name that the template computes, a template itself or not; what is taken in as it is
+    asks for nothing."""
+    (tmp_path / "part.j2").write_text("a: {{ A }}\n")
+    (tmp_path / "web.env").write_text("B=${B} {{ C }}\n")
+    (tmp_path / "nginx.conf").write_text("listen ${D};\n")
+    read = [
+        Read(tmp_path / "part.j2", "jinja"),
+        Read(tmp_path / "web.env", "compose"),
+        Read(tmp_path / "nginx.conf", "content"),
+        Read(tmp_path / "optional.env", "compose"),
+    ]
+    assert uses([], tmp_path, read=read) == [Use(("A",), "part.j2:1"), Use(("B",), "web.env:1")]
 
 
 VARIABLES = merge([Layer("base", {"DEBUG": 1, "web": {"port": 1, "host": 2}, "OLD": 3})])

@@ -39,13 +39,11 @@ def explain(
     """
     from msgspec import to_builtins
 
-    from stagekit.inputs.overlays import documents
-    from stagekit.inputs.usage import uses
     from stagekit.pipeline.explain import explain as explained
+    from stagekit.pipeline.explain import found_uses
 
     environment = app.environment(env, set or ())
-    found = uses(documents(app.project, environment.chain), app.root, environment.additions)
-    variables = explained(environment, found, key or None)
+    variables = explained(environment, found_uses(app.project, environment), key or None)
     if json:
         app.console.data(to_builtins(variables))
         return

@@ -111,7 +111,7 @@ class Prover:
             compose=self.compose,
             emit=ignore,
             cancel=self.cancel,
-        )
+        ).model
         source_mounts = environment.deploy.source_mounts
         sealing = _Sealing(self.old.root, project.name, env, images, source_mounts)
         refused: dict[str, Finding] = {}

@@ -20,6 +20,7 @@ from stagekit import digest
 from stagekit.errors import InputError
 from stagekit.inputs.merge import Tree
 from stagekit.inputs.names import ENVIRONMENTS, SOURCE
+from stagekit.inputs.reads import Read
 from stagekit.inputs.within import resolved
 from stagekit.paths import check_path
 
@@ -40,10 +41,12 @@ class Taken:
     Attributes:
         model: mounts them as ``./files/<sha256>/<name>``.
         files: content by path in the release.
+        read: the files and folders that it was taken from.
     """
 
     model: Tree
     files: dict[str, bytes]
+    read: tuple[Read, ...] = ()
 
 
 def take_in(model: Tree, root: Path, *, source_mounts: bool = False) -> Taken:
@@ -73,7 +76,8 @@ def take_in(model: Tree, root: Path, *, source_mounts: bool = False) -> Taken:
             options["device"] = intake.as_relative(str(options["device"]))
     if intake.executable:
         taken[EXTENSION] = {"executable": sorted(intake.executable)}
-    return Taken(taken, intake.files)
+    read = (Read(root / path, "content") for path in sorted(intake.read))
+    return Taken(taken, intake.files, tuple(read))
 
 
 def executables(document: Tree) -> frozenset[str]:
@@ -139,10 +143,12 @@ class _Intake:
     source_mounts: bool = False
     files: dict[str, bytes] = field(default_factory=dict)
     executable: set[str] = field(default_factory=set)
+    read: set[Path] = field(default_factory=set)
     bytes: int = 0
 
     def count(self, found: _Found) -> None:
         """Count what is read of a file, and refuse too much of it."""
+        self.read.add(self._below_root(found.path))
         self.bytes += found.at.stat().st_size
         self._refuse_too_much(found.where)
 
@@ -208,9 +214,13 @@ class _Intake:
     def _path_of(self, source: str) -> Path:
         return Path(os.path.normpath(self.root / source.replace("$$", "$")))
 
+    def _below_root(self, source: str) -> Path:
+        return self._path_of(source).relative_to(self.root)
+
     def _keep(self, found: _Found) -> str:
         """Put a file or folder among those that travel; return its path in the release."""
         name = self._path_of(found.path).name
+        self.read.add(self._below_root(found.path))  # a folder's own: of files that are gone
         content = dict(self._below(found, name, frozenset()))
         data = {path: item.read() for path, item in content.items()}
         if not data:

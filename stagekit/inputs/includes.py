@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -18,6 +19,7 @@ import yaml
 from stagekit.errors import InputError
 from stagekit.inputs.interpolation import check_depth, filled, names_in
 from stagekit.inputs.nodes import documents, items, pairs, texts, values
+from stagekit.inputs.reads import Read
 from stagekit.inputs.within import within
 from stagekit.paths import check_path
 
@@ -27,6 +29,9 @@ _MAY_NAME_FILES = re.compile(r"include|extends|(?<![a-z])file|_file|\\")
 _NOTHING = "/dev/null"
 _ELSEWHERE = re.compile(r"[a-z][a-z0-9+.-]+:|git@")
 """A repository or registry that Compose would fetch from."""
+
+_CONTENT = ("configs.", "secrets.")
+"""What is taken in of these is not filled in."""
 
 _COPY = "copy it into the project"
 _HINTS = {"secrets": "write secrets.<name>.environment: NAME, and set it with inv secrets.set"}
@@ -78,12 +83,17 @@ class _Named:
     line: str
     stray: Path | None = None
 
+    @property
+    def read(self) -> Read:
+        return Read(self.at, "content" if self.key.startswith(_CONTENT) else "compose")
 
-def refuse_strays(
+
+def files_read(
     text: str, root: Path, *, variables: Mapping[str, str], where: str, source: str | None = None
-) -> None:
-    """Look for files outside the project that Compose would read, and for a ``.env`` that it would
-    read for an included file; in files that are included or extended, too.
+) -> tuple[Read, ...]:
+    """Return the files that Compose reads because a document names them, or one that it includes
+    or extends; refuse those outside the project, and a ``.env`` that it would read for an included
+    file.
 
     Args:
         text: a Compose document, known to be YAML.
@@ -95,10 +105,8 @@ def refuse_strays(
     Raises:
         InputError: there is one; names it, and the file and line that name it.
     """
-    if not _MAY_NAME_FILES.search(text):
-        return  # spares reading a large document once more
-    walk = _Walk(root, variables)
-    for named in walk.files(_Document(text, root, where, source)):
+    found = []
+    for named in _named_files(_Document(text, root, where, source), root, variables):
         if named.path != _NOTHING and not within(root, named.at):
             raise InputError(
                 f"{named.path} lies outside the project",
@@ -112,6 +120,19 @@ def refuse_strays(
                 hint="write the include with env_file: /dev/null, or move the values to "
                 "environments/",
             )
+        if named.path != _NOTHING:
+            found.append(named.read)
+    return tuple(found)
+
+
+def files_as_written(
+    text: str, root: Path, *, variables: Mapping[str, str], where: str
+) -> Iterator[Read]:
+    """Yield the files that a Compose document names, as far as can be told from a text that was
+    not rendered: nothing of it is refused."""
+    with suppress(InputError):
+        for named in _named_files(_Document(text, root, where), root, variables):
+            yield named.read
 
 
 def taken_in(text: str, folder: Path) -> Iterator[Path]:
@@ -122,6 +143,11 @@ def taken_in(text: str, folder: Path) -> Iterator[Path]:
                 yield folder / node.value
             for _, service in _entries(document, "services"):
                 yield from (folder / node.value for node in _extended(service))
+
+
+def _named_files(document: _Document, root: Path, variables: Mapping[str, str]) -> Iterator[_Named]:
+    if _MAY_NAME_FILES.search(document.text):  # spares reading a large document once more
+        yield from _Walk(root, variables).files(document)
 
 
 @dataclass

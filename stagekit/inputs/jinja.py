@@ -50,12 +50,16 @@ class Templates:
         root: its folder; nothing outside is read, by whatever link.
         folder: where includes and imports are looked for first, then in ``root``.
         additions: filters, tests and globals of plugins; those that ship win.
+
+    Attributes:
+        read: the files that were read so far.
     """
 
     def __init__(self, root: Path, folder: Path, additions: Additions = NO_ADDITIONS) -> None:
         self._additions = additions
         self._root = root
         self._folder = folder
+        self.read: set[Path] = set()
 
     def render(self, template: Path, variables: Tree, *, env: str) -> str:
         """Render one.
@@ -163,13 +167,14 @@ class Templates:
     def _loader(self) -> jinja2.BaseLoader:
         import jinja2
 
-        root = self._root
+        root, read = self._root, self.read
 
         class Loader(jinja2.FileSystemLoader):
             def get_source(self, environment: jinja2.Environment, template: str) -> Any:
                 text, path, fresh = super().get_source(environment, template)
                 if not within(root, Path(path)):
                     raise jinja2.TemplateNotFound(template)  # a link that leads out of it
+                read.add(Path(path))
                 return text, path, fresh
 
         return Loader([self._folder, self._root])

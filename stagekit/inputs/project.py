@@ -26,7 +26,7 @@ from stagekit.records import Part
 
 _REGISTRY = re.compile(r"[A-Za-z0-9.-]+(?::[0-9]{1,5})?(?:/[a-z0-9._/-]+)?")
 
-_SETTINGS = "pyproject.toml"
+SETTINGS = "pyproject.toml"
 _TABLE = ("tool", "stagekit")
 
 
@@ -166,9 +166,9 @@ def load_project(root: Path, environ: Mapping[str, str]) -> Project:
     Raises:
         InputError: a setting is unknown or has the wrong type; says which.
     """
-    file = TomlFile(root / _SETTINGS)
+    file = TomlFile(root / SETTINGS)
     given = file.table(*_TABLE)
-    refuse_nul(given, f"{_SETTINGS} [tool.stagekit]")
+    refuse_nul(given, f"{SETTINGS} [tool.stagekit]")
     settings = file.typed(given, ProjectSettings, *_TABLE)
     name = settings.name or str(file.table("project").get("name") or root.name)
     images = {
@@ -195,10 +195,10 @@ def load_project(root: Path, environ: Mapping[str, str]) -> Project:
         sign=settings.sign,
         checks=tuple(_check_of(file, key, value, images) for key, value in settings.checks.items()),
     )
-    check_name(project.name, "a project", f"{_SETTINGS} [tool.stagekit] name")
+    check_name(project.name, "a project", f"{SETTINGS} [tool.stagekit] name")
     check_images(images, root)
     if project.jobs < 1:
-        raise InputError("at least one at a time", where=f"{_SETTINGS} [tool.stagekit] jobs")
+        raise InputError("at least one at a time", where=f"{SETTINGS} [tool.stagekit] jobs")
     return project
 
 
@@ -217,13 +217,13 @@ def _registries(named: str | None, setting: str | tuple[str, ...] | None) -> tup
         if "@" in registry:
             raise InputError(
                 "a registry's address holds no credentials",
-                where=f"{_SETTINGS} [tool.stagekit] registry, or STAGEKIT_REGISTRY",
+                where=f"{SETTINGS} [tool.stagekit] registry, or STAGEKIT_REGISTRY",
                 hint="docker login to it; stagekit uses Docker's own",
             )
         if not _REGISTRY.fullmatch(registry):
             raise InputError(
                 f"{registry!r} is not a registry",
-                where=f"{_SETTINGS} [tool.stagekit] registry",
+                where=f"{SETTINGS} [tool.stagekit] registry",
                 hint="host[:port][/path], for example registry.example.com/team",
             )
     return registries
@@ -239,12 +239,12 @@ def _check_of(
     if image is None or image not in images:
         raise InputError(
             f"there is no image {image!r}" if image else "it does not say in which image",
-            where=f"{_SETTINGS} {where} image",
+            where=f"{SETTINGS} {where} image",
             hint=f"there are: {', '.join(images)}",
         )
     run, entrypoint = _words(settings.run, where), settings.entrypoint
     if not run:
-        raise InputError("it does not say what to run", where=f"{_SETTINGS} {where} run")
+        raise InputError("it does not say what to run", where=f"{SETTINGS} {where} run")
     return Check(
         name=name,
         image=image,
@@ -258,7 +258,7 @@ def _words(command: str | tuple[str, ...], where: str) -> tuple[str, ...]:
     try:
         return tuple(shlex.split(command)) if isinstance(command, str) else command
     except ValueError as error:
-        raise InputError(f"{command!r}: {error}".lower(), where=f"{_SETTINGS} {where}") from error
+        raise InputError(f"{command!r}: {error}".lower(), where=f"{SETTINGS} {where}") from error
 
 
 def _templates(root: Path, setting: str | tuple[str, ...] | None) -> tuple[Path, ...]:
@@ -267,7 +267,7 @@ def _templates(root: Path, setting: str | tuple[str, ...] | None) -> tuple[Path,
         names = ("compose.yaml.j2", "compose.yaml", "docker-compose.yml")
         return (next((folder / n for n in names if (folder / n).is_file()), folder / names[0]),)
     given = (setting,) if isinstance(setting, str) else setting
-    where = f"{_SETTINGS} [tool.stagekit] template"
+    where = f"{SETTINGS} [tool.stagekit] template"
     for text in given:
         check_path(root / text, where)
         if not within(root, root / text):

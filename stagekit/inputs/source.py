@@ -12,6 +12,7 @@ from stagekit import process
 from stagekit.cancel import Cancel
 from stagekit.events import Emit, Warned
 from stagekit.inputs.names import NOT_SOURCE
+from stagekit.inputs.within import steps_to
 from stagekit.process import Result
 from stagekit.records import Part, Source
 
@@ -100,19 +101,32 @@ def tracked(root: Path) -> frozenset[str] | None:
     return frozenset(path for path in found.stdout.split("\0") if path)
 
 
+def _listed(root: Path, command: str, *arguments: str) -> list[str]:
+    """Return what git lists, each path taken as it is written; nothing where it cannot tell."""
+    found = _git(root, "--literal-pathspecs", command, *arguments)
+    return [entry for entry in found.stdout.split("\0") if entry] if found and found.ok else []
+
+
 def is_pushed(root: Path, commit: str) -> bool:
     """Tell whether a branch of a remote has a commit, as far as this clone has heard."""
     return bool(_said(root, "branch", "--remotes", "--contains", commit, "--format=%(refname)"))
 
 
-def uncommitted(root: Path, paths: Sequence[Path]) -> tuple[str, ...]:
-    """Return which files at or below ``paths`` are not as they are committed; none where there is
-    no git to tell."""
+def uncommitted(root: Path, folders: Sequence[Path], files: Sequence[Path] = ()) -> tuple[str, ...]:
+    """Return which files are not as they are committed; none where there is no git to tell.
+
+    Args:
+        root: the project's folder.
+        folders: what is below them counts, but for what git ignores.
+        files: count also where git ignores them; links to them, too.
+    """
     options = ("--porcelain", "-z", "--no-renames", "--untracked-files=all")
-    found = _git(root, "status", *options, "--", *map(str, paths))
-    if not found or not found.ok:
-        return ()
-    return tuple(entry[3:] for entry in found.stdout.split("\0") if entry)
+    steps = [str(step) for path in files for step in steps_to(path, root)]
+    changed = _listed(root, "status", *options, "--", *map(str, folders), *steps)
+    names = {entry[3:] for entry in changed}
+    if steps:
+        names |= {*_listed(root, "ls-files", "--others", "--full-name", "-z", "--", *steps)}
+    return tuple(sorted(names))
 
 
 def without_credentials(url: str) -> str:

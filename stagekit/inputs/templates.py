@@ -34,6 +34,7 @@ from stagekit.inputs.placeholders import (
     missing_hint,
 )
 from stagekit.inputs.quoting import guarded, plain_text
+from stagekit.inputs.reads import Read
 
 _RESERVED = ("images", "secrets", "stagekit")
 _RESERVED_PREFIXES = ("IMAGE_", TEMPLATE_PREFIX, "STAGEKIT_", "COMPOSE_", "DOCKER_")
@@ -41,13 +42,14 @@ _RESERVED_PREFIXES = ("IMAGE_", TEMPLATE_PREFIX, "STAGEKIT_", "COMPOSE_", "DOCKE
 
 @dataclass(frozen=True)
 class Rendered:
-    """A Compose document, the template that it was made from, and the flat variables that Compose
-    may fill in."""
+    """A Compose document, the template that it was made from, the flat variables that Compose may
+    fill in, and the files that it was rendered from."""
 
     text: str
     source: str
     where: str
     variables: Mapping[str, str]
+    read: tuple[Read, ...] = ()
 
 
 def render(
@@ -80,14 +82,22 @@ def render(
     where = str(template.relative_to(root)) if template.is_relative_to(root) else str(template)
     seen = _everything(variables, images, env, project)
     source = _read(template, where)
-    text = source
+    text, read = source, [Read(template, "compose")]
     if template.suffix == SUFFIX:
         known = {**guarded(seen), "secrets": secrets.asked}
-        text = Templates(root, template.parent, additions).render(template, known, env=env)
-    flat = {name: plain_text(value) for name, value in _flat(seen).items()}
-    flat |= secrets.variables(text)
+        templates = Templates(root, template.parent, additions)
+        text = templates.render(template, known, env=env)
+        read = [Read(path, "jinja") for path in sorted(templates.read)]
+    flat = {**_flat(seen), **secrets.variables(text)}
     _check_references(text, source, flat, where)
-    return Rendered(text=text, source=source, where=where, variables=flat)
+    return Rendered(text=text, source=source, where=where, variables=flat, read=tuple(read))
+
+
+def flat_variables(
+    variables: Tree, images: Mapping[str, str], *, env: str, project: str
+) -> dict[str, str]:
+    """Return what ``${NAME}`` may be, but for secrets: for arguments, see `render`."""
+    return _flat(_everything(variables, images, env, project))
 
 
 def is_reserved(name: str) -> bool:
@@ -108,11 +118,11 @@ def _everything(
     return {**variables, "images": dict(images), "stagekit": {"env": env, "project": project}}
 
 
-def _flat(seen: Tree) -> dict[str, Any]:
+def _flat(seen: Tree) -> dict[str, str]:
     given = {name: value for name, value in seen.items() if not isinstance(value, dict | list)}
     images = {variable_of(name): pin for name, pin in seen["images"].items()}
     facts = {f"STAGEKIT_{upper(name)}": value for name, value in seen["stagekit"].items()}
-    return {**given, **images, **facts}
+    return {name: plain_text(value) for name, value in {**given, **images, **facts}.items()}
 
 
 def _read(template: Path, where: str) -> str:

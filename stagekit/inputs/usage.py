@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from stagekit.inputs.includes import taken_in
+from stagekit.inputs.includes import files_as_written
 from stagekit.inputs.interpolation import START
 from stagekit.inputs.jinja import NO_ADDITIONS, SUFFIX, Additions, Templates
 from stagekit.inputs.merge import Key, Merged, Tree, dotted
 from stagekit.inputs.near import near
+from stagekit.inputs.quoting import plain_text
+from stagekit.inputs.reads import Read
 from stagekit.records import Part
 
 _COMMENT = re.compile(r"^[ \t]*#.*$", re.MULTILINE)
+_JINJA = re.compile(r"\{#.*?#\}|\{%.*?%\}|\{\{.*?\}\}", re.DOTALL)
 
 
 class Use(Part, frozen=True):
@@ -32,21 +36,30 @@ class Unused(Part, frozen=True):
     meant: str | None
 
 
-def uses(templates: Iterable[Path], root: Path, additions: Additions = NO_ADDITIONS) -> list[Use]:
+def uses(
+    templates: Iterable[Path],
+    root: Path,
+    *,
+    variables: Tree | None = None,
+    additions: Additions = NO_ADDITIONS,
+    read: Iterable[Read] = (),
+) -> list[Use]:
     """Find every use of a variable in Compose files and templates, and in what they take in.
 
     Args:
         templates: the files a release is rendered from.
         root: the project's folder.
+        variables: what the paths of what is taken in may ask for.
         additions: what plugins give templates to use.
+        read: what was read as the templates were rendered, where they were: which files those are
+            cannot always be told from their text.
     """
     found: list[Use] = []
-    seen: set[Path] = set()
-    for template in templates:
-        for source in _with_includes(template, root, seen):
-            found += _compose_uses(source)
-            if source.jinja:
-                found += _jinja_uses(source, Templates(root, template.parent, additions))
+    files = _Files(root, variables or {})
+    for source in files.of([*templates], read):
+        found += _compose_uses(source)
+        if source.jinja:
+            found += _jinja_uses(source, Templates(root, source.path.parent, additions))
     return found
 
 
@@ -81,47 +94,73 @@ def _known(key: Key, values: Tree) -> Key:
 
 
 class _Source(Part, frozen=True):
+    path: Path
     text: str
     where: str
     jinja: bool
 
 
-def _with_includes(template: Path, root: Path, seen: set[Path]) -> Iterator[_Source]:
-    """Yield a template's text, and those of all that it includes, by Jinja or by Compose."""
-    if template in seen or not template.is_file():
-        return
-    seen.add(template)
-    text = template.read_text("utf-8", "replace")
-    yield _Source(text, _relative(template, root), template.suffix == SUFFIX)
-    if template.suffix == SUFFIX:
-        yield from _jinja_includes(template, root, seen)
-    else:
-        for path in taken_in(text, root):
-            yield from _with_includes(path, root, seen)
+@dataclass
+class _Files:
+    """The files of a release, each once."""
+
+    root: Path
+    variables: Tree
+    seen: set[Path] = field(default_factory=set)
+
+    def of(self, templates: Sequence[Path], read: Iterable[Read]) -> Iterator[_Source]:
+        """Yield templates, what their text says that they take in, and what else was read."""
+        for template in templates:
+            yield from self._taken(Read(template, _by(template)))
+        for template in templates:
+            yield from self._below(template)
+        for item in read:
+            yield from self._taken(item)
+
+    def _below(self, template: Path) -> Iterator[_Source]:
+        text = _text_of(template)
+        if _by(template) == "jinja":
+            yield from self._jinja_includes(template)
+            text = _JINJA.sub(lambda found: "x" if found[0].startswith("{{") else "", text)
+        known = {
+            name: plain_text(value)
+            for name, value in self.variables.items()
+            if not isinstance(value, dict | list)
+        }
+        for item in files_as_written(text, self.root, variables=known, where=str(template)):
+            yield from self._taken(item)
+
+    def _jinja_includes(self, template: Path) -> Iterator[_Source]:
+        import jinja2
+        from jinja2.meta import find_referenced_templates
+
+        templates = Templates(self.root, template.parent)
+        waiting, known = [template.name], {template.name}
+        while waiting:
+            name = waiting.pop()
+            try:
+                text, path = templates.source(name)
+                parsed = templates.environment.parse(text)
+            except jinja2.TemplateError:
+                continue  # rendering says what is wrong with it
+            waiting += {*filter(None, find_referenced_templates(parsed))} - known
+            known |= {*waiting}
+            yield from self._taken(Read(path, "jinja"))
+
+    def _taken(self, item: Read) -> Iterator[_Source]:
+        path = item.path
+        if item.by != "content" and path not in self.seen and path.is_file():
+            self.seen.add(path)
+            where = str(path.relative_to(self.root)) if path.is_relative_to(self.root) else path
+            yield _Source(path, _text_of(path), str(where), item.by == "jinja")
 
 
-def _jinja_includes(template: Path, root: Path, seen: set[Path]) -> Iterator[_Source]:
-    import jinja2
-    from jinja2.meta import find_referenced_templates
-
-    templates = Templates(root, template.parent)
-    waiting = [template.name]
-    while waiting:
-        try:
-            text, path = templates.source(waiting.pop())
-            if path != template and path in seen:
-                continue
-            seen.add(path)
-            parsed = templates.environment.parse(text)
-        except jinja2.TemplateError:
-            continue  # rendering says what is wrong with it
-        waiting += filter(None, find_referenced_templates(parsed))
-        if path != template:
-            yield _Source(text, _relative(path, root), jinja=True)
+def _by(template: Path) -> Literal["jinja", "compose"]:
+    return "jinja" if template.suffix == SUFFIX else "compose"
 
 
-def _relative(path: Path, root: Path) -> str:
-    return str(path.relative_to(root)) if path.is_relative_to(root) else str(path)
+def _text_of(path: Path) -> str:
+    return path.read_text("utf-8", "replace") if path.is_file() else ""
 
 
 def _compose_uses(source: _Source) -> Iterator[Use]:

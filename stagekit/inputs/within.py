@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
 
@@ -17,3 +19,15 @@ def resolved(path: Path) -> Path:
 def within(root: Path, path: Path) -> bool:
     """Tell whether a path, which need not exist, leads to ``root`` or to something in it."""
     return resolved(path).is_relative_to(root.resolve())
+
+
+def steps_to(path: Path, root: Path) -> Iterator[Path]:
+    """Yield the links below ``root`` that lead to a path, and what they lead to in the end."""
+    written = Path(os.path.normpath(path))
+    for step in (*reversed(written.parents), written):
+        if step != root and step.is_relative_to(root) and step.is_symlink():
+            yield step
+            aim = step.parent / step.readlink() / written.relative_to(step)
+            yield from steps_to(aim, root)
+            return
+    yield written

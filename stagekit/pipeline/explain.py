@@ -7,11 +7,15 @@ from typing import Any
 
 from stagekit.errors import InputError
 from stagekit.events import Emit, Noted, Warned
+from stagekit.inputs import overlays
 from stagekit.inputs.environment import Environment
+from stagekit.inputs.interpolation import names_in
 from stagekit.inputs.merge import Merged, Setting, dotted, leaves
-from stagekit.inputs.names import ENVIRONMENTS
+from stagekit.inputs.names import CONFIG, ENVIRONMENTS
 from stagekit.inputs.near import known_names
-from stagekit.inputs.usage import Use, unused, uses_of
+from stagekit.inputs.project import Project
+from stagekit.inputs.reads import Read
+from stagekit.inputs.usage import Use, unused, uses, uses_of
 from stagekit.records import Part
 
 _GIVEN = "--set"
@@ -75,6 +79,28 @@ def explain(environment: Environment, found: Sequence[Use], key: str | None) -> 
             hint=known_names(key, (item.name for item in explained)),
         )
     return asked
+
+
+def found_uses(project: Project, environment: Environment, read: Sequence[Read] = ()) -> list[Use]:
+    """Find every use of a variable of an environment: in its templates, in what these take in, and
+    in the addresses of its checks.
+
+    Args:
+        project: the project.
+        environment: whose templates.
+        read: what was read as they were rendered, where they were.
+    """
+    found = uses(
+        overlays.documents(project, environment.chain),
+        project.root,
+        variables=environment.variables.values,
+        additions=environment.additions,
+        read=read,
+    )
+    where = f"environments/{environment.name}/{CONFIG} [[stagekit.checks]] url"
+    for check in environment.deploy.checks:
+        found += (Use((name,), where) for name in names_in(check.url))
+    return found
 
 
 def warn_of_unused(variables: Merged, found: Sequence[Use], env: str, emit: Emit) -> None:

@@ -26,7 +26,7 @@ def check_protection(
         build: what would be released.
         env: the environment's name.
         pushed: whether a remote has the build's commit.
-        uncommitted: files of the configuration and the templates that are not as committed.
+        uncommitted: files that a release is made of and that are not as committed.
         ci: the CI job this runs in: there nobody can type a confirmation, and starting the job was
             one.
         confirmed: what was typed.

@@ -19,13 +19,12 @@ from stagekit.inputs.fleet import check_roles
 from stagekit.inputs.merge import Tree
 from stagekit.inputs.project import Project
 from stagekit.inputs.secrets import fingerprints
-from stagekit.inputs.source import is_pushed, uncommitted
-from stagekit.inputs.usage import uses
 from stagekit.inputs.used_secrets import secret_names
 from stagekit.inputs.variables import VARIABLES, variables_file
 from stagekit.pipeline import secrets
+from stagekit.pipeline.committed import commit_is_pushed, not_as_committed
 from stagekit.pipeline.compare import Side
-from stagekit.pipeline.explain import warn_of_unused
+from stagekit.pipeline.explain import found_uses, warn_of_unused
 from stagekit.pipeline.pins import by_text, check_pins, pin_images
 from stagekit.pipeline.protection import check_protection
 from stagekit.pipeline.rendering import rendered_model
@@ -59,7 +58,7 @@ class Facts(Part, frozen=True):
         secret_provider: what sealed them, and will open them.
         previous: the environment's last release, if there is one that can be read.
         pushed: whether a remote has the build's commit.
-        uncommitted: files of the configuration and the templates that are not as committed.
+        uncommitted: files that it is made of and that are not as committed, where that counts.
         promoted_from: the release of another environment whose build and pins these are.
         forced: what was passed over on request, in words.
         confirmed: what was typed to confirm it.
@@ -164,7 +163,7 @@ def gather(
     )
     templates = overlays.documents(project, environment.chain)
     with source.placeholders.explained():
-        model = rendered_model(
+        rendered = rendered_model(
             project,
             environment,
             templates,
@@ -174,14 +173,12 @@ def gather(
             emit=emit,
             cancel=cancel,
         )
-    taken = take_in(model, project.root, source_mounts=environment.deploy.source_mounts)
+    taken = take_in(rendered.model, project.root, source_mounts=environment.deploy.source_mounts)
     wanted = seal.asked_images(taken.model, images)
-    warn_of_unused(
-        environment.variables, uses(templates, project.root, environment.additions), env, emit
-    )
+    found = found_uses(project, environment, rendered.read)
+    warn_of_unused(environment.variables, found, env, emit)
     previous = last_release(ledger, env, emit)
     known = {} if asked.refresh_images or not previous else by_text(previous.release.pins)
-    commit = build.record.source.commit
     return Facts(
         project=project,
         environment=environment,
@@ -196,10 +193,8 @@ def gather(
         carried=secrets.take(source, taken.model, emit),
         secret_provider=source.name,
         previous=previous,
-        pushed=commit is not None and _is_pushed(project, build.record, commit),
-        uncommitted=uncommitted(
-            project.root, [*templates, *secrets.layers_of(project, environment.chain)]
-        ),
+        pushed=commit_is_pushed(project, build.record),
+        uncommitted=not_as_committed(project, environment, [*rendered.read, *taken.read]),
         promoted_from=asked.promoted_from,
         forced=asked.forced,
         confirmed=asked.confirmed,
@@ -294,9 +289,3 @@ def apply(plan: Plan, *, ids: Ids, ledger: Ledger, emit: Emit) -> Stored[Release
         stored = ledger.add_release(release, plan.files, ids=ids)
         under_way.outcome = stored.record.name
     return stored
-
-
-def _is_pushed(project: Project, build: Build, commit: str) -> bool:
-    """A CI has its commit from the remote; a clone has heard of what it fetched or pushed."""
-    on_ci = build.ci is not None and build.ci.commit == commit
-    return on_ci or is_pushed(project.root, commit)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from stagekit.cancel import Cancel
@@ -12,12 +13,21 @@ from stagekit.events import Emit, Warned, step
 from stagekit.inputs import overlays, seal
 from stagekit.inputs.environment import Environment
 from stagekit.inputs.expansion import refuse_endless
-from stagekit.inputs.includes import refuse_strays
+from stagekit.inputs.includes import files_read
 from stagekit.inputs.merge import Tree
 from stagekit.inputs.placeholders import Placeholders
 from stagekit.inputs.project import Project
+from stagekit.inputs.reads import Read
 from stagekit.inputs.templates import render
 from stagekit.records import compose_project
+
+
+@dataclass(frozen=True)
+class RenderedModel:
+    """Compose's model of the templates, and the files that it was made from."""
+
+    model: Tree
+    read: tuple[Read, ...]
 
 
 def rendered_model(
@@ -30,7 +40,7 @@ def rendered_model(
     compose: Compose,
     emit: Emit,
     cancel: Cancel,
-) -> Tree:
+) -> RenderedModel:
     """Render templates and have Compose merge and normalise them.
 
     Args:
@@ -48,6 +58,7 @@ def rendered_model(
         ReleaseFailed: Compose refuses the result.
     """
     profiles = environment.deploy.profiles
+    read: list[Read] = []
     with step(emit, "render", ", ".join(map(project.relative, templates))):
         rendered = [
             render(
@@ -64,7 +75,8 @@ def rendered_model(
         ]
         for item in rendered:
             refuse_endless(item.text, where=item.where)
-            refuse_strays(
+            read += item.read
+            read += files_read(
                 item.text,
                 project.root,
                 variables=item.variables,
@@ -84,4 +96,4 @@ def rendered_model(
     overlays.check_profiles(
         model, profiles, where=f"environments/{environment.name} [stagekit] profiles"
     )
-    return model
+    return RenderedModel(model, tuple(dict.fromkeys(read)))

@@ -28,7 +28,7 @@ from stagekit.inputs.environment import load_environment
 from stagekit.inputs.expansion import refuse_endless
 from stagekit.inputs.fileindex import FileIndex
 from stagekit.inputs.globs import Globs
-from stagekit.inputs.includes import refuse_strays
+from stagekit.inputs.includes import files_read
 from stagekit.inputs.interpolation import filled, references
 from stagekit.inputs.limits import refuse_unstartable
 from stagekit.inputs.project import load_project
@@ -174,7 +174,7 @@ def compose(data: bytes, folder: Path) -> None:
     text = data.decode("utf-8", "replace")
     references(text, where="compose.yaml")
     refuse_endless(text, where="compose.yaml")
-    refuse_strays(text, folder, variables={"TAG": "1"}, where="compose.yaml")
+    files_read(text, folder, variables={"TAG": "1"}, where="compose.yaml")
     uses([folder / "compose.yaml"], folder)
     filled(text, {"TAG": "1"})
 

@@ -14,7 +14,7 @@ from stagekit.cli.plan import read_plan
 from stagekit.errors import InputError, LedgerError, StagekitError
 from stagekit.inputs.environment import load_environment
 from stagekit.inputs.files import take_in
-from stagekit.inputs.includes import refuse_strays
+from stagekit.inputs.includes import files_read
 from stagekit.inputs.project import Project, load_project
 from stagekit.inputs.templates import render
 from stagekit.ledger.git.address import parse_address
@@ -53,7 +53,7 @@ def project(root: Path, settings: dict[str, object]) -> Project:
 
 
 def compose(root: Path, document: str) -> None:
-    refuse_strays(document, root, variables={}, where="compose.yaml")
+    files_read(document, root, variables={}, where="compose.yaml")
 
 
 def mounted(root: Path, path: str) -> None:

@@ -1,0 +1,21 @@
+"""Which files a release is made of, as they were read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from stagekit.records import Part
+
+
+class Read(Part, frozen=True):
+    """A file that went into a release.
+
+    Attributes:
+        path: the file, as it was asked for: links are not followed.
+        by: who read it, and so what it may ask for: ``{{ NAME }}`` and ``${NAME}`` where Jinja did
+            and then Compose, ``${NAME}`` where Compose did, nothing where it was taken in as it is.
+    """
+
+    path: Path
+    by: Literal["jinja", "compose", "content"]
