@@ -97,6 +97,11 @@ def names_in(text: str) -> Iterator[str]:
     return (reference.name for reference in _scan(text, 0, ()))
 
 
+def unfilled(text: str, values: Mapping[str, str]) -> Iterator[str]:
+    """Yield the variables that one text of a document asks for and that have no value."""
+    return (found.name for found in _scan(text, 0, ()) if found.lacks_value(values))
+
+
 def filled(text: str, values: Mapping[str, str]) -> str:
     """Return one text of a document as Compose fills it in; what has no value becomes nothing."""
     parts, at = [], 0

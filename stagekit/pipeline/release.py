@@ -19,6 +19,7 @@ from stagekit.inputs.fleet import check_roles
 from stagekit.inputs.merge import Tree
 from stagekit.inputs.project import Project
 from stagekit.inputs.secrets import fingerprints
+from stagekit.inputs.templates import flat_variables
 from stagekit.inputs.used_secrets import secret_names
 from stagekit.inputs.variables import VARIABLES, variables_file
 from stagekit.pipeline import secrets
@@ -225,7 +226,12 @@ def decide(facts: Facts) -> Plan:
         env.deploy,
         env=env.name,
         services=facts.model["services"],
-        variables=env.variables.values,
+        variables=flat_variables(
+            env.variables.values,
+            {name: image.pin for name, image in build.images.items()},
+            env=env.name,
+            project=project.name,
+        ),
     )
     check_roles(deploy, facts.model, f"environments/{env.name}/config.toml [stagekit]")
     compose_file = seal.seal(
