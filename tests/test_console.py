@@ -67,6 +67,16 @@ def test_results_go_to_stdout_alone(capsys: Capture) -> None:
     assert out.endswith("ID  WHAT\n1   one\n22\n")
 
 
+def test_what_json_has_no_number_for_is_text(capsys: Capture) -> None:
+    """Of a release that was sealed when a variable could be that: no reader of JSON knows NaN."""
+    console = Console()
+    console.data({"a": [float("nan"), 1.5], "b": ({"c": float("-inf")},)})
+    console.data_line(float("inf"))
+    whole, _, line = capsys.readouterr().out.rpartition("}")
+    assert json.loads(whole + "}") == {"a": ["nan", 1.5], "b": [{"c": "-inf"}]}
+    assert json.loads(line) == "inf"
+
+
 def test_narration_and_errors_go_to_stderr_alone(capsys: Capture) -> None:
     """``inv x > file`` leaves them on the screen."""
     console = Console()

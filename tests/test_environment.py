@@ -94,7 +94,9 @@ def test_set_is_the_strongest_layer_with_an_origin_of_its_own(tmp_path: Path) ->
         ("yes", "yes"),
         ("1", 1),
         ("01", "01"),
-        ("1.0", "1.0"),
+        ("1.0", 1.0),
+        ("-1.5", -1.5),
+        ("nan", "nan"),
         ("", ""),
         ("true ", "true "),
         ("null", "null"),
@@ -106,6 +108,76 @@ def test_set_knows_booleans_and_text(tmp_path: Path, text: str, value: object) -
     environment = load(tmp_path, "[vars.web]\ndebug = 1\n", f"web.debug={text}")
     assert environment.variables.values == {"web": {"debug": value}}
     assert type(environment.variables.values["web"]["debug"]) is type(value)
+
+
+def test_numbers_of_both_kinds_replace_one_another(tmp_path: Path) -> None:
+    """A whole one is a number, too, where there was a fraction."""
+    ratio = load(tmp_path, "[vars]\nratio = 0.5\n", "ratio=2").variables.values["ratio"]
+    assert (ratio, type(ratio)) == (2, int)
+
+
+@pytest.mark.parametrize("text", ["0.70", "1_000", "+2", "1e3", "0x10"])
+def test_a_number_that_is_not_written_as_it_is_must_be_said_otherwise(
+    tmp_path: Path, text: str
+) -> None:
+    """It may be a version: neither 1.1 for 1.10, nor text where a template reckons."""
+    error = refusal(tmp_path, "[vars]\nratio = 0.5\n", f"ratio={text}")
+    assert error.what.startswith(f"{text} for ratio, which is a number, would become ")
+    assert error.where == "--set"
+    assert error.hint is not None
+    assert "quote 0.5" in error.hint
+
+
+def values(root: Path, text: str, **given: object) -> dict[str, object]:
+    """What variables become by what the Python interface was given; ``__`` is a dot."""
+    named = {name.replace("__", "."): value for name, value in given.items()}
+    return load_environment(project_with(root, dev=text), "dev", values=named).variables.values
+
+
+def test_values_of_the_python_interface_stay_what_they_are(tmp_path: Path) -> None:
+    """Whatever they replace, and where nothing was: they have a type of their own."""
+    found = values(
+        tmp_path,
+        "[vars]\nratio = 0.5\nn = 1\nhosts = []\n",
+        ratio="0.70",
+        n=1.0,
+        hosts=("a", "b"),
+        more=["c"],
+        m=5,
+        web__on="true",
+    )
+    expected = {"ratio": "0.70", "n": 1.0, "hosts": ["a", "b"], "more": ["c"], "m": 5}
+    assert found == {**expected, "web": {"on": "true"}}
+    assert type(found["n"]) is float
+
+
+@pytest.mark.parametrize(
+    ("value", "says"),
+    [
+        ({"port": 1}, "neither text nor a number"),
+        (None, "NoneType"),
+        ([["a"]], "list"),
+        (float("inf"), "is inf"),
+        ("a\0", "NUL"),
+        ("\udcff", "not UTF-8"),
+    ],
+)
+def test_a_value_that_no_container_could_be_told_is_refused(
+    tmp_path: Path, value: object, says: str
+) -> None:
+    """By the key that was given."""
+    with pytest.raises(InputError, match=says) as caught:
+        values(tmp_path, "", web__port=value)
+    assert caught.value.where == "set['web.port']"
+
+
+@pytest.mark.parametrize("value", ["nan", "inf", "-inf", "[1.0, nan]"])
+def test_a_number_that_equals_nothing_is_refused(tmp_path: Path, value: str) -> None:
+    """JSON has none, and each release of it would be another one."""
+    error = refusal(tmp_path, f"[vars]\nA = {value}\n")
+    assert error.what.startswith("A is ")
+    assert error.where == "environments/dev/config.toml:2 [vars]"
+    assert error.hint == "write it as a string"
 
 
 @pytest.mark.parametrize("text", ["A", "=x", "A B=x", "a-b=x", "web.=x", "1A=x", "A=1 B.A"])

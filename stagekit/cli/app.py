@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
@@ -252,8 +252,14 @@ class App:
         else:
             check_environment(self.project, env, option=option)
 
-    def environment(self, env: str, options: Sequence[str] = ()) -> Environment:
-        """Return an environment merged with the shell's ``STAGEKIT_VAR_*`` and with ``--set``."""
+    def environment(
+        self,
+        env: str,
+        options: Sequence[str] = (),
+        values: Mapping[str, object] | None = None,
+    ) -> Environment:
+        """Return an environment merged with the shell's ``STAGEKIT_VAR_*``, with ``--set``, and
+        with values by dotted key."""
         from stagekit.inputs.environment import load_environment
         from stagekit.inputs.jinja import Additions
 
@@ -262,6 +268,7 @@ class App:
             self.project,
             env,
             options=options,
+            values=values or {},
             environ=os.environ,
             given_by=plugins.variables(self.root, env, os.environ),
             additions=Additions(

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import re
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from io import TextIOWrapper
 from pathlib import Path
@@ -86,13 +87,13 @@ class Console:
     def data(self, value: Any) -> None:
         """Print a result for machines, as JSON."""
         self._steps.pause()
-        print(json.dumps(value, indent=2, default=_written), flush=True)
+        print(_json(value, indent=2), flush=True)
 
     def data_line(self, value: Any) -> None:
         """Print a result for machines on a line of its own: one of several that follow each other
         (https://jsonlines.org)."""
         self._steps.pause()
-        print(json.dumps(value, default=_written), flush=True)
+        print(_json(value), flush=True)
 
     def table(self, head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         """Print rows in aligned columns under their names."""
@@ -178,6 +179,22 @@ class Console:
         mark = f"\x1b[{_COLOURS[kind]}m{word}\x1b[0m" if kind and self._colour else word
         print(f"{mark} {clean(text)}" if mark else clean(text), file=sys.stderr, flush=True)
         self._steps.resume()
+
+
+def _json(value: Any, *, indent: int | None = None) -> str:
+    try:
+        return json.dumps(value, indent=indent, default=_written, allow_nan=False)
+    except ValueError:  # of a release that was sealed when variables could be that
+        return json.dumps(_without_nan(value), indent=indent, default=_written, allow_nan=False)
+
+
+def _without_nan(value: Any) -> Any:
+    """Write as text the floats that JSON has no number for."""
+    if isinstance(value, Mapping):
+        return {key: _without_nan(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_nan(item) for item in value]
+    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _written(value: Any) -> str:

@@ -167,7 +167,7 @@ def _show_plan(app: App, plan: Plan, json: bool) -> None:
         compare(
             plan.previous,
             planned,
-            commits(app.root, app.ledger, plan.previous.release, plan.release),
+            commits(app.root, app.ledger, plan.previous.release, plan.release, app.console.emit),
         )
         if plan.previous
         else None

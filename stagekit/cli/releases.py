@@ -187,7 +187,9 @@ def difference(app: App, old: Side, new: Side) -> Difference:
     from stagekit.pipeline.compare import compare
     from stagekit.pipeline.sides import commits
 
-    return compare(old, new, commits(app.root, app.ledger, old.release, new.release))
+    return compare(
+        old, new, commits(app.root, app.ledger, old.release, new.release, app.console.emit)
+    )
 
 
 def _before(app: App, side: Side) -> Side | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import msgspec
 
@@ -12,7 +13,7 @@ from stagekit import toml
 from stagekit.errors import InputError
 from stagekit.inputs import given
 from stagekit.inputs.jinja import NO_ADDITIONS, Additions
-from stagekit.inputs.merge import Key, Layer, Merged, Tree, dotted, leaves, merge
+from stagekit.inputs.merge import Key, Layer, Merged, Tree, leaves, merge
 from stagekit.inputs.names import BASE, CONFIG, check_name, environments_in
 from stagekit.inputs.near import known_names
 from stagekit.inputs.positions import lines_of
@@ -131,6 +132,7 @@ def load_environment(
     env: str,
     *,
     options: Sequence[str] = (),
+    values: Mapping[str, object] = MappingProxyType({}),
     environ: Mapping[str, str] | None = None,
     given_by: Iterable[tuple[str, Tree]] = (),
     additions: Additions = NO_ADDITIONS,
@@ -141,6 +143,7 @@ def load_environment(
         project: the project.
         env: its folder's name.
         options: ``KEY=VALUE`` texts of ``--set``, the strongest layers.
+        values: values by dotted key, which are as strong.
         environ: its ``STAGEKIT_VAR_*`` are the layers below these.
         given_by: the layers of plugins, which are below those: each plugin's name, and variables.
         additions: what plugins give its templates to use.
@@ -159,6 +162,7 @@ def load_environment(
     below = merge(layers).values
     layers += given.from_environment(environ or {}, below)
     layers += given.from_options(options, below)
+    layers += given.from_values(values)
     deploy, policy = read_settings(merge([config.layer("stagekit") for config in configs.values()]))
     return Environment(
         name=env,
@@ -242,22 +246,4 @@ def _read(project: Project, name: str) -> _Config:
 
 def _check_variables(layer: Layer) -> None:
     for key, value in leaves(layer.values):
-        where = f"{layer.at(key)} [vars]"
-        for part in key:
-            if not given.VARIABLE.fullmatch(part):
-                raise InputError(
-                    f"{dotted(key)!r} is not a variable's name",
-                    where=where,
-                    hint="letters, digits and '_', not starting with a digit",
-                )
-        items = value if isinstance(value, list) else [value]
-        if not all(isinstance(item, str | bool | int | float) for item in items):
-            raise InputError(
-                f"{dotted(key)} is a {type(value).__name__}, which no container could be told",
-                where=where,
-                hint="write it as a string",
-            )
-        if any("\0" in item for item in items if isinstance(item, str)):
-            raise InputError(
-                f"{dotted(key)} holds a NUL, which no container could be told", where=where
-            )
+        given.check_variable(key, value, f"{layer.at(key)} [vars]")

@@ -30,5 +30,13 @@ def variables_of(files: Mapping[str, bytes]) -> dict[str, Setting]:
 
 def without_origins(files: Mapping[str, bytes]) -> dict[str, Any]:
     """Return what a release says: its files, with the values of its variables for their file."""
-    values = {name: setting.value for name, setting in variables_of(files).items()}
+    values = {name: exact(setting.value) for name, setting in variables_of(files).items()}
     return {**files, VARIABLES: values}
+
+
+def exact(value: Any) -> tuple[str, Any]:
+    """Return what tells ``1`` from ``true`` and from ``1.0``, which are equal to Python, and does
+    not tell ``nan`` from itself."""
+    if isinstance(value, list):
+        return "list", [exact(item) for item in value]
+    return type(value).__name__, value if isinstance(value, str) else repr(value)

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from datetime import date, time
 from typing import Any, Literal
 
 import msgspec
 
 from stagekit import toml
 from stagekit.inputs.secrets import fingerprints
+from stagekit.inputs.variables import VARIABLES, exact
 from stagekit.pipeline.lines import unified
 from stagekit.records import Link, Part, Pin, Release
 
 _DOCUMENT = "compose.yaml"
-_VARIABLES = "variables.toml"
 _SECRETS = "secrets.toml"
 
 Kind = Literal["added", "removed", "changed", "same"]
@@ -164,7 +163,7 @@ def _variables(
 ) -> Iterator[VariableChange]:
     for name in sorted({*old, *new}):
         before, after = old.get(name), new.get(name)
-        kind = _kind(before and _exact(before.value), after and _exact(after.value))
+        kind = _kind(before and exact(before.value), after and exact(after.value))
         moved = before and after and _file(before.origin) != _file(after.origin)
         if kind != "same" or moved:
             yield VariableChange(name=name, kind=kind, old=before, new=after)
@@ -184,7 +183,7 @@ def _settings(old: Release, new: Release) -> Iterator[SettingChange]:
 
 
 def _files(old: Mapping[str, bytes], new: Mapping[str, bytes]) -> Iterator[FileChange]:
-    for path in sorted({*old, *new} - {_DOCUMENT, _VARIABLES, _SECRETS}):
+    for path in sorted({*old, *new} - {_DOCUMENT, VARIABLES, _SECRETS}):
         kind = _kind(old.get(path), new.get(path))
         if kind != "same":
             yield FileChange(path=path, kind=kind)
@@ -199,7 +198,7 @@ def _kind(old: object, new: object) -> Kind:
 
 
 def _read(side: Side) -> dict[str, Variable]:
-    table = toml.loads(side.files.get(_VARIABLES, b"").decode())
+    table = toml.loads(side.files.get(VARIABLES, b"").decode())
     return msgspec.convert(table, dict[str, Variable])
 
 
@@ -210,13 +209,6 @@ def _known_secrets(side: Side) -> dict[str, str]:
 
 def _document(side: Side) -> str:
     return side.files.get(_DOCUMENT, b"").decode()
-
-
-def _exact(value: Any) -> tuple[str, Any]:
-    """Tell ``1`` from ``true`` and from ``1.0``, which are equal to Python."""
-    if isinstance(value, list):
-        return "list", [_exact(item) for item in value]
-    return type(value).__name__, value.isoformat() if isinstance(value, date | time) else value
 
 
 def _file(origin: str) -> str:

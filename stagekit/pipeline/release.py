@@ -189,7 +189,7 @@ def gather(
         asked=wanted,
         pins=pin_images(wanted, build.record, {**known, **by_text(asked.pins)}, engine, emit),
         compose_version=compose.version,
-        commits=commits_since(previous, build.record, project.root, ledger),
+        commits=commits_since(previous, build.record, project.root, ledger, emit),
         actor=asked.actor,
         carried=secrets.take(source, taken.model, emit),
         secret_provider=source.name,

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from stagekit.errors import InputError
-from stagekit.events import Emit
+from stagekit.errors import InputError, LedgerError
+from stagekit.events import Emit, Warned
 from stagekit.inputs.source import commits_between
 from stagekit.ledger.sealed import file_problems
 from stagekit.pipeline.as_running import as_it_runs, look
@@ -48,9 +48,9 @@ def running(
     return as_it_runs(side, f"{env}/{RUNNING}", [there])
 
 
-def commits(root: Path, ledger: Ledger, old: Release, new: Release) -> Commits:
+def commits(root: Path, ledger: Ledger, old: Release, new: Release, emit: Emit) -> Commits:
     """Return the commits between the builds of two releases, as far as git and the ledger know."""
-    one, other = (_commit(ledger, release) for release in (old, new))
+    one, other = (commit_of(release, ledger, emit) for release in (old, new))
     return Commits(
         old=one,
         new=other,
@@ -59,6 +59,12 @@ def commits(root: Path, ledger: Ledger, old: Release, new: Release) -> Commits:
     )
 
 
-def _commit(ledger: Ledger, release: Release) -> str | None:
-    build = ledger.find_build(release.build.id)
+def commit_of(release: Release, ledger: Ledger, emit: Emit) -> str | None:
+    """Return the commit that a release is of; None where its build is not at hand, or its record is
+    damaged, which is told: a list of commits is not worth stopping for."""
+    try:
+        build = ledger.find_build(release.build.id)
+    except LedgerError as error:
+        emit(Warned(f"the commit that {release.name} is of is not known: {error}"))
+        return None
     return build.record.source.commit if build else None

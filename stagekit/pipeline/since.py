@@ -42,10 +42,10 @@ def says_the_same(release: Release, files: Mapping[str, bytes], previous: Side) 
 
 
 def commits_since(
-    previous: Side | None, build: Build, root: Path, ledger: Ledger
+    previous: Side | None, build: Build, root: Path, ledger: Ledger, emit: Emit
 ) -> tuple[str, ...]:
     """Return the commits that a build has and the last release's has not, as git knows them."""
     if previous is None or previous.release.build.id == build.id:
         return ()
-    old = ledger.find_build(previous.release.build.id)
-    return commits_between(root, old.record.source.commit if old else None, build.source.commit)
+    old = sides.commit_of(previous.release, ledger, emit)
+    return commits_between(root, old, build.source.commit)

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from stagekit.errors import InputError
 from stagekit.stages.within import id_of, within
 
 if TYPE_CHECKING:
@@ -61,7 +60,7 @@ def release(
         env: the environment's name.
         build: a build, or its id; by default the newest that succeeded of the source at hand.
         set: values by dotted key, which beat every layer of configuration, as ``--set`` does: text,
-            a number, a boolean or a list.
+            a number, a boolean or a list, each taken as it is.
         message: why, for the record.
         refresh_images: ask registries again what third-party images are.
         force: make a release also where nothing changed.
@@ -79,7 +78,7 @@ def release(
     from stagekit.pipeline.release import Asked
 
     with within(root) as app:
-        environment = app.environment(env, _settings(set))
+        environment = app.environment(env, values=set)
         id = build if isinstance(build, str) else build.id if build else ""
         return new_release(
             app,
@@ -132,25 +131,5 @@ def promote(
             app, from_env, to_env, id, message=message, confirmed=confirm, force=force
         )
         return new_release(
-            app, app.environment(to_env, _settings(set)), chosen, asked, force=force
+            app, app.environment(to_env, values=set), chosen, asked, force=force
         ).record
-
-
-def _settings(values: Mapping[str, object] | None) -> list[str]:
-    for key, value in (values or {}).items():
-        if not isinstance(value, str | bool | int | float | list | tuple):
-            raise InputError(
-                f"{value!r} is neither text nor a number, a boolean or a list",
-                where=f"set[{key!r}]",
-                hint='a table is set by its keys: {"web.port": 8080}',
-            )
-    return [
-        f"{key}={value if isinstance(value, str) else _written(value)}"
-        for key, value in (values or {}).items()
-    ]
-
-
-def _written(value: object) -> str:
-    import tomli_w
-
-    return tomli_w.dumps({"": value}).partition("=")[2].strip()

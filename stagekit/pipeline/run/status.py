@@ -12,6 +12,7 @@ from stagekit.inputs.seal import replicas
 from stagekit.pipeline.history import last_run, newest_release
 from stagekit.pipeline.run import proof
 from stagekit.pipeline.run.drift import Drift, environment_drift, services_drift
+from stagekit.pipeline.sides import commit_of
 from stagekit.pipeline.verify import verified
 from stagekit.protocols import Engine, Ledger, Runner
 from stagekit.records import Part, Pin, Release, Run
@@ -115,7 +116,6 @@ def status_of(
     release = ledger.release(env, run.release.id).record
     brings_up = runner(run.runner)
     engine = brings_up.engine_for(engine)
-    build = ledger.find_build(release.build.id)
     seen = look(run, release, ledger=ledger, engine=engine, runner=brings_up, emit=emit)
     standing = engine.standing(release.compose_project)
     drift = environment_drift(release, run, newest_release(ledger, env), standing)
@@ -123,7 +123,7 @@ def status_of(
         env=env,
         release=release.id,
         build=release.build.id,
-        commit=build.record.source.commit if build else None,
+        commit=commit_of(release, ledger, emit),
         run=run.n,
         outcome=run.outcome,
         reason=run.reason,
