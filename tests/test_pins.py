@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
 from stagekit.errors import InputError, RegistryError, ReleaseFailed
 from stagekit.images import ImageFacts
@@ -37,6 +38,19 @@ def test_an_image_of_the_build_is_that_builds_by_whatever_tag(tag: str) -> None:
     """A Compose file that names our repository gets what this build made, not what is newest."""
     engine = FakeEngine()
     assert pinned(f"registry.test/web{tag}", engine).pinned == OWN
+    assert engine.calls == []
+
+
+@pytest.mark.parametrize("tag", ["", ":latest", f"@{sha('copy')}"])
+def test_an_image_of_a_further_registry_is_that_builds_too(tag: str) -> None:
+    """By what that registry returned; what a release before had found there counts no more."""
+    image = replace(BUILD.images["web"], copies={"second.test/team/web": sha("copy")})
+    build, engine = replace(BUILD, images={"web": image}), FakeEngine()
+    text = f"second.test/team/web{tag}"
+    before = Pin(asked=text, pinned=f"second.test/team/web@{sha('other')}", kind="digest")
+    pin = f"second.test/team/web@{sha('copy')}"
+    assert pinned(text, engine, before, build) == Pin(asked=text, pinned=pin, kind="digest")
+    assert pinned("registry.test/web", engine, build=build).pinned == OWN
     assert engine.calls == []
 
 

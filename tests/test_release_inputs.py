@@ -5,15 +5,20 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import yaml
 
+from stagekit import stages
+from stagekit.cli.app import App
 from stagekit.errors import InputError
 from stagekit.events import Noted, Warned
 from stagekit.inputs.environment import load_environment
 from stagekit.inputs.project import load_project
 from stagekit.inputs.usage import Use
+from stagekit.ledger.files import FileLedger
 from stagekit.pipeline.explain import found_uses
 from stagekit.testing.fakes import Heard
-from tests.releasing import plan_of, write
+from stagekit.testing.records import a_build
+from tests.releasing import KnowingEngine, plan_of, write
 
 PROJECT = "[tool.stagekit]\nname = 'shop'\n[tool.stagekit.images.web]\n"
 TEMPLATE = "services:\n  web:\n    image: ${IMAGE_WEB}\n"
@@ -127,3 +132,45 @@ def test_an_address_that_could_never_be_asked_is_refused(
         plan_of(tmp_path)
     assert caught.value.where == "environments/prod/config.toml [[stagekit.checks]] url"
     assert caught.value.hint
+
+
+@pytest.fixture
+def without_an_engine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing of an image of the build has to be asked."""
+    monkeypatch.setattr(App, "engine", KnowingEngine())
+
+
+def recorded(root: Path) -> None:
+    build = a_build("b1")
+    FileLedger(root / "artifacts").reserve_build(build).finish(build)
+
+
+@pytest.mark.usefixtures("without_an_engine")
+def test_the_step_after_a_release_that_changes_nothing_gets_its_name_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A job that is run again hands on what there is to run: GitHub's output is not empty."""
+    a_project(tmp_path, "")
+    recorded(tmp_path)
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    for job in ("first", "again"):
+        monkeypatch.setenv("GITHUB_OUTPUT", str(tmp_path / job))
+        assert stages.release(env="prod", build="b1", root=tmp_path).id == "v1"
+        assert (tmp_path / job).read_text() == "release=prod/v1\n"
+
+
+@pytest.mark.usefixtures("without_an_engine")
+def test_what_the_python_interface_sets_arrives_as_it_is(tmp_path: Path) -> None:
+    """A list is gone through item by item, also where nothing below sets one."""
+    listed = TEMPLATE + "    command: {{ words | yaml }}\n    environment: {N: {{ n | yaml }}}\n"
+    a_project(tmp_path, "[vars]\nn = 1\n", listed)
+    recorded(tmp_path)
+    stages.release(env="prod", build="b1", set={"words": ("a", "b"), "n": "0.70"}, root=tmp_path)
+    [service] = documents((tmp_path / "artifacts/releases/prod/v1/compose.yaml").read_text())
+    assert service["command"] == ["a", "b"]
+    assert service["environment"] == {"N": "0.70"}
+
+
+def documents(text: str) -> list[dict[str, object]]:
+    """The services of a document."""
+    return list(yaml.safe_load(text)["services"].values())

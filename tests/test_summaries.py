@@ -27,11 +27,11 @@ FAILURE = Failure(subject="web", step="RUN make", message="ended with 2", output
 
 
 def told(environ: dict[str, str], artifacts: Path) -> list[str]:
-    """Tell of a build that is there already, a release and a run; return what was narrated."""
+    """Tell of a build and a release that are there already, and a run; return what was narrated."""
     said: list[str] = []
     summaries = Summaries(environ, artifacts, said.append, Cancel())
     summaries.stagekit_build_unchanged(BUILD)
-    summaries.stagekit_released(stored_release(a_release(id="v7")))
+    summaries.stagekit_release_unchanged(stored_release(a_release(id="v7")))
     summaries.stagekit_ran(RUN)
     return said
 

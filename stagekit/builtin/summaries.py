@@ -79,6 +79,10 @@ class Summaries:
         self._show(Summary(f"release-{record.env}", of_release(record), well=True, values=values))
 
     @hookimpl
+    def stagekit_release_unchanged(self, release: Stored[Release]) -> None:
+        self.stagekit_released(release)
+
+    @hookimpl
     def stagekit_ran(self, run: Stored[Run]) -> None:
         record = run.record
         well = record.outcome in ("running", "stopped")

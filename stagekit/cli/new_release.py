@@ -47,10 +47,8 @@ def new_release(
         _check(app, decided, facts)
         made = force or not decided.unchanged
         stored = _sealed(app, environment, decided) if made else _as_it_is(app, decided)
-    if made:
-        told_after(
-            app, "stagekit_released", release=stored, emit=app.console.emit, environ=os.environ
-        )
+    hook = "stagekit_released" if made else "stagekit_release_unchanged"
+    told_after(app, hook, release=stored, emit=app.console.emit, environ=os.environ)
     return stored
 
 

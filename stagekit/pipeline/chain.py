@@ -62,11 +62,7 @@ def _document_problems(release: Release, document: Tree) -> Iterator[Problem]:
 
 def _pin_problems(release: Release, build: Build) -> Iterator[Problem]:
     """An image that nobody was asked for is the build's own, or was given by its digest."""
-    made = {image.pin for image in build.images.values()} | {
-        f"{repository}@{copy}"
-        for image in build.images.values()
-        for repository, copy in image.copies.items()
-    }
+    made = {pin for image in build.images.values() for pin in image.pins}
     repositories = {pin.partition("@")[0] for pin in made if "@" in pin}
     for service, pin in sorted(release.pins.items()):
         ours = pin.kind == "image id" or pin.pinned.partition("@")[0] in repositories

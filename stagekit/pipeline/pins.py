@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Literal
 
 from stagekit.digest import is_digest
 from stagekit.engine.reference import familiar, split_reference
@@ -37,18 +38,17 @@ def pin_images(
         RegistryError: an image is known to neither registry nor engine.
         InputError: what follows an ``@`` is no digest.
     """
-    own = {familiar(image.repository): image for image in build.images.values()}
-    ids = {image.image_id: image for image in build.images.values()}
+    own = _by_repository(build)
+    ids = {image.image_id: image.pin for image in build.images.values()}
     found: dict[str, Pin] = {}
     for text in sorted(set(asked.values())):
         repository, version = split_reference(text)
         built = ids.get(text) or own.get(familiar(repository))
         if "@" in text and not is_digest(version or ""):
             raise InputError(f"{version} is no digest", where=f"image {text}")
-        if built and ("@" not in text or text == built.pin):
-            found[text] = Pin(
-                asked=text, pinned=built.pin, kind="digest" if built.digest else "image id"
-            )
+        if built and ("@" not in text or text == built):
+            kind: Literal["digest", "image id"] = "digest" if "@" in built else "image id"
+            found[text] = Pin(asked=text, pinned=built, kind=kind)
         elif text in known and known[text].kind == "digest":
             found[text] = known[text]  # a release of configuration alone moves no database
         else:
@@ -56,6 +56,14 @@ def pin_images(
                 found[text] = _pin(text, engine)
                 under_way.outcome = found[text].pinned
     return {service: found[text] for service, text in asked.items()}
+
+
+def _by_repository(build: Build) -> dict[str, str]:
+    """Return the pins of a build's images by each repository that has them."""
+    images = build.images.values()
+    pushed = {split_reference(pin)[0]: pin for image in images for pin in image.pins if "@" in pin}
+    first = {image.repository: image.pin for image in images}
+    return {familiar(name): pin for name, pin in {**pushed, **first}.items()}
 
 
 def by_text(pins: Mapping[str, Pin]) -> dict[str, Pin]:

@@ -155,6 +155,13 @@ class Hooks:
         """Hear of a release, once it is sealed; ``emit`` as in ``stagekit_built``."""
 
     @hookspec
+    def stagekit_release_unchanged(
+        self, release: Stored[Release], emit: Emit, environ: Mapping[str, str]
+    ) -> None:
+        """Hear that a release was asked for and nothing has changed since ``release``, which is
+        what there is to run; else as ``stagekit_released``, which heard of it when it was made."""
+
+    @hookspec
     def stagekit_release_failed(
         self, env: str, error: Exception, environ: Mapping[str, str]
     ) -> None:

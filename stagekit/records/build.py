@@ -59,6 +59,11 @@ class BuiltImage(Part, frozen=True):
         """The reference that means these bytes and no others."""
         return f"{self.repository}@{self.digest}" if self.digest else self.image_id
 
+    @property
+    def pins(self) -> tuple[str, ...]:
+        """Every such reference: the pin, and those of the further registries."""
+        return (self.pin, *(f"{name}@{digest}" for name, digest in self.copies.items()))
+
 
 class CheckPassed(Part, frozen=True):
     """A command that an image of a build passed.

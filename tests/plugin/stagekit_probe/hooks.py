@@ -123,6 +123,11 @@ def stagekit_released(release: Stored[Release]) -> None:
 
 
 @stagekit.hookimpl
+def stagekit_release_unchanged(release: Stored[Release]) -> None:
+    _told("release_unchanged", release=release.record.name)
+
+
+@stagekit.hookimpl
 def stagekit_release_failed(env: str, error: Exception) -> None:
     _told("release_failed", env=env, error=str(error))
 
