@@ -76,11 +76,21 @@ def test_names_mean_what_they_say(ledger: FileLedger) -> None:
     assert parse_name(ledger, "prod/v1", ignore) == ("prod", "v1")
 
 
-@pytest.mark.parametrize("name", ["dev/latest", "dev/current", "prod/current", "prod/running"])
-def test_what_is_not_there_yet_is_said(ledger: FileLedger, name: str) -> None:
-    """A name without a release behind it ends with what makes one."""
-    with pytest.raises(InputError, match=f"there is no {name} yet"):
+@pytest.mark.parametrize(
+    ("name", "task"),
+    [
+        ("dev/latest", "release"),
+        ("dev/current", "release"),
+        ("prod/current", "run"),
+        ("prod/running", "run"),
+    ],
+)
+def test_what_is_not_there_yet_is_said(ledger: FileLedger, name: str, task: str) -> None:
+    """A name without a release behind it ends with what makes one; where there are some, with what
+    runs one."""
+    with pytest.raises(InputError, match=f"there is no {name} yet") as caught:
         parse_name(ledger, name, ignore)
+    assert caught.value.hint == f"inv {task} --env {name.partition('/')[0]}"
 
 
 @pytest.mark.parametrize("text", ["", "v1", "prod", "prod/", "/v1", "/"])

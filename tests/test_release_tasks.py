@@ -281,3 +281,11 @@ def test_a_damaged_release_hides_no_other(made: Repository) -> None:
         ["v1", "b1"],
     ]
     assert "release.toml" in listed.stderr
+
+
+def test_what_cannot_be_meant_together_is_said(made: Repository) -> None:
+    """One release or all of them; no builds kept is no number, and not the same as none given."""
+    both = made.attempt("release.verify", "prod/v1", "--all")
+    assert (both.code, "prod/v1, or every release?" in both.stderr) == (2, True)
+    none = made.attempt("release.prune", "--builds", "0")
+    assert (none.code, "at least one build is kept" in none.stderr) == (2, True)

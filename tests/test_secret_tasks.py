@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
 import stat
 import subprocess
@@ -74,6 +75,19 @@ def test_an_identity_is_its_owners_alone(repository: Repository, tmp_path: Path)
     default = repository.inv("secrets.keygen", "--env", "prod", XDG_CONFIG_HOME=str(tmp_path))
     assert (tmp_path / f"stagekit/{repository.name}-prod.agekey").is_file()
     assert repository.read("environments/prod/secrets.toml").count(default.stdout.strip()) == 1
+
+
+def test_base_has_secrets_before_it_has_anything_else(
+    repository: Repository, tmp_path: Path
+) -> None:
+    """Its folder is made: no environment needs one."""
+    shutil.rmtree(repository.root / "environments/base")
+    repository.inv("secrets.keygen", "--env", "base", "--to", str(tmp_path / "key"))
+    identity = str(tmp_path / "key")
+    done = repository.inv(
+        "secrets.set", "A", "-e", "base", stdin="x", STAGEKIT_AGE_IDENTITY=identity
+    )
+    assert done.stdout == "set A in environments/base/secrets.toml\n"
 
 
 def test_a_value_comes_from_stdin_and_only_its_entry_changes(

@@ -35,8 +35,14 @@ def verify(app: App, name: str, *, all: bool = False, env: str = "", json: bool 
     compares the images with that build's, and with the digest that each run of it recorded.
     """
     from stagekit.envelope import plain
-    from stagekit.errors import LedgerError
+    from stagekit.errors import InputError, LedgerError
 
+    if name and all:
+        raise InputError(
+            f"{name}, or every release?",
+            where="--all",
+            hint=f"inv release.verify {name}, or inv release.verify --all",
+        )
     found = _audits(app, name, env) if not all else list(_every_audit(app, env))
     if json:
         app.console.data([plain(audit) for audit in found])
@@ -98,8 +104,8 @@ def prune(
     app: App,
     *,
     env: str = "",
-    keep: int = 0,
-    builds: int = 0,
+    keep: int | None = None,
+    builds: int | None = None,
     plan: bool = False,
     json: bool = False,
 ) -> None:
@@ -110,9 +116,9 @@ def prune(
     """
     pruned: list[str] = []
     kept: dict[str, str] = {}
-    if env or keep or not builds:
-        pruned, kept = _prune_releases(app, env, keep, plan=plan)
-    if builds:
+    if env or keep is not None or builds is None:
+        pruned, kept = _prune_releases(app, env, keep or 0, plan=plan)
+    if builds is not None:
         more, why = _prune_builds(app, builds, going=pruned, plan=plan)
         pruned, kept = [*pruned, *more], {**kept, **why}
     if json:

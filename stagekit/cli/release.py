@@ -146,7 +146,8 @@ def _release(
         from stagekit.pipeline.release import decide
 
         facts = gathered(app, environment, build, asked)
-        _show_plan(app, decide(replace(facts, confirmed=environment.name)), json)
+        decided = decide(replace(facts, confirmed=environment.name))
+        _show_plan(app, replace(decided, unchanged=None) if force else decided, json)
         return None
     stored = new_release(app, environment, build, asked, force=force)
     _show(app, stored, json)
@@ -178,6 +179,8 @@ def _show_plan(app: App, plan: Plan, json: bool) -> None:
         app.console.data({name: value for name, value in release.items() if name not in _UNNAMED})
     elif difference:
         show_difference(app.console, difference)
+        if not plan.unchanged and not difference.differs:
+            app.console.note("one that says the same would be made")
     else:
         app.console.note(f"the first release to {plan.release.env}")
         app.console.result(plan.files["compose.yaml"].decode().rstrip())

@@ -79,7 +79,8 @@ class InsteadOf(Argument):
 
     def set_value(self, value: Any, cast: bool = True) -> None:
         super().set_value(value, cast)
-        self._positional.set_value("", cast=False)
+        if self._positional.value is None:
+            self._positional.set_value("", cast=False)
 
 
 class LastingHelp(Task):  # type: ignore[type-arg]  # Invoke's own annotation has no parameter at run time
@@ -99,7 +100,7 @@ class StageTask(LastingHelp):
         body: the function.
         short: option → its one-letter flag.
         numbers: options that are whole numbers.
-        instead: flag → the positional that need not be given with it, and is then empty.
+        instead: flag → the positional that need not be given with it, and is empty then.
         values: argument → what its values are, for a shell to complete; `USUAL` ones are known.
         settings: what Invoke's Task takes.
     """

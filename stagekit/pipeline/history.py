@@ -131,5 +131,6 @@ def parse_name(ledger: Ledger, text: str, emit: Emit) -> tuple[str, str]:
     if id in ("current", RUNNING) and (run := last_run(ledger, env, emit)):
         return env, run.record.release.id
     if id in ("latest", "current", RUNNING):
-        raise InputError(f"there is no {text} yet", hint=f"inv release --env {env}")
+        makes = "run" if ledger.releases(env) else "release"
+        raise InputError(f"there is no {text} yet", hint=f"inv {makes} --env {env}")
     return env, id
