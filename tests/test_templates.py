@@ -248,8 +248,8 @@ def test_a_template_that_is_not_text_is_refused(tmp_path: Path) -> None:
 
 
 def test_what_jinja_makes_must_be_yaml(tmp_path: Path) -> None:
-    """A value written without a filter that breaks the document is said with the template."""
-    assert "not YAML" in refusal(tmp_path, "a: {{ S }}\n", S="[x").what
+    """What breaks the document is said with the template."""
+    assert "not YAML" in refusal(tmp_path, "a: {{ S ~ '' }}\n", S="[x").what
 
 
 @pytest.mark.parametrize("value", ["a\nb", "a\rb", 'a"b', "a'b", "a\\b", "$a", "a: b", "a #b"])

@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stagekit.errors import InputError
+from stagekit.inputs.bare import Joined, finalize, joined
 from stagekit.inputs.bounds import TookTooLong, limited
 from stagekit.inputs.merge import Tree
 from stagekit.inputs.near import near
-from stagekit.inputs.quoting import as_yaml, dollar, finalize, quote, table
+from stagekit.inputs.quoting import as_yaml, dollar, quote, table
 from stagekit.inputs.within import within
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ class Templates:
         self._folder = folder
         self.read: set[Path] = set()
 
-    def render(self, template: Path, variables: Tree, *, env: str) -> str:
+    def render(self, template: Path, variables: Tree, *, env: str) -> Joined:
         """Render one.
 
         Args:
@@ -135,6 +136,8 @@ class Templates:
         from jinja2.sandbox import ImmutableSandboxedEnvironment
 
         class Environment(ImmutableSandboxedEnvironment):
+            concat = staticmethod(joined)
+
             def getattr(self, obj: Any, attribute: str) -> Any:
                 """Find a variable before a method of the same name: ``web.items``."""
                 if isinstance(obj, dict) and attribute in obj:
@@ -154,7 +157,7 @@ class Templates:
         environment.filters.update(yaml=as_yaml, quote=quote, dollar=dollar, env=table)
         return environment
 
-    def _text(self, name: str, variables: Tree) -> str | None:
+    def _text(self, name: str, variables: Tree) -> Joined | None:
         """Render, up to the largest text that a document may have."""
         parts, length = [], 0
         for part in self.environment.get_template(name).generate(variables):
@@ -162,7 +165,7 @@ class Templates:
             if length > _LARGEST:
                 return None
             parts.append(part)
-        return "".join(parts)
+        return joined(parts)
 
     def _loader(self) -> jinja2.BaseLoader:
         import jinja2

@@ -1,7 +1,5 @@
-"""How a value is written into a Compose document so that it arrives as it was.
-
-The filters of templates, and what becomes of a value that is written without one.
-"""
+"""How a value is written into a Compose document so that it arrives as it was: the filters of
+templates."""
 
 from __future__ import annotations
 
@@ -9,8 +7,9 @@ import json
 import re
 from typing import Any, NoReturn
 
-_HAZARD = re.compile(r"""[\n\r"'\\$]|: | #""")
-_INTEGERS = (-(2**63), 2**64)
+INTEGERS = (-(2**63), 2**64)
+"""The whole numbers that readers of YAML agree on."""
+
 _INVISIBLE = re.compile("[\x7f-\xa0\u2028\u2029\ufeff\ufffe\uffff\ud800-\udfff]")
 
 
@@ -43,7 +42,7 @@ def quote(value: Any) -> str:
     if isinstance(value, str | Opaque):
         value = str(value)
         return _INVISIBLE.sub(_escape, json.dumps(value, ensure_ascii=False))
-    beyond = isinstance(value, int) and not _INTEGERS[0] <= value < _INTEGERS[1]
+    beyond = isinstance(value, int) and not INTEGERS[0] <= value < INTEGERS[1]
     if isinstance(value, float) or beyond:  # which YAML's readers write each in their own way
         return f'"{value}"'
     return plain_text(value)
@@ -90,30 +89,3 @@ class Opaque:
 
     __eq__ = __lt__ = __gt__ = __le__ = __ge__ = __hash__ = _refuse
     __bool__ = __len__ = __iter__ = __contains__ = __getitem__ = __add__ = __mod__ = _refuse
-
-
-class Value(str):
-    """A variable's text, until something is done with it."""
-
-
-def guarded(value: Any) -> Any:
-    """Mark every string in a tree of variables as a `Value`."""
-    if isinstance(value, dict):
-        return {key: guarded(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [guarded(item) for item in value]
-    return Value(value) if isinstance(value, str) else value
-
-
-def finalize(value: Any) -> Any:
-    """Let a value into the document as it stands only where it cannot change what is around it."""
-    import jinja2
-
-    if isinstance(value, Value) and _HAZARD.search(value):
-        raise ValueError(
-            "a value with a line break, a quote, '$', ': ' or ' #' would not arrive as it is: "
-            "write {{ … | yaml }} without quotes around it"
-        )
-    if isinstance(value, str | jinja2.Undefined):  # Jinja itself raises for what is undefined
-        return value
-    return plain_text(value)

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from stagekit.errors import InputError
+from stagekit.inputs.bare import guarded, refuse_torn
 from stagekit.inputs.images import variable_of
 from stagekit.inputs.interpolation import START, references
 from stagekit.inputs.jinja import NO_ADDITIONS, SUFFIX, Additions, Templates
@@ -33,7 +34,7 @@ from stagekit.inputs.placeholders import (
     Placeholders,
     missing_hint,
 )
-from stagekit.inputs.quoting import guarded, plain_text
+from stagekit.inputs.quoting import plain_text
 from stagekit.inputs.reads import Read
 
 _RESERVED = ("images", "secrets", "stagekit")
@@ -86,7 +87,9 @@ def render(
     if template.suffix == SUFFIX:
         known = {**guarded(seen), "secrets": secrets.asked}
         templates = Templates(root, template.parent, additions)
-        text = templates.render(template, known, env=env)
+        rendered = templates.render(template, known, env=env)
+        refuse_torn(rendered, source=source, where=where)
+        text = rendered.plain
         read = [Read(path, "jinja") for path in sorted(templates.read)]
     flat = {**_flat(seen), **secrets.variables(text)}
     _check_references(text, source, flat, where)
