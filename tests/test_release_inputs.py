@@ -12,6 +12,7 @@ from stagekit.cli.app import App
 from stagekit.errors import InputError
 from stagekit.events import Noted, Warned
 from stagekit.inputs.environment import load_environment
+from stagekit.inputs.placeholders import Placeholders
 from stagekit.inputs.project import load_project
 from stagekit.inputs.usage import Use
 from stagekit.ledger.files import FileLedger
@@ -174,3 +175,55 @@ def test_what_the_python_interface_sets_arrives_as_it_is(tmp_path: Path) -> None
 def documents(text: str) -> list[dict[str, object]]:
     """The services of a document."""
     return list(yaml.safe_load(text)["services"].values())
+
+
+WITH_FILE = TEMPLATE + "    env_file: web.env\n"
+
+
+def env_of(root: Path) -> object:
+    [service] = documents(plan_of(root).files["compose.yaml"].decode())
+    return service["environment"]
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [("NOPE\n", 1), ("A=1\n# B\n\n  export NOPE \n", 4), ('A="x\nB\n"\nNOPE', 4), ("NOPE\r\n", 1)],
+)
+def test_a_name_without_a_value_in_an_env_file_is_told(
+    tmp_path: Path, text: str, line: int
+) -> None:
+    """As it is in `environment`: Compose would leave it out."""
+    a_project(tmp_path, "[vars]\nA = 1\n", WITH_FILE, **{"web.env": text})
+    with pytest.raises(InputError, match="NOPE has no value, and would be left out") as caught:
+        plan_of(tmp_path)
+    assert caught.value.where == f"web.env:{line}"
+
+
+@pytest.mark.parametrize(
+    ("text", "environment"),
+    [
+        ("A\nB=\n", {"A": "1", "B": ""}),
+        ("B: 2\n", {"B": "2"}),
+        ('B="x\nNOPE\n"\n', {"B": "x\nNOPE\n"}),
+        ('B=\'x\nNOPE\'\nC="a\\"\nNOPE"\n', {"B": "x\nNOPE", "C": 'a"\nNOPE'}),
+    ],
+)
+def test_what_an_env_file_says_stays(
+    tmp_path: Path, text: str, environment: dict[str, str]
+) -> None:
+    """A name that a variable sets, and a line within quotes."""
+    a_project(tmp_path, "[vars]\nA = 1\n", WITH_FILE, **{"web.env": text})
+    assert env_of(tmp_path) == environment
+
+
+def test_an_env_file_asks_for_secrets_as_a_template_does(tmp_path: Path) -> None:
+    """Also where only a run can tell which there are; one that there is not is set as a secret."""
+    a_project(tmp_path, "", WITH_FILE, **{"web.env": "A=${SECRET_KEY}\nB=x$SECRET_KEY\n"})
+    assert env_of(tmp_path) == {
+        "A": "${STAGEKIT_SECRET_KEY}",
+        "B": "x${STAGEKIT_SECRET_KEY}",
+    }
+    secrets = Placeholders(["OTHER"], where="environments/prod/secrets.toml", env="prod")
+    with pytest.raises(InputError, match="no secret KEY in") as caught:
+        secrets.refuse_unset("SECRET_KEY", "templates/compose.yaml")
+    assert "inv secrets.set KEY --env prod" in str(caught.value.hint)

@@ -17,10 +17,11 @@ from pathlib import Path
 import yaml
 
 from stagekit.errors import InputError
+from stagekit.inputs.env_files import refuse_without_value
 from stagekit.inputs.interpolation import check_depth, filled, names_in
 from stagekit.inputs.nodes import documents, items, pairs, texts, values
 from stagekit.inputs.reads import Read
-from stagekit.inputs.within import within
+from stagekit.inputs.within import shown, within
 from stagekit.paths import check_path
 
 _MAY_NAME_FILES = re.compile(r"include|extends|(?<![a-z])file|_file|\\")
@@ -75,6 +76,7 @@ class _Named:
         at: the path on disk.
         line: what names it, file and line.
         stray: for one that is included, the ``.env`` that Compose would read for it.
+        sees: whether all is known that it may ask for.
     """
 
     key: str
@@ -82,6 +84,7 @@ class _Named:
     at: Path
     line: str
     stray: Path | None = None
+    sees: bool = True
 
     @property
     def read(self) -> Read:
@@ -122,6 +125,8 @@ def files_read(
             )
         if named.path != _NOTHING:
             found.append(named.read)
+        if named.key.endswith(".env_file") and named.sees:
+            refuse_without_value(named.at, shown(named.at, root), variables)
     return tuple(found)
 
 
@@ -198,7 +203,7 @@ class _Walk:
         if not file.is_file() or (file.resolve(), base.resolve()) in self.seen:
             return
         self.seen.add((file.resolve(), base.resolve()))
-        where = str(file.resolve().relative_to(self.root.resolve()))
+        where = shown(file, self.root)
         text = file.read_text("utf-8", "replace")
         check_depth(text, where)
         yield from self.files(_Document(text, base, where, env_file=env_file or above.env_file))
@@ -219,7 +224,7 @@ class _Walk:
                 f"{path} is not a file of the project", where=f"{line}, {key}", hint=_COPY
             )
         check_path(document.folder / path, f"{line}, {key}")
-        return _Named(key, path, document.folder / path, line)
+        return _Named(key, path, document.folder / path, line, sees=not document.env_file)
 
 
 def _includes(top: yaml.Node) -> list[yaml.Node]:

@@ -12,9 +12,10 @@ import re
 import secrets
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NoReturn
 from zlib import crc32
 
+from stagekit.engine.documents import refuse_unset
 from stagekit.errors import InputError, ReleaseFailed, StagekitError
 from stagekit.inputs.merge import Tree, dotted
 from stagekit.inputs.names import SECRET_PREFIX
@@ -81,6 +82,12 @@ class Placeholders:
                 where=where,
                 hint=_hint(name, self._names, self._env),
             )
+
+    def refuse_unset(self, name: str, where: str) -> NoReturn:
+        """Raise InputError for a variable that Compose would replace by nothing."""
+        if name.startswith(TEMPLATE_PREFIX):
+            self.check(name.removeprefix(TEMPLATE_PREFIX), where)
+        refuse_unset(name, where)
 
     def turned_back(self, model: Tree) -> Tree:
         """Return Compose's model with each placeholder as ``${STAGEKIT_SECRET_NAME}``.

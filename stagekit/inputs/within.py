@@ -21,6 +21,12 @@ def within(root: Path, path: Path) -> bool:
     return resolved(path).is_relative_to(root.resolve())
 
 
+def shown(path: Path, root: Path) -> str:
+    """Write a path, links followed, from ``root`` on where it leads into it."""
+    at = resolved(path)
+    return str(at.relative_to(root.resolve())) if within(root, path) else str(path)
+
+
 def steps_to(path: Path, root: Path) -> Iterator[Path]:
     """Yield the links below ``root`` that lead to a path, and what they lead to in the end."""
     written = Path(os.path.normpath(path))

@@ -87,13 +87,23 @@ def rendered_model(
             [Document(text=item.text, where=item.where) for item in rendered],
             name=compose_project(project.name, environment.name),
             folder=project.root,
-            variables={name: text for item in rendered for name, text in item.variables.items()},
+            variables={
+                **{name: text for item in rendered for name, text in item.variables.items()},
+                **secrets.variables("\n".join(map(_text_of, read))),
+            },
             profiles=profiles,
             cancel=cancel,
             warn=lambda text: emit(Warned(text)),
+            unset=secrets.refuse_unset,
         )
     model = secrets.turned_back(seal.model_of(output))
     overlays.check_profiles(
         model, profiles, where=f"environments/{environment.name} [stagekit] profiles"
     )
     return RenderedModel(model, tuple(dict.fromkeys(read)))
+
+
+def _text_of(item: Read) -> str:
+    """Return what may ask for a secret in a file that Compose reads."""
+    reads = item.by == "compose" and item.path.is_file()
+    return item.path.read_text("utf-8", "replace") if reads else ""
