@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import yaml
 
 from stagekit import stages
 from stagekit.cli.app import App
+from stagekit.cli.release import new
 from stagekit.errors import InputError
 from stagekit.events import Noted, Warned
 from stagekit.inputs.environment import load_environment
@@ -17,6 +19,7 @@ from stagekit.inputs.project import load_project
 from stagekit.inputs.usage import Use
 from stagekit.ledger.files import FileLedger
 from stagekit.pipeline.explain import found_uses
+from stagekit.stages.within import within
 from stagekit.testing.fakes import Heard
 from stagekit.testing.records import a_build
 from tests.releasing import KnowingEngine, plan_of, write
@@ -158,6 +161,23 @@ def test_the_step_after_a_release_that_changes_nothing_gets_its_name_too(
         monkeypatch.setenv("GITHUB_OUTPUT", str(tmp_path / job))
         assert stages.release(env="prod", build="b1", root=tmp_path).id == "v1"
         assert (tmp_path / job).read_text() == "release=prod/v1\n"
+
+
+@pytest.mark.usefixtures("without_an_engine")
+def test_a_plan_says_that_one_would_be_made_by_force(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As the release itself would: where nothing changed, too."""
+    a_project(tmp_path, "")
+    recorded(tmp_path)
+    stages.release(env="prod", build="b1", root=tmp_path)
+    for force, unchanged in ((False, "prod/v1"), (True, None)):
+        with within(tmp_path) as app:
+            new.body(app, env="prod", build="b1", force=force, plan=True, json=True)
+            assert json.loads(capsys.readouterr().out)["unchanged"] == unchanged
+            new.body(app, env="prod", build="b1", force=force, plan=True)
+        would = "one that says the same would be made" in capsys.readouterr().err
+        assert would == force
 
 
 @pytest.mark.usefixtures("without_an_engine")
