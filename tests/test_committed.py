@@ -94,11 +94,19 @@ def test_a_link_and_what_is_gone_from_a_folder_count_too(root: Path) -> None:
 
 def test_a_file_that_git_ignores_is_not_committed(root: Path) -> None:
     """It would be another one, or none, on the next machine."""
-    write(root, {"ignored.env": "C=1\n", "environments/prod/compose.yaml": "services: {}\n"})
+    write(root, {"ignored.env": "C=1\n"})
     text = FILES["templates/compose.yaml.j2"].replace("[web.env", "[ignored.env")
     write(root, {"templates/compose.yaml.j2": text})
     git(root, "commit", "--all", "--message", "ignored")
     assert facts_of(root).uncommitted == ("ignored.env",)
+    write(root, {".gitignore": FILES[".gitignore"] + "secrets.*\n"})
+    write(root, {"environments/prod/secrets.sops.json": "{}"})
+    assert uncommitted(root, [root / "environments"]) == ()
+    config = FILES["environments/prod/config.toml"] + 'secret_provider = "env"\n'
+    write(root, {"environments/prod/config.toml": config})
+    git(root, "commit", "--all", "--message", "secrets, too")
+    names = ("environments/prod/secrets.sops.json", "ignored.env")
+    assert facts_of(root).uncommitted == names
 
 
 def test_what_a_release_does_not_read_may_be_anything(root: Path) -> None:

@@ -9,7 +9,7 @@ from stagekit.inputs.names import CONFIG
 from stagekit.inputs.project import SETTINGS, Project
 from stagekit.inputs.reads import Read
 from stagekit.inputs.source import is_pushed, uncommitted
-from stagekit.pipeline.secrets import layers_of
+from stagekit.pipeline.secrets import STORED, layers_of
 from stagekit.records import Build
 
 
@@ -21,7 +21,8 @@ def not_as_committed(
     if not environment.policy.wants("require_clean"):
         return ()
     layers = layers_of(project, environment.chain)
-    files = [project.root / SETTINGS, *(layer / CONFIG for layer in layers)]
+    own = (layer / name for layer in layers for name in (CONFIG, *STORED))
+    files = [project.root / SETTINGS, *own]
     return uncommitted(project.root, layers, [*files, *(item.path for item in read)])
 
 

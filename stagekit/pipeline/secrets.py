@@ -22,6 +22,9 @@ Providers = Callable[[str], SecretProvider]
 _STORES = {FILE: "age", "secrets.sops.json": "sops"}
 _NONE = "env"
 
+STORED = tuple(_STORES)
+"""The files that hold an environment's secrets."""
+
 
 @dataclass(frozen=True)
 class SecretSource:

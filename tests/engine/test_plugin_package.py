@@ -101,6 +101,7 @@ def test_every_hook_is_asked_on_the_whole_way(shop: Shop) -> None:
     shop.inv("build")
     shop.inv("build")  # nothing has changed
     shop.inv("release", "--env", "prod")
+    shop.inv("release", "--env", "prod")
     shop.inv("run", "--env", "prod")
     shop.inv("doctor")
     notes = shop.inv("release.notes", "prod/v1").stdout
