@@ -24,7 +24,7 @@ _INSTEAD = "write {{ … | yaml }} without quotes around it"
 _HAZARD = re.compile(r"""[\n\r"'\\$]|: | #""")
 """What changes its surroundings wherever it stands, or nearly so."""
 
-_MAY_BREAK = re.compile(r"^[-?:]|[,\[\]{}#&*!|>%@`\t\x7f-\xa0\u2028\u2029\ufeff]|^\s|[:\s]$")
+_MAY_BREAK = re.compile(r"^[-?:&*!|>%@`\s]|[,\[\]{}#\t\x7f-\xa0\u2028\u2029\ufeff]|[:\s]$")
 """What can change them somewhere; any other value spares reading the document once more."""
 
 _TEXTS = ("environment", "labels", "annotations", "options", "driver_opts", "sysctls")
