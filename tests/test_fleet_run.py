@@ -97,8 +97,8 @@ class Hosts:
         return Fleet(hosts, on, open)
 
     def run(self, policy: Policy = Policy(), **more: Any) -> Run:  # noqa: B008  # frozen
-        asked = {"release_id": None, "reason": "run", **more}
-        return flow.run("prod", fleet=self.fleet(), policy=policy, **asked).record
+        asked = {"release_id": None, "reason": "run", "fleet": self.fleet(), **more}
+        return flow.run("prod", policy=policy, **asked).record
 
     def standing(self, id: str = "v1", outcome: str = "running") -> None:
         """Let every engine say that a release is in force."""
@@ -655,10 +655,3 @@ def test_a_restart_that_fails_stops_before_the_next_batch(hosts: Hosts) -> None:
     ]
     assert "restart" not in hosts.runners["b"].calls
     assert flow.to_resume("prod", hosts.ledger, hosts.heard) == hosts.last
-
-
-def test_a_host_that_a_release_does_not_have_is_warned_of(hosts: Hosts) -> None:
-    hosts.run()
-    fleet = hosts.fleet(("c", "a"))
-    flow.run("prod", release_id=None, reason="run", fleet=fleet)
-    assert "inv run.stop --env prod --host b" in hosts.heard.text

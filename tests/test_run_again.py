@@ -32,7 +32,7 @@ from stagekit.pipeline.run.hooks import Nobody
 from stagekit.protocols import Lease
 from stagekit.records import Deploy, ReleaseCommand, Run
 from stagekit.testing.engine import FakeEngine
-from stagekit.testing.fakes import FakeRunner
+from stagekit.testing.fakes import FakeRunner, Heard
 from stagekit.testing.records import PIN, a_container, ran, released
 from tests.fakes import platform
 
@@ -94,6 +94,39 @@ def test_what_was_decided_before_another_run_is_not_done_after_it(
     with pytest.raises(RunFailed, match="run 2 of prod took place meanwhile: v2 running"):
         again(platform(ledger, runner, Waiting(ledger)))
     assert (runner.calls, len(ledger.runs("prod"))) == ([], 2)
+
+
+def test_the_newest_release_is_that_when_the_lock_is_had(ledger: FileLedger) -> None:
+    """An older one does not take the place of what was run while it waited; one that was named is
+    what was asked for."""
+    released(ledger, deploy=DEPLOY)
+    heard = Heard()
+    on = platform(ledger, FakeRunner([UP], before=()), Waiting(ledger), heard=heard)
+    newest = flow.run("prod", release_id=None, reason="run", on=on).record
+    assert (newest.n, newest.release.id) == (2, "v2")
+    assert [step.name for step in newest.steps][:3] == ["verify", "lock", "verify"]
+    assert "prod/v2 is the newest by now: it is run in the place of prod/v1" in heard.text
+    on = platform(ledger, FakeRunner([UP]), engine(running=(UP,)))
+    assert flow.run("prod", release_id="v1", reason="run", on=on).record.release.id == "v1"
+
+
+def test_the_newest_release_is_not_run_where_it_is_not_to_run(ledger: FileLedger) -> None:
+    """Hosts are not what is locked."""
+    released(ledger, deploy=DEPLOY)
+
+    class Meanwhile(FakeEngine):
+        def lease(self, *given: Any, **more: Any) -> Lease:
+            released(ledger, deploy=Deploy(hosts=("ssh://a",)))
+            return super().lease(*given, **more)
+
+    with pytest.raises(RunFailed, match="prod/v2: it is the newest release by now, and is to run"):
+        flow.run(
+            "prod",
+            release_id=None,
+            reason="run",
+            on=platform(ledger, FakeRunner([UP]), Meanwhile()),
+        )
+    assert list(ledger.runs("prod")) == []
 
 
 def test_a_stop_is_of_what_runs_when_it_has_the_lock(ledger: FileLedger) -> None:

@@ -135,7 +135,10 @@ def interrupted_run(path: Path) -> Run | None:
         "finished": lines[-1].get("at"),
         "failure": msgspec.to_builtins(Failure(subject=path.stem, step=last, message=message)),
         "steps": [_taken(line) for line in steps],
-        "hosts": [_host(host, lines[1:]) for host in begun.get("hosts") or ()],
+        **{
+            key: [_host(host, lines[1:]) for host in begun.get(key) or ()]
+            for key in ("hosts", "left")
+        },
     }
     try:
         return msgspec.convert(run, Run)
@@ -152,14 +155,16 @@ def _taken(line: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _host(host: Mapping[str, Any], lines: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Return one host of a fleet as far as its journal has come."""
+    """Return one host of a fleet as far as its journal has come; of one that it says nothing of,
+    what was left there before."""
     own = [line for line in lines if line.get(_HOST) == host.get("name")]
     changed = any(line.get("changes") for line in own)
     said: Mapping[str, Any] = next(
         (line for line in reversed(own) if "outcome_of_host" in line), {}
     )
-    outcome = said.get("outcome_of_host") or ("interrupted" if changed else "untouched")
-    before = next((line["before"] for line in own if "before" in line), None)
+    left = host.get("outcome", "untouched")
+    outcome = said.get("outcome_of_host") or ("interrupted" if changed else left)
+    before = next((line["before"] for line in own if "before" in line), host.get("release"))
     return {
         **host,
         "changed": changed,
@@ -167,6 +172,7 @@ def _host(host: Mapping[str, Any], lines: Sequence[Mapping[str, Any]]) -> dict[s
         "before": before,
         "release": said.get("release") if said else None if changed else before,
         "steps": [_taken(line) for line in own if "step" in line],
+        "containers": () if changed else host.get("containers", ()),
     }
 
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from stagekit.errors import InputError, LedgerError
 from stagekit.events import Emit, Warned
 from stagekit.protocols import Ledger
-from stagekit.records import Deploy, Release, Run, Stored
+from stagekit.records import Release, Run, Stored
 
 RUNNING = "running"
 """What the engine runs now, where something looks there; else the same as ``current``."""
@@ -55,13 +55,19 @@ def runs_in_force(ledger: Ledger, env: str, emit: Emit) -> Iterator[Stored[Run]]
     return (run for run in readable_runs(ledger, env, emit) if run.record.changed)
 
 
-def runner_of(ledger: Ledger, env: str, emit: Emit) -> str:
-    """Name the runner of an environment: of the run in force, else of its newest release, else the
-    one that is the default."""
-    if last := last_run(ledger, env, emit):
-        return last.record.runner
-    newest = next(readable_releases(ledger, env, emit), None)
-    return newest.record.deploy.engine if newest else Deploy().engine
+def closing_interrupted(ledger: Ledger, env: str, emit: Emit) -> None:
+    """Have runs recorded whose process died, and warn of them.
+
+    Raises:
+        LedgerError: one is under way.
+    """
+    for n in ledger.close_interrupted_runs(env):
+        emit(Warned(interrupted(env, n)))
+
+
+def interrupted(env: str, n: int) -> str:
+    """Say that a run was interrupted."""
+    return f"run {n} of {env} was interrupted: its process ended before it did"
 
 
 def newest_release(ledger: Ledger, env: str) -> str | None:

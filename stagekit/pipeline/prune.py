@@ -128,7 +128,8 @@ def _in_force(ledger: Ledger, env: str, emit: Emit) -> Iterator[str]:
     runs = readable_runs(ledger, env, emit)
     for run in runs:
         yield run.record.release.id
-        yield from (host.release for host in run.record.hosts if host.release)
+        hosts = (*run.record.hosts, *run.record.left)
+        yield from (host.release for host in hosts if host.release)
         if run.record.ran_well:
             return
 

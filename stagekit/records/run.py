@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Literal
 
@@ -115,6 +116,23 @@ class HostRun(Part, frozen=True):
         """Whether it is known what it runs."""
         return self.outcome not in ("failed", "interrupted")
 
+    @property
+    def may_run(self) -> bool:
+        """Whether something runs there, or nobody knows whether it does."""
+        return self.release is not None or not self.known
+
+    @property
+    def left_alone(self) -> HostRun:
+        """What is recorded of it by a run that does not touch it: what was left there before."""
+        return HostRun(
+            name=self.name,
+            url=self.url,
+            outcome="untouched" if self.known else self.outcome,
+            release=self.release,
+            before=self.release,
+            containers=self.containers,
+        )
+
 
 class Run(Part, frozen=True):
     """A release, running and proven: ``artifacts/runs/<env>/<n>.toml``.
@@ -137,6 +155,8 @@ class Run(Part, frozen=True):
         scale: numbers of containers other than the release's, by service.
         hosts: those of a fleet, each with a journal of its own.
         resumes: the number of the run that this one went on with.
+        left: hosts that its release does not have, and that earlier runs left something on; one
+            that was stopped is named by the run that did it.
     """
 
     n: int
@@ -164,6 +184,14 @@ class Run(Part, frozen=True):
     warnings: tuple[str, ...] = ()
     hosts: tuple[HostRun, ...] = ()
     resumes: int | None = None
+    left: tuple[HostRun, ...] = ()
+
+    def leaves(self, but: Collection[HostRun]) -> tuple[HostRun, ...]:
+        """Return the hosts that something is on after it, but for those that another run is on:
+        known by what they are called, or by their address."""
+        known = {host.name for host in but} | {host.url for host in but}
+        there = (host for host in (*self.hosts, *self.left) if host.may_run)
+        return tuple(host.left_alone for host in there if not known & {host.name, host.url})
 
     @property
     def ran_well(self) -> bool:

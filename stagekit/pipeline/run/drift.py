@@ -21,6 +21,7 @@ Kind = Literal[
     "behind",
     "elsewhere",
     "mixed",
+    "left",
 ]
 
 
@@ -33,7 +34,8 @@ class Drift(Part, frozen=True):
             replaced (a container like the one that was proven, but another), settings (changed by
             ``docker update`` or ``docker network``), behind (a newer release was not run),
             elsewhere (another ledger's run is in force), mixed (a host of a fleet runs another
-            release than the last run was of).
+            release than the last run was of), left (a host that the release does not have runs
+            something).
         text: which, and how.
         service: whose; None where it is the environment's.
     """

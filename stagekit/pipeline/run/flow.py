@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 
 from stagekit.errors import InputError, RunFailed
 from stagekit.events import Noted
@@ -10,6 +11,7 @@ from stagekit.pipeline.history import last_run
 from stagekit.pipeline.run import preflight
 from stagekit.pipeline.run.attempt import attempt, verify
 from stagekit.pipeline.run.lock import BY_WHAT_RUNS, locked, refuse_meanwhile
+from stagekit.pipeline.run.newest import newest_by_now
 from stagekit.pipeline.run.numbers import numbers_for, warn_of_commands
 from stagekit.pipeline.run.plan import decide
 from stagekit.pipeline.run.planning import planned
@@ -56,12 +58,17 @@ def run(
     checked = verify(env, release_id, on, looking)
     release = checked.release.record
     _refuse_another_runner(release, on)
-    on = on.run_by(release.deploy.engine)
+    looked_on, on = on, on.run_by(release.deploy.engine)
     if scale is not None:
         numbers_for(scale, release, on)  # a service that it does not have waits for no lock
     with locked(release.compose_project, release.deploy.lease, on, looking) as holding:
+        on.ledger.look_again()
         if reason in BY_WHAT_RUNS:
             refuse_meanwhile(seen.record if seen else None, holding, env)
+        if release_id is None:
+            find = partial(verify, env, None, looked_on, looking)
+            checked = newest_by_now(checked, (), find, holding)
+            release = checked.release.record
         numbers = numbers_for(scale, release, on)
         if reason == "rollback":
             warn_of_commands(release, on)

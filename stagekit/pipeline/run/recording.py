@@ -7,11 +7,14 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from time import monotonic
 
+from msgspec import to_builtins
+
 from stagekit import process
 from stagekit.cancel import Cancel
 from stagekit.errors import NotProven, StagekitError
 from stagekit.events import Event, Step, Warned, ignore, reworded, step
 from stagekit.pipeline.failure import failure_of, is_cancelled
+from stagekit.pipeline.history import interrupted, last_run
 from stagekit.pipeline.run.hooks import Hooks
 from stagekit.pipeline.run.platform import Platform
 from stagekit.pipeline.run.subject import Subject
@@ -42,6 +45,8 @@ class Running:
         changed: whether a step began that changes what runs.
         proven: whether it is recorded as what it was to be: what comes after takes nothing back.
         hosts: those of a fleet, as far as they have come.
+        left: hosts that are none of these, and that something is on; by default those that the run
+            in force has left.
     """
 
     def __init__(self, on: Platform, taken: Sequence[StepTaken] = ()) -> None:
@@ -58,6 +63,7 @@ class Running:
         self.engine: EngineFacts | None = None
         self.secrets: tuple[str, ...] = ()
         self.hosts: tuple[HostRun, ...] = ()
+        self.left: tuple[HostRun, ...] = ()
 
     @property
     def steps(self) -> tuple[StepTaken, ...]:
@@ -105,13 +111,15 @@ class Running:
         """Do ``work`` and record it, as ``outcome`` if it returns, and as what it was if not."""
         self._subject = subject
         self._hooks = hooks or self._hooks
+        given = self.left
+        self.left = given or self._left_over(subject.env)
         journal = self._on.ledger.begin_run(subject.env, self._begun(subject))
         self._journal = journal
         created = datetime.now(UTC)
         try:
             for n in journal.interrupted:
-                text = f"run {n} of {subject.env} was interrupted: its process ended before it did"
-                self._on.emit(Warned(text))
+                self._on.emit(Warned(interrupted(subject.env, n)))
+                self.left = given or self._left_over(subject.env)  # it may have left more
             try:
                 self._before("before_run")
                 seen = work()
@@ -188,18 +196,15 @@ class Running:
 
     def _begun(self, subject: Subject) -> dict[str, object]:
         return {
-            "project": subject.project,
-            "runner": subject.runner,
-            "reason": subject.reason,
-            "actor": subject.actor,
-            "release": {"id": subject.release.id, "digest": subject.release.digest},
-            "answers": subject.answers,
-            "plan": subject.plan,
-            "scale": subject.scale,
+            **subject.begun,
             "taken_over": self._taken_over(),
-            "hosts": [{"name": host.name, "url": host.url} for host in self.hosts],
-            "resumes": subject.resumes,
+            "hosts": [to_builtins(host.left_alone) for host in self.hosts],
+            "left": [to_builtins(host.left_alone) for host in self.left],
         }
+
+    def _left_over(self, env: str) -> tuple[HostRun, ...]:
+        last = last_run(self._on.ledger, env, ignore)
+        return last.record.leaves(but=self.hosts) if last else ()
 
     def _taken_over(self) -> str | None:
         """Say whose lease had run out when this run took the environment."""
@@ -296,4 +301,5 @@ class Running:
             warnings=tuple(self._warnings),
             hosts=self.hosts,
             resumes=subject.resumes,
+            left=self.left,
         )

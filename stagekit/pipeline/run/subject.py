@@ -25,6 +25,21 @@ class Subject(Part, frozen=True):
     def name(self) -> str:
         return f"{self.env}/{self.release.id}"
 
+    @property
+    def begun(self) -> dict[str, object]:
+        """What a journal says of it first."""
+        return {
+            "project": self.project,
+            "runner": self.runner,
+            "reason": self.reason,
+            "actor": self.actor,
+            "release": {"id": self.release.id, "digest": self.release.digest},
+            "answers": self.answers,
+            "plan": self.plan,
+            "scale": self.scale,
+            "resumes": self.resumes,
+        }
+
     @classmethod
     def of(cls, release: Stored[Release], reason: RunReason, on: Platform) -> Subject:
         """Return that of a run that brings up a release."""

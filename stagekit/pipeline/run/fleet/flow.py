@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 from stagekit.errors import InputError
-from stagekit.events import Emit, Warned
-from stagekit.pipeline.history import last_run, runs_in_force
+from stagekit.events import Emit, Warned, ignore
+from stagekit.pipeline.history import closing_interrupted, last_run, runs_in_force
 from stagekit.pipeline.run.fleet import parts
 from stagekit.pipeline.run.fleet.holding import held
 from stagekit.pipeline.run.fleet.hosts import Fleet, failure_of, reach, reach_all
+from stagekit.pipeline.run.fleet.left import refuse_left_on_one_engine, still_there
 from stagekit.pipeline.run.fleet.member import Member
 from stagekit.pipeline.run.fleet.recovery import recover
 from stagekit.pipeline.run.fleet.transaction import Policy, Transaction
 from stagekit.pipeline.run.lock import BY_WHAT_RUNS, refuse_meanwhile
+from stagekit.pipeline.run.newest import newest_by_now
 from stagekit.pipeline.run.numbers import numbers_for, warn_of_commands
 from stagekit.pipeline.run.planning import not_as_planned
 from stagekit.pipeline.run.platform import Platform
@@ -47,7 +50,7 @@ def run(
         LedgerError: the release is not what was sealed.
         EngineError: a host is not reached; nothing was changed on any.
         Busy: another run holds the environment on one of them.
-        RunFailed: it failed; says what runs where.
+        RunFailed: it failed; says what runs where. Or what runs on one engine would go on there.
         RolledBack: it failed, and every host runs again what it ran before.
     """
     base = fleet.base
@@ -60,12 +63,21 @@ def run(
     members = fleet.members(release.deploy.engine)
     if policy.resumes:
         scale = policy.resumes.scale
-    numbers = numbers_for(scale, release, base)
+    if scale is not None:
+        numbers_for(scale, release, base)  # a service that it does not have waits for no lock
     here, gone = _reached(fleet, members, base, policy)
-    _warn_of_left(env, fleet, base)
     with held(here, release.compose_project, release.deploy.lease) as on:
+        on.ledger.look_again()
         if reason in BY_WHAT_RUNS or policy.resumes:
             refuse_meanwhile(seen.record if seen else None, on, env)
+        if release_id is None:
+            find = partial(parts.verify, env, None, on, looking)
+            checked = newest_by_now(checked, fleet.hosts, find, on)
+            release = checked.release.record
+        last = last_run(on.ledger, env, on.emit)
+        refuse_left_on_one_engine(last.record if last else None, release, here)
+        _expect_left(last.record if last else None, members, on)
+        numbers = numbers_for(scale, release, on)
         if reason == "rollback":
             warn_of_commands(release, on)
         running = Running(on, looking.steps)
@@ -84,8 +96,7 @@ def to_resume(env: str, ledger: Ledger, emit: Emit) -> Run:
     Raises:
         InputError: there is none.
     """
-    for n in ledger.close_interrupted_runs(env):
-        emit(Warned(f"run {n} of {env} was interrupted: its process ended before it did"))
+    closing_interrupted(ledger, env, emit)
     runs = (stored.record for stored in runs_in_force(ledger, env, emit))
     run = next((run for run in runs if not _is_of_some_hosts(run)), None)
     if run is None or not run.hosts:
@@ -109,14 +120,26 @@ def _is_of_some_hosts(run: Run) -> bool:
     return run.reason in ("stop", "restart") and run.outcome == "running"
 
 
-def _warn_of_left(env: str, fleet: Fleet, on: Platform) -> None:
-    """Warn of hosts that an earlier run left something on, and that this release does not have."""
-    last = last_run(on.ledger, env, on.emit)
-    known = {host.name for host in fleet.hosts}
-    for host in last.record.hosts if last else ():
-        if host.name not in known and host.release:
-            text = f"{host.name} is no host of this release, and runs {env}/{host.release}: "
-            on.emit(Warned(f"{text}inv run.stop --env {env} --host {host.name} takes it down"))
+def _expect_left(last: Run | None, members: Sequence[Member], on: Platform) -> None:
+    """Know what earlier runs left: warn of what is on hosts that this release does not have; on its
+    own, what did not come up is no stranger's."""
+    if last is None:
+        return
+    for host in last.leaves(but=[member.told for member in members]):
+        on.emit(Warned(still_there(host, last.env)))
+    for member in members:
+        member.ours = _was_begun_by_us(member, last.env, on.ledger)
+
+
+def _was_begun_by_us(member: Member, env: str, ledger: Ledger) -> bool:
+    """Tell whether the run that changed a host last found nothing there, and left what it began."""
+    for run in runs_in_force(ledger, env, ignore):
+        told = next((host for host in run.record.hosts if host.name == member.name), None)
+        if told is None or told.release is not None:
+            return False
+        if told.changed:
+            return told.before is None and not told.known
+    return False
 
 
 def _reached(

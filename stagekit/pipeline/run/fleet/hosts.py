@@ -115,7 +115,8 @@ def failure_of(errors: Mapping[str, Exception], total: int, what: str) -> Except
         return next(iter(errors.values()))
     if len(errors) == 1:
         [(name, error)] = errors.items()
-        if isinstance(error, StagekitError) and not (error.where or "").startswith(_ADDRESSES):
+        named = (*_ADDRESSES, f"host {name}")
+        if isinstance(error, StagekitError) and not (error.where or "").startswith(named):
             error.where = ", ".join(filter(None, (f"host {name}", error.where)))
         return error
     kind = EngineError if all(isinstance(e, EngineError) for e in errors.values()) else RunFailed

@@ -32,6 +32,7 @@ class Member:
         stage: how far that is.
         before: the id of the release that it ran before.
         foreign: it ran something before that this ledger does not know.
+        ours: what is there without being in force was begun by a run of this ledger.
         plan: what is to be run there, once that was decided.
         folder: of the files that it mounts, once they are there.
     """
@@ -43,6 +44,7 @@ class Member:
     stage: Stage = "waiting"
     before: str | None = None
     foreign: bool = False
+    ours: bool = False
     plan: Plan | None = None
     folder: PurePath | None = None
 
@@ -98,16 +100,18 @@ class Member:
         )
 
 
-def left_alone(host: HostRun) -> HostRun:
-    """Return what is recorded of a host that a run does not touch: what was left there before."""
-    return HostRun(
-        name=host.name,
-        url=host.url,
-        outcome="untouched" if host.known else host.outcome,
-        release=host.release,
-        before=host.release,
-        containers=host.containers,
-    )
+def begin_from(members: Iterable[Member], hosts: Iterable[HostRun]) -> None:
+    """Let a run begin with what an earlier one left on its hosts: of a host that it does not come
+    to, that stays true.
+
+    Args:
+        members: the run's hosts.
+        hosts: as the earlier run left them; others, and other addresses, are passed over.
+    """
+    left = {(host.name, host.url): host for host in hosts}
+    for member in members:
+        if host := left.get((member.name, member.host.url)):
+            member.told = host.left_alone
 
 
 def in_order(hosts: Iterable[HostRun], members: Iterable[Member]) -> tuple[HostRun, ...]:
@@ -118,7 +122,7 @@ def in_order(hosts: Iterable[HostRun], members: Iterable[Member]) -> tuple[HostR
         members: those of them that something is done on.
     """
     told = {member.name: member.told for member in members}
-    return tuple(told.get(host.name) or left_alone(host) for host in hosts)
+    return tuple(told.get(host.name) or host.left_alone for host in hosts)
 
 
 def part_for(checked: Verified, host: Host) -> Verified:

@@ -85,7 +85,9 @@ def decide_for(member: Member, wish: Wish, standing: Standing | None, on: Platfo
     part = as_named_here(part_for(wish.checked, member.host), on.engine)
     found = preflight.look(part, on.engine, emit=on.emit, cancel=on.cancel)
     stopped = standing is not None and standing.outcome == _STOPPED
-    member.foreign = member.before is None and not found.first and not stopped
+    is_new = member.before is None and not found.first
+    ours = member.ours and standing is None
+    member.foreign = is_new and not stopped and not ours
     member.plan = decide(found, part, scale_for(wish.numbers, wish.checked, part), on.engine)
 
 
@@ -186,7 +188,8 @@ def take_down(
         under_way.outcome = "volumes stay"
     running.note_outcome("stopped", None)
     member.stage = "switched"
-    member.told = running.told("stopped", release=None, before=member.before)
+    before = member.before or member.told.before
+    member.told = running.told("stopped", release=None, before=before)
     note_standing(standing, on)
 
 

@@ -14,6 +14,7 @@ from stagekit.pipeline.run.fleet import decide, parts
 from stagekit.pipeline.run.fleet.abreast import MainThread
 from stagekit.pipeline.run.fleet.holding import twins
 from stagekit.pipeline.run.fleet.hosts import Fleet, failure_of, on_each, reach_all
+from stagekit.pipeline.run.fleet.left import refuse_left_on_one_engine
 from stagekit.pipeline.run.fleet.member import Member
 from stagekit.pipeline.run.numbers import numbers_for
 from stagekit.pipeline.run.planning import Left, changed_there, left_by, not_as_planned, prospect
@@ -43,6 +44,7 @@ def plan(env: str, *, release_id: str | None, reason: RunReason, fleet: Fleet) -
     secrets = values(release, checked.files, base.providers)
     last = last_run(base.ledger, env, base.emit)
     reach_all(fleet, members, base)
+    refuse_left_on_one_engine(last.record if last else None, release, members)
     _warn_of_twins(members, base)
     wish = parts.Wish(checked, numbers, known=partial(parts.is_known, base.ledger))
 

@@ -14,7 +14,7 @@ from stagekit.pipeline.history import readable_runs
 from stagekit.pipeline.run.fleet import decide, parts
 from stagekit.pipeline.run.fleet.abreast import MainThread, names_of
 from stagekit.pipeline.run.fleet.hosts import failure_of, on_each
-from stagekit.pipeline.run.fleet.member import Member, left_alone, lines_of
+from stagekit.pipeline.run.fleet.member import Member, lines_of
 from stagekit.pipeline.run.platform import Platform
 from stagekit.pipeline.run.recording import Running
 from stagekit.pipeline.run.subject import Subject
@@ -123,7 +123,7 @@ class _WayBack:
         self._targets = {item.name: item.before for item in members if item.name in names}
         self._foreign = {item.name for item in members if item.foreign}
         self._back = [member.afresh() for member in members if member.name in names]
-        self._others = [left_alone(member.told) for member in members if member.name not in names]
+        self._others = [member.told.left_alone for member in members if member.name not in names]
         self._order = [member.name for member in members]
         self._running = Running(on)
         self._earlier: dict[str, _Earlier] = {}

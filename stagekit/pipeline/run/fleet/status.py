@@ -11,6 +11,7 @@ from stagekit.events import ignore
 from stagekit.inputs.fleet import Host, services_on
 from stagekit.pipeline.history import newest_release
 from stagekit.pipeline.run.drift import Drift, environment_drift
+from stagekit.pipeline.run.fleet import left
 from stagekit.pipeline.run.fleet.abreast import MainThread
 from stagekit.pipeline.run.fleet.hosts import Fleet, on_each, reach
 from stagekit.pipeline.run.fleet.member import Member
@@ -56,7 +57,13 @@ def status_of(last: Run, fleet: Fleet) -> EnvironmentStatus:
         reason=last.reason,
         actor=last.actor,
         engine_local=release.engine_local,
-        drift=tuple(environment_drift(release, last, newest_release(base.ledger, last.env), None)),
+        drift=(
+            *environment_drift(release, last, newest_release(base.ledger, last.env), None),
+            *(
+                Drift(kind="left", text=left.still_there(host, last.env))
+                for host in last.leaves(last.hosts)
+            ),
+        ),
         hosts=hosts,
     )
 

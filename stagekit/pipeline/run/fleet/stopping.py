@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from msgspec.structs import replace
 
 from stagekit.events import Noted
+from stagekit.pipeline.history import closing_interrupted, last_run
 from stagekit.pipeline.run.fleet import parts
 from stagekit.pipeline.run.fleet.abreast import MainThread, names_of
 from stagekit.pipeline.run.fleet.holding import held
 from stagekit.pipeline.run.fleet.hosts import Fleet, failure_of, on_each, reach_all
-from stagekit.pipeline.run.fleet.member import Member, in_order
+from stagekit.pipeline.run.fleet.member import Member, begin_from, in_order
+from stagekit.pipeline.run.lock import refuse_meanwhile
 from stagekit.pipeline.run.platform import Platform
 from stagekit.pipeline.run.recording import Running
 from stagekit.pipeline.run.subject import Subject
-from stagekit.records import ContainerSeen, Deploy, Run, RunOutcome, Stored, compose_project
+from stagekit.records import (
+    ContainerSeen,
+    Deploy,
+    HostRun,
+    Run,
+    RunOutcome,
+    Stored,
+    compose_project,
+)
 
 
 def stop(last: Run, fleet: Fleet) -> Stored[Run]:
@@ -24,16 +34,19 @@ def stop(last: Run, fleet: Fleet) -> Stored[Run]:
 
     Args:
         last: the run in force.
-        fleet: those of its hosts that are to be stopped.
+        fleet: those of its hosts that are to be stopped, or of those that earlier runs left
+            something on.
 
     Raises:
         EngineError: a host is not reached; nothing was changed on any.
         Busy: another run holds the environment on one of them.
-        RunFailed: one could not be taken down; the others are.
+        RunFailed: one could not be taken down; the others are. Or the environment has other hosts
+            by now.
     """
     base, members = fleet.base, fleet.members(last.runner)
     reach_all(fleet, members, base)
     with held(members, compose_project(last.project, last.env), Deploy().lease) as on:
+        last = _by_now(last, on)
         running_there = _with_something(last, members, on)
         if running_there:
             return _stopped(last, running_there, on)
@@ -44,35 +57,107 @@ def stop(last: Run, fleet: Fleet) -> Stored[Run]:
         return on.ledger.run(last.env, last.n)
 
 
+def gone(last: Run, name: str, fleet: Fleet) -> Stored[Run]:
+    """Record that a host is gone for good, and what ran there with it. It is not asked.
+
+    Args:
+        last: the run in force.
+        name: the host's.
+        fleet: the hosts that there still are, which are locked; without any, the one that is gone.
+
+    Raises:
+        EngineError, Busy, RunFailed: as `stop`, of the hosts that there still are.
+    """
+    members = [member for member in fleet.members(last.runner) if member.name != name]
+    if not members:
+        return _recorded_gone(last, name, fleet.base)
+    reach_all(fleet, members, fleet.base)
+    with held(members, compose_project(last.project, last.env), Deploy().lease) as on:
+        return _recorded_gone(_by_now(last, on), name, on)
+
+
+def _recorded_gone(last: Run, name: str, on: Platform) -> Stored[Run]:
+    running = Running(on)
+    running.hosts, running.left = last.hosts, last.left
+
+    def without(hosts: Iterable[HostRun]) -> tuple[HostRun, ...]:
+        return tuple(
+            replace(host.left_alone, outcome="stopped", release=None, changed=True, containers=())
+            if host.name == name
+            else host.left_alone
+            for host in hosts
+        )
+
+    def work() -> tuple[ContainerSeen, ...]:
+        with running.step("gone", name, changes=True):
+            running.hosts, running.left = without(last.hosts), without(last.left)
+        return ()
+
+    subject, outcome = _of_what_stays(last, {name}, on)
+    return running.recorded(subject, outcome, work)
+
+
+def _of_what_stays(last: Run, named: Collection[str], on: Platform) -> tuple[Subject, RunOutcome]:
+    """Return what a run is of that takes something down on the hosts of these names, and its
+    outcome: the others go on."""
+    if any(item.may_run for item in last.hosts if item.name not in named):
+        return replace(Subject.after(last, "stop", on), scale=last.scale), "running"
+    return Subject.after(last, "stop", on), "stopped"
+
+
+def _by_now(last: Run, on: Platform) -> Run:
+    """Return the run in force, now that the locks are held: another one may have taken place, or
+    have been interrupted.
+
+    Raises:
+        RunFailed: it was on other hosts.
+    """
+    on.ledger.look_again()
+    closing_interrupted(on.ledger, last.env, on.emit)
+    now = last_run(on.ledger, last.env, on.emit)
+    if now is None or _places(now.record) != _places(last):
+        refuse_meanwhile(last, on)
+    return now.record if now else last
+
+
+def _places(run: Run) -> set[tuple[str, str]]:
+    return {(host.name, host.url) for host in (*run.hosts, *run.leaves(but=run.hosts))}
+
+
 def _stopped(last: Run, members: Sequence[Member], on: Platform) -> Stored[Run]:
     named = {member.name for member in members}
-    others = [item for item in last.hosts if item.name not in named]
-    left: RunOutcome = "running" if any(item.release for item in others) else "stopped"
     running = Running(on)
-    scale = last.scale if left == "running" else {}
-    subject = replace(Subject.after(last, "stop", on), scale=scale)
 
     def take_down(member: Member, own: Platform, main: MainThread) -> None:
         standing = running.standing("stopped", last.release)
         with member.recorded(own, running, main) as host:
             parts.take_down(member, standing, last.runner, own, host)
 
-    def work() -> tuple[ContainerSeen, ...]:
-        outcome = on_each(members, take_down, on)
+    def tell() -> None:
         running.hosts = in_order(last.hosts, members)
-        if outcome.failed:
-            raise failure_of(outcome.failed, len(members), "be taken down")
+        left = [item for item in last.left if item.may_run or item.name in named]
+        running.left = in_order(left, members)
+
+    def work() -> tuple[ContainerSeen, ...]:
+        try:
+            ended = on_each(members, take_down, on)
+        finally:
+            tell()
+        if ended.failed:
+            raise failure_of(ended.failed, len(members), "be taken down")
         return ()
 
-    running.hosts = in_order(last.hosts, members)
-    return running.recorded(subject, left, work)
+    begin_from(members, (*last.hosts, *last.left))
+    tell()
+    subject, outcome = _of_what_stays(last, named, on)
+    return running.recorded(subject, outcome, work)
 
 
 def _with_something(last: Run, members: Sequence[Member], on: Platform) -> list[Member]:
     """Return the hosts that something was left on, and those of the others that have containers
     all the same."""
-    left = {item.name: item.release for item in last.hosts if item.known}
-    empty = [member for member in members if left.get(member.name, "") is None]
+    left = {item.name for item in (*last.hosts, *last.left) if item.may_run}
+    empty = [member for member in members if member.name not in left]
     project = compose_project(last.project, last.env)
 
     def has_some(_member: Member, own: Platform, _main: MainThread) -> bool:
