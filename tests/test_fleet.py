@@ -161,7 +161,8 @@ def context(config: Path, name: str, host: str) -> None:
 
 
 def test_hosts_are_reached_as_their_addresses_say(tmp_path: Path) -> None:
-    """A context as docker keeps it; ssh, also a context's, through a socket of our own."""
+    """A context as docker keeps it; one that is not there is that of a host that is not reached.
+    ssh, also a context's, through a socket of our own."""
     context(tmp_path, "there", "ssh://me@there")
     context(tmp_path, "plain", "tcp://plain:2375")
     engines = Engines(8, {"DOCKER_CONFIG": str(tmp_path)})
@@ -183,8 +184,9 @@ def test_hosts_are_reached_as_their_addresses_say(tmp_path: Path) -> None:
             tunnels.append(tunnel)
         assert len(set(tunnels)) == 2
         assert engines.engine("there", "context://there").url == "ssh://me@there"
+        assert engines.engine("gone", "context://gone").url == "context://gone"
         with pytest.raises(EngineError, match="the docker context 'gone' names no engine"):
-            engines.engine("gone", "context://gone")
+            engines.open("gone", "context://gone", Cancel())
     finally:
         engines.close()
     assert not tunnels[0].parent.exists()

@@ -15,8 +15,7 @@ if TYPE_CHECKING:
     from stagekit.inputs.fleet import Host
     from stagekit.pipeline.run.fleet.hosts import Fleet
     from stagekit.pipeline.run.platform import Platform
-    from stagekit.protocols import Engine
-    from stagekit.records import Release, Run
+    from stagekit.records import Run
 
 
 @contextmanager
@@ -51,23 +50,6 @@ def platform_for(
         yield fleet.base
 
 
-@contextmanager
-def engines_of(app: App, env: str) -> Iterator[Sequence[Engine]]:
-    """Give the engines of an environment, connected: the one that is found, as what brings releases
-    up there sees it, or every host's."""
-    from stagekit.pipeline.history import runner_of
-
-    last = fleet_in_force(app, env)
-    if last is None:
-        runner = app.runner(runner_of(app.ledger, env, app.console.emit))
-        yield (runner.engine_for(app.engine),)
-        return
-    with fleet_of_run(app, last) as fleet:
-        for host in fleet.hosts:
-            fleet.open(host, app.cancel)
-        yield [fleet.platform(host).engine for host in fleet.hosts]
-
-
 def fleet_in_force(app: App, env: str, emit: Emit | None = None) -> Run | None:
     """Return the run in force where it is of a fleet."""
     from stagekit.pipeline.history import last_run
@@ -76,9 +58,13 @@ def fleet_in_force(app: App, env: str, emit: Emit | None = None) -> Run | None:
     return last.record if last and last.record.hosts else None
 
 
-@contextmanager
-def fleet_of_run(app: App, last: Run, host: str = "", *, wait: float = 0.0) -> Iterator[Fleet]:
-    """Give the hosts that a run was on, or one of them.
+def hosts_of_run(last: Run, host: str = "", *, with_left: bool = False) -> tuple[Host, ...]:
+    """Return the hosts that a run was on, or one of them.
+
+    Args:
+        last: the run.
+        host: the name or the address of the one that is meant.
+        with_left: those as well that its release does not have, and that something was left on.
 
     Raises:
         InputError: there is no such host.
@@ -87,16 +73,22 @@ def fleet_of_run(app: App, last: Run, host: str = "", *, wait: float = 0.0) -> I
     from stagekit.inputs.fleet import Host
     from stagekit.inputs.near import known_names
 
-    hosts = [Host(name=item.name, url=item.url) for item in last.hosts]
-    chosen = [item for item in hosts if host in ("", item.name, item.url)]
+    left = [item for item in last.left if with_left and (host or item.may_run)]
+    there = [*last.hosts, *left]
+    chosen = [item for item in there if host in ("", item.name, item.url)]
     if not chosen:
         raise InputError(
             f"{last.env} has no host {host!r}",
             where="--host",
-            hint=known_names(host, [item.name for item in hosts]),
+            hint=known_names(host, [item.name for item in there]),
         )
-    sessions = _release(app, last).deploy.ssh_sessions
-    with fleet_on(app, chosen, sessions, wait=wait) as fleet:
+    return tuple(Host(name=item.name, url=item.url) for item in chosen)
+
+
+@contextmanager
+def fleet_of_run(app: App, last: Run, host: str = "", *, wait: float = 0.0) -> Iterator[Fleet]:
+    """Give the hosts that a run was on, or one of them, as `hosts_of_run`."""
+    with fleet_on(app, hosts_of_run(last, host), sessions_of(app, last), wait=wait) as fleet:
         yield fleet
 
 
@@ -126,13 +118,16 @@ def fleet_on(
 
 def hosts_of_release(app: App, env: str, id: str | None) -> tuple[tuple[Host, ...], int]:
     """Return the hosts that a release is to run on, by default the newest that was not cancelled;
-    and how much is asked of one at a time. No hosts where one engine runs it."""
+    and how much is asked of one at a time. No hosts where one engine runs it.
+
+    Raises:
+        InputError: there is no such release.
+    """
     from stagekit.inputs.fleet import hosts_of
     from stagekit.pipeline.history import newest_release
 
-    ids = app.ledger.releases(env)
-    found = id or newest_release(app.ledger, env) or next(iter(ids), None)
-    if found is None or found not in ids:
+    found = id or newest_release(app.ledger, env) or next(iter(app.ledger.releases(env)), None)
+    if found is None:
         return (), 0  # whoever runs it says so
     deploy = app.ledger.release(env, found).record.deploy
     return hosts_of(deploy), deploy.ssh_sessions
@@ -155,15 +150,26 @@ def refuse_stopped(last: Run) -> None:
 
 
 def _first_with(app: App, last: Run, service: str) -> str:
+    """Return the first host that has a service: of those that run the release, if there are any."""
     from stagekit.inputs.fleet import Host, services_on
 
-    release = _release(app, last)
-    for item in last.hosts:
-        host = Host(name=item.name, url=item.url)
-        if not service or service in services_on(host, release.pins, release.deploy):
-            return item.name
-    return last.hosts[0].name
+    release = app.ledger.release(last.env, last.release.id).record
+    having = [
+        item
+        for item in last.hosts
+        if not service
+        or service in services_on(Host(name=item.name, url=item.url), release.pins, release.deploy)
+    ]
+    running = [item for item in having if item.release == release.id]
+    return (*running, *having, *last.hosts)[0].name
 
 
-def _release(app: App, last: Run) -> Release:
-    return app.ledger.release(last.env, last.release.id).record
+def sessions_of(app: App, last: Run) -> int:
+    """Return how much is asked of a host at a time. What is done needs no more of the release."""
+    from stagekit.errors import StagekitError
+    from stagekit.records import Deploy
+
+    try:
+        return app.ledger.release(last.env, last.release.id).record.deploy.ssh_sessions
+    except StagekitError:
+        return Deploy().ssh_sessions

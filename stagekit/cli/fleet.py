@@ -11,8 +11,10 @@ from stagekit.cli.engines import (
     fleet_of_run,
     fleet_on,
     hosts_of_release,
+    hosts_of_run,
     refuse_host,
     refuse_stopped,
+    sessions_of,
 )
 
 if TYPE_CHECKING:
@@ -100,17 +102,32 @@ def scaled(app: App, env: str, numbers: Mapping[str, int], *, wait: float = 0.0)
     return run(app, env, last.release.id, "scale", wait=wait, scale=scale)
 
 
-def stop(app: App, env: str, *, host: str = "", wait: float = 0.0) -> Stored[Run]:
-    """Take down what runs: all of it, or what runs on one host of a fleet."""
-    from stagekit.pipeline.run import flow
-    from stagekit.pipeline.run.fleet.stopping import stop as stop_hosts
+def stop(
+    app: App, env: str, *, host: str = "", gone: bool = False, wait: float = 0.0
+) -> Stored[Run]:
+    """Take down what runs: all of it, or what runs on one host of a fleet; one that is gone for
+    good is not asked.
 
+    Raises:
+        InputError: ``gone`` is for one host.
+    """
+    from stagekit.errors import InputError
+    from stagekit.pipeline.run import flow
+    from stagekit.pipeline.run.fleet import stopping
+
+    if gone and not host:
+        raise InputError("which host is gone?", where="--gone", hint="--host NAME --gone")
     last = fleet_in_force(app, env)
     if last is None:
         refuse_host(env, host)
         return flow.stop(env, app.platform(wait=wait))
-    with fleet_of_run(app, last, host, wait=wait) as fleet:
-        return stop_hosts(last, fleet)
+    named = hosts_of_run(last, host, with_left=True)
+    if not gone:
+        with fleet_on(app, named, sessions_of(app, last), wait=wait) as fleet:
+            return stopping.stop(last, fleet)
+    others = [item for item in hosts_of_run(last) if item not in named]
+    with fleet_on(app, others or named, sessions_of(app, last), wait=wait) as fleet:
+        return stopping.gone(last, named[0].name, fleet)
 
 
 def note_again(app: App, env: str) -> None:
@@ -172,8 +189,7 @@ def _refuse_left_on_hosts(app: App, env: str) -> None:
     from stagekit.errors import InputError
 
     last = fleet_in_force(app, env)
-    left = [host.name for host in last.hosts if host.release or not host.known] if last else []
-    if left:
+    if left := [host.name for host in last.leaves(but=())] if last else []:
         raise InputError(
             f"{env} runs on hosts ({', '.join(left)}), and this release is for one engine",
             hint=f"inv run.stop --env {env} takes it down there",

@@ -149,6 +149,7 @@ def scale(
     help={
         "env": ENV,
         "host": "of a fleet: only this one; by default all",
+        "gone": "that host is gone for good: record it, and do not ask it",
         "wait-lock": WAIT_LOCK,
         "json": JSON,
     },
@@ -156,11 +157,20 @@ def scale(
     numbers=["wait_lock"],
 )
 def stop(
-    app: App, *, env: str = "", host: str = "", wait_lock: int = 0, json: bool = False
+    app: App,
+    *,
+    env: str = "",
+    host: str = "",
+    gone: bool = False,
+    wait_lock: int = 0,
+    json: bool = False,
 ) -> None:
-    """Take an environment's containers and networks down. Volumes stay."""
+    """Take an environment's containers and networks down. Volumes stay.
+
+    Of a fleet also those on hosts that a release does not have any more, as long as they run.
+    """
     app.check_environment(env)
-    show_run(app, fleet.stop(app, env, host=host, wait=wait_lock), json)
+    show_run(app, fleet.stop(app, env, host=host, gone=gone, wait=wait_lock), json)
 
 
 def release_id(app: App, env: str, text: str) -> str | None:

@@ -45,19 +45,22 @@ class Hosts:
         self._folder: Path | None = None
         self._engines: dict[str, DockerEngine] = {}
         self._connections: dict[str, Connection] = {}
+        self._nowhere: dict[str, EngineError] = {}
 
     def engine(self, name: str, url: str) -> DockerEngine:
-        """Return the engine of a host, whether it answers or not.
+        """Return the engine of a host, whether it can be reached or not.
 
         Args:
             name: the host's.
             url: ``ssh://``, ``tcp://``, ``unix://`` or ``context://``.
-
-        Raises:
-            EngineError: there is no such docker context.
         """
         if name not in self._engines:
-            self._engines[name] = DockerEngine(self._endpoint(name, url), self._environ)
+            try:
+                endpoint = self._endpoint(name, url)
+            except EngineError as error:
+                self._nowhere[name] = error
+                endpoint = Endpoint(url, f"host {name}", named=True)
+            self._engines[name] = DockerEngine(endpoint, self._environ)
         return self._engines[name]
 
     def open(self, name: str, url: str, cancel: Cancel) -> EngineFacts:
@@ -69,9 +72,12 @@ class Hosts:
             cancel: stops it.
 
         Raises:
-            EngineError: it does not answer; says what would help.
+            EngineError: it does not answer, or there is no such docker context; says what would
+                help.
         """
         engine, connection = self.engine(name, url), self._connections.get(name)
+        if name in self._nowhere:
+            raise self._nowhere[name]
         if connection:
             with self._logins:
                 connection.open(cancel)

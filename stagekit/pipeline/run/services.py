@@ -43,7 +43,7 @@ def logs(env: str, asked: LogsAsked, on: Platform, folder: Path) -> Invocation:
     run, release = in_force(env, on)
     check_services(asked.services, release)
     shown = on.runner(run.runner).logs(release.compose_project, asked, folder)
-    return replace(shown, mask=known_secrets(release, on))
+    return replace(shown, mask=secrets_printed(run, release, on))
 
 
 def inside(env: str, asked: CommandAsked, on: Platform, folder: Path) -> Invocation:
@@ -172,6 +172,21 @@ def check_services(services: Sequence[str], release: Release) -> None:
             raise InputError(
                 f"{release.name} has no service {name!r}", hint=known_names(name, release.pins)
             )
+
+
+def secrets_printed(run: Run, release: Release, on: Platform) -> tuple[str, ...]:
+    """Return what containers may print of secrets: those of the release of the run in force, and of
+    the others that hosts of a fleet run, or ran before it; otherwise as `known_secrets`."""
+    found = set(known_secrets(release, on))
+    ids = {id for host in run.hosts for id in (host.release, host.before) if id}
+    for id in sorted(ids - {release.id}):
+        try:
+            other = on.ledger.release(run.env, id).record
+        except StagekitError as error:
+            on.emit(Noted(f"secrets of {run.env}/{id} are not masked: {error.what}"))
+        else:
+            found |= set(known_secrets(other, on))
+    return tuple(sorted(found))
 
 
 def known_secrets(release: Release, on: Platform) -> tuple[str, ...]:

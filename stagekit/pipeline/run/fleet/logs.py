@@ -73,7 +73,7 @@ def _invocations(
     """Return how to print them on each host that has what is asked for."""
     run, release = services.in_force(env, on)
     services.check_services(asked.services, release)
-    mask = services.known_secrets(release, on)
+    mask = services.secrets_printed(run, release, on)
     found = {}
     for member in members:
         here = services_on(member.host, asked.services or release.pins, release.deploy)
