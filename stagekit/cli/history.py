@@ -82,7 +82,7 @@ def show(app: App, name: str, *, json: bool = False) -> None:
     rows = [[f"  {step.name}", f"{step.seconds:.1f} s", step.outcome] for step in run.steps]
     if rows:
         app.console.table(["  STEP", "TOOK", "OUTCOME"], rows)
-    for host in run.hosts:
+    for host in (*run.hosts, *run.left):
         _show_host(app, host)
     for warning in run.warnings:
         app.console.result(f"  warning: {warning}", "changed")

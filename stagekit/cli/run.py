@@ -248,7 +248,7 @@ def show_run(app: App, stored: Stored[Run], json: bool) -> None:
         app.console.data(plain(run))
         return
     app.console.result(f"run {run.n}: {run.env}/{run.release.id} {run.outcome}")
-    for host in run.hosts:
+    for host in (*run.hosts, *run.left):
         app.console.result(f"  {host.name}  {host.outcome}  {host.release or '-'}")
     for container in run.containers:
         app.console.result(f"  {container.name}  {container.state}  {container.health or '-'}")

@@ -246,9 +246,10 @@ class Exchange:
         contacted = self.shared.repository.contacted
         if known.commit is None or contacted is None:
             raise error
+        if not self._away:  # it was said
+            ago = _in_words(datetime.now(UTC) - contacted)
+            self._emit(Warned(f"{error.in_a_line}; read as it was {ago} ago"))
         self._away = True
-        ago = _in_words(datetime.now(UTC) - contacted)
-        self._emit(Warned(f"{error.in_a_line}; read as it was {ago} ago"))
         return known
 
 
