@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from copy import copy
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -120,6 +121,16 @@ def test_a_host_that_is_away_stays_no_others_freeing(hosts: Hosts, app: Any) -> 
     assert raised.value.exit_code == 6
     assert "prod is free where it was reached" in app.console.said[-1]
     assert hosts.engines["a"].held_by is hosts.engines["b"].held_by is None
+
+
+def test_a_host_at_another_address_is_another_engine(hosts: Hosts, app: Any) -> None:
+    """Although it is called the same: it moved with the newest release."""
+    hosts.run()
+    sealed(hosts.ledger, hosts={"c": "ssh://c", "a": "ssh://a", "b": "ssh://new"})
+    hosts.engines["b"].held_by = BOB
+    hosts.engines["ssh://new"] = copy(hosts.engines["b"])
+    freed(app)
+    assert hosts.engines["b"].held_by is hosts.engines["ssh://new"].held_by is None
 
 
 def test_where_nobody_holds_it_nobody_is_asked(hosts: Hosts, app: Any) -> None:

@@ -226,12 +226,16 @@ def test_a_record_that_was_read_needs_no_remote(team: Team) -> None:
 
 
 def test_what_was_seen_is_read_while_the_remote_is_away(team: Team) -> None:
-    """It is said, with how old it is; what was never seen is an error that names the address."""
+    """It is said once, with how old it is; what was never seen is an error that names where."""
     released(team.ledger())
     assert team.ledger("bob").release("prod", "v1")
     team.go_away()
-    assert team.ledger("bob").release("prod", "v1").record.id == "v1"
+    ledger = team.ledger("bob")
+    assert ledger.release("prod", "v1").record.id == "v1"
     assert re.search(r"does not answer: .*; read as it was \d+ s ago$", team.said()[-1])
+    said = len(team.said())
+    ledger.look_again()
+    assert (ledger.releases("prod"), len(team.said())) == (["v1"], said)  # it was said
     with pytest.raises(LedgerAway, match="does not answer") as caught:
         team.ledger("carl").releases("prod")
     assert str(team.remote) in str(caught.value)
