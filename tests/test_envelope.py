@@ -190,6 +190,7 @@ HOSTS = part(
     outcome=word(HostOutcome),
     release=MAYBE,
     before=MAYBE,
+    foreign=st.booleans(),
     changed=st.booleans(),
     engine=FACTS,
     failure=st.none() | FAILURES,

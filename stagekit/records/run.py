@@ -90,6 +90,7 @@ class HostRun(Part, frozen=True):
         release: the id of what it is known to run after it; none where that is nothing, or is not
             known.
         before: the id of what it ran until then.
+        foreign: it ran something until then that this ledger does not know.
         changed: something was changed there.
         engine: its engine.
         failure: what stopped the run there.
@@ -103,6 +104,7 @@ class HostRun(Part, frozen=True):
     outcome: HostOutcome = "untouched"
     release: str | None = None
     before: str | None = None
+    foreign: bool = False
     changed: bool = False
     engine: EngineFacts | None = None
     failure: Failure | None = None
@@ -113,7 +115,22 @@ class HostRun(Part, frozen=True):
     @property
     def known(self) -> bool:
         """Whether it is known what it runs."""
+        if self.outcome == "untouched":
+            return not self.foreign
         return self.outcome not in ("failed", "interrupted")
+
+    @property
+    def left_alone(self) -> HostRun:
+        """What is recorded of it by a run that does not touch it: what was left there before."""
+        return HostRun(
+            name=self.name,
+            url=self.url,
+            outcome="untouched" if self.known else self.outcome,
+            release=self.release,
+            before=self.release,
+            foreign=self.foreign and not self.known,
+            containers=self.containers,
+        )
 
 
 class Run(Part, frozen=True):
@@ -164,6 +181,12 @@ class Run(Part, frozen=True):
     warnings: tuple[str, ...] = ()
     hosts: tuple[HostRun, ...] = ()
     resumes: int | None = None
+
+    @property
+    def took_effect(self) -> bool:
+        """Whether it says what runs now: it changed something, or found that nothing was left to do
+        of the run that it went on with."""
+        return self.changed or (self.resumes is not None and self.outcome in ("running", "stopped"))
 
     @property
     def ran_well(self) -> bool:

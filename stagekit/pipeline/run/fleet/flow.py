@@ -4,21 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from stagekit.errors import InputError
-from stagekit.events import Emit, Warned
-from stagekit.pipeline.history import last_run, runs_in_force
+from stagekit.events import Warned
+from stagekit.pipeline.history import last_run
 from stagekit.pipeline.run.fleet import parts
 from stagekit.pipeline.run.fleet.holding import held
 from stagekit.pipeline.run.fleet.hosts import Fleet, failure_of, reach, reach_all
-from stagekit.pipeline.run.fleet.member import Member
-from stagekit.pipeline.run.fleet.recovery import recover
+from stagekit.pipeline.run.fleet.member import Member, begin_from
+from stagekit.pipeline.run.fleet.recovery import go_on, recover
+from stagekit.pipeline.run.fleet.resuming import refuse_another
 from stagekit.pipeline.run.fleet.transaction import Policy, Transaction
 from stagekit.pipeline.run.lock import BY_WHAT_RUNS, refuse_meanwhile
 from stagekit.pipeline.run.numbers import numbers_for, warn_of_commands
 from stagekit.pipeline.run.planning import not_as_planned
 from stagekit.pipeline.run.platform import Platform
 from stagekit.pipeline.run.recording import Running
-from stagekit.protocols import Ledger
 from stagekit.records import Run, RunReason, Stored
 
 
@@ -40,12 +39,14 @@ def run(
         reason: why it is run.
         fleet: the release's hosts.
         scale: numbers of containers on each host that has the service, by service.
-        policy: what happens where a host fails.
+        policy: what happens where a host fails. A way back that is resumed is gone on with, and
+            only that.
 
     Raises:
-        InputError: no such release, or no such service; two of the hosts are one engine.
+        InputError: no such release, or no such service; two of the hosts are one engine; there is
+            nothing to resume.
         LedgerError: the release is not what was sealed.
-        EngineError: a host is not reached; nothing was changed on any.
+        EngineError: a host is not reached, or does not answer; nothing was changed on any.
         Busy: another run holds the environment on one of them.
         RunFailed: it failed; says what runs where.
         RolledBack: it failed, and every host runs again what it ran before.
@@ -53,6 +54,10 @@ def run(
     base = fleet.base
     looking = Running(base)
     seen = last_run(base.ledger, env, base.emit)
+    if policy.resumes:
+        refuse_another(policy.resumes, base.ledger)
+        if policy.resumes.answers is not None:
+            return go_on(policy.resumes, seen, fleet)
     checked = parts.verify(env, release_id, base, looking)
     release = checked.release.record
     if policy.keeps_to and policy.keeps_to.record.release != checked.release.link:
@@ -64,8 +69,11 @@ def run(
     here, gone = _reached(fleet, members, base, policy)
     _warn_of_left(env, fleet, base)
     with held(here, release.compose_project, release.deploy.lease) as on:
+        on.ledger.look_again()
         if reason in BY_WHAT_RUNS or policy.resumes:
             refuse_meanwhile(seen.record if seen else None, on, env)
+        last = last_run(on.ledger, env, on.emit)
+        begin_from(members, last.record.hosts if last else ())
         if reason == "rollback":
             warn_of_commands(release, on)
         running = Running(on, looking.steps)
@@ -75,38 +83,6 @@ def run(
         except Exception as error:
             recover(error, checked, running, members, on, keep_going=policy.keep_going)
             raise
-
-
-def to_resume(env: str, ledger: Ledger, emit: Emit) -> Run:
-    """Return the run that ``--resume`` goes on with: the last that changed anything, unless it went
-    well. What was stopped or restarted since on some of the hosts did not make it whole.
-
-    Raises:
-        InputError: there is none.
-    """
-    for n in ledger.close_interrupted_runs(env):
-        emit(Warned(f"run {n} of {env} was interrupted: its process ended before it did"))
-    runs = (stored.record for stored in runs_in_force(ledger, env, emit))
-    run = next((run for run in runs if not _is_of_some_hosts(run)), None)
-    if run is None or not run.hosts:
-        raise InputError(f"no run of a fleet to resume in {env}", hint=f"inv run --env {env}")
-    if run.outcome in ("running", "stopped"):
-        raise InputError(
-            f"run {run.n}, the last of {env}, is whole: {run.reason} of {env}/{run.release.id}",
-            where="--resume",
-            hint=f"inv run --env {env} begins another one",
-        )
-    if run.reason == "stop":
-        raise InputError(
-            f"run {run.n}, the last of {env}, was to take it down, and did not end well",
-            where="--resume",
-            hint=f"inv run.stop --env {env} goes on with that; inv run --env {env} brings it up",
-        )
-    return run
-
-
-def _is_of_some_hosts(run: Run) -> bool:
-    return run.reason in ("stop", "restart") and run.outcome == "running"
 
 
 def _warn_of_left(env: str, fleet: Fleet, on: Platform) -> None:

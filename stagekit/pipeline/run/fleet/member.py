@@ -17,7 +17,7 @@ from stagekit.pipeline.run.plan import Plan
 from stagekit.pipeline.run.platform import Platform
 from stagekit.pipeline.run.recording import Running
 from stagekit.pipeline.verify import Verified
-from stagekit.records import EngineFacts, HostRun
+from stagekit.records import EngineFacts, HostRun, Standing
 
 
 @dataclass
@@ -27,7 +27,7 @@ class Member:
     Attributes:
         host: which one.
         on: what its part is done with.
-        told: what is recorded of it, as far as it has come.
+        told: what is recorded of it, as far as it has come: first what was left there before.
         engine: what its engine says of itself, once it is reached.
         stage: how far that is.
         before: the id of the release that it ran before.
@@ -61,7 +61,9 @@ class Member:
 
     def afresh(self) -> Member:
         """Return the same host for another run, of which nothing is done yet."""
-        return Member(self.host, self.on, engine=self.engine)
+        fresh = Member(self.host, self.on, engine=self.engine, foreign=self.foreign)
+        fresh.told = self.told.left_alone
+        return fresh
 
     def running(self, own: Platform, whole: Running, main: MainThread) -> HostRunning:
         """Return what records the host's part of a run.
@@ -73,6 +75,7 @@ class Member:
         """
         running = HostRunning(self.host, own, whole, main, self.told)
         running.engine = self.engine
+        running.foreign = self.foreign
         return running
 
     @contextmanager
@@ -86,28 +89,40 @@ class Member:
             self.fail(error, running)
             raise
 
+    def look(self, standing: Standing | None, running: HostRunning) -> None:
+        """Note what runs on the host before it is touched: what its engine says; where the run
+        before left it so that nobody knows, that is still so."""
+        release = self.before if standing else self.told.release
+        self.told = running.told(
+            self.told.outcome,
+            release=release if self.told.outcome == "untouched" else None,
+            before=self.before,
+        )
+
     def fail(self, error: Exception, running: HostRunning) -> None:
         """Note what stopped the host's part: where it had changed something, nobody knows what
-        runs there."""
+        runs there; else what was known of it stays."""
         self.stage = "failed"
         self.told = running.told(
-            "failed" if running.changed else "untouched",
-            release=None if running.changed else self.before,
-            before=self.before,
+            "failed" if running.changed else self.told.outcome,
+            release=None if running.changed else self.told.release,
+            before=self.before or self.told.before,
             error=error,
         )
 
 
-def left_alone(host: HostRun) -> HostRun:
-    """Return what is recorded of a host that a run does not touch: what was left there before."""
-    return HostRun(
-        name=host.name,
-        url=host.url,
-        outcome="untouched" if host.known else host.outcome,
-        release=host.release,
-        before=host.release,
-        containers=host.containers,
-    )
+def begin_from(members: Iterable[Member], hosts: Iterable[HostRun]) -> None:
+    """Let a run begin with what an earlier one left on its hosts: of a host that it does not come
+    to, that stays true.
+
+    Args:
+        members: the run's hosts.
+        hosts: as the earlier run left them; others, and other addresses, are passed over.
+    """
+    left = {(host.name, host.url): host for host in hosts}
+    for member in members:
+        if host := left.get((member.name, member.host.url)):
+            member.told = host.left_alone
 
 
 def in_order(hosts: Iterable[HostRun], members: Iterable[Member]) -> tuple[HostRun, ...]:
@@ -118,7 +133,7 @@ def in_order(hosts: Iterable[HostRun], members: Iterable[Member]) -> tuple[HostR
         members: those of them that something is done on.
     """
     told = {member.name: member.told for member in members}
-    return tuple(told.get(host.name) or left_alone(host) for host in hosts)
+    return tuple(told.get(host.name) or host.left_alone for host in hosts)
 
 
 def part_for(checked: Verified, host: Host) -> Verified:

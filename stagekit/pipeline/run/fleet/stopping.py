@@ -11,7 +11,7 @@ from stagekit.pipeline.run.fleet import parts
 from stagekit.pipeline.run.fleet.abreast import MainThread, names_of
 from stagekit.pipeline.run.fleet.holding import held
 from stagekit.pipeline.run.fleet.hosts import Fleet, failure_of, on_each, reach_all
-from stagekit.pipeline.run.fleet.member import Member, in_order
+from stagekit.pipeline.run.fleet.member import Member, begin_from, in_order
 from stagekit.pipeline.run.platform import Platform
 from stagekit.pipeline.run.recording import Running
 from stagekit.pipeline.run.subject import Subject
@@ -45,6 +45,7 @@ def stop(last: Run, fleet: Fleet) -> Stored[Run]:
 
 
 def _stopped(last: Run, members: Sequence[Member], on: Platform) -> Stored[Run]:
+    begin_from(members, last.hosts)
     named = {member.name for member in members}
     others = [item for item in last.hosts if item.name not in named]
     left: RunOutcome = "running" if any(item.release for item in others) else "stopped"
@@ -58,8 +59,10 @@ def _stopped(last: Run, members: Sequence[Member], on: Platform) -> Stored[Run]:
             parts.take_down(member, standing, last.runner, own, host)
 
     def work() -> tuple[ContainerSeen, ...]:
-        outcome = on_each(members, take_down, on)
-        running.hosts = in_order(last.hosts, members)
+        try:
+            outcome = on_each(members, take_down, on)
+        finally:
+            running.hosts = in_order(last.hosts, members)
         if outcome.failed:
             raise failure_of(outcome.failed, len(members), "be taken down")
         return ()
