@@ -173,6 +173,31 @@ def test_going_back_brings_each_host_to_what_it_ran(hosts: Hosts) -> None:
     assert (run.outcome, run.release.id, run.ran_well) == ("running", "v1", True)
 
 
+def test_a_way_back_whose_process_died_is_gone_on_with(hosts: Hosts) -> None:
+    """Its journal says which hosts it had brought back."""
+    hosts.standing("v1")
+    sealed(hosts.ledger)
+    journal = hosts.ledger.root / "runs" / "prod" / "2.journal"
+    kept: list[bytes] = []
+    hosts.runners["c"] = _Doing("up", 2, lambda: kept.append(journal.read_bytes()))
+    hosts.fails("a")
+    with pytest.raises(RolledBack):
+        hosts.run()
+    journal.with_suffix(".toml").unlink()
+    journal.write_bytes(kept[0])
+    hosts.standing("v1")
+    hosts.engines["c"].kept = None
+    run = resumed(hosts)
+    dead = hosts.ledger.run("prod", 2).record
+    assert (dead.outcome, dead.answers, outcomes(dead)[0]) == (
+        "interrupted",
+        1,
+        ("c", "interrupted", None),
+    )
+    assert (run.reason, run.answers, run.resumes) == ("automatic rollback", 1, 2)
+    assert outcomes(run)[:2] == [("c", "running", "v1"), ("a", "kept", "v1")]
+
+
 def test_what_was_taken_down_is_not_taken_down_again(hosts: Hosts) -> None:
     """Nor is a release brought up by resuming a way back that was to take it down."""
 
