@@ -190,6 +190,7 @@ HOSTS = part(
     outcome=word(HostOutcome),
     release=MAYBE,
     before=MAYBE,
+    foreign=st.booleans(),
     changed=st.booleans(),
     engine=FACTS,
     failure=st.none() | FAILURES,
@@ -219,6 +220,7 @@ RUNS = part(
     scale=st.dictionaries(TEXT, NUMBERS, max_size=2),
     warnings=LINES,
     hosts=st.lists(HOSTS, max_size=2).map(tuple),
+    left=st.lists(HOSTS, max_size=2).map(tuple),
     resumes=st.none() | NUMBERS,
 )
 ACTIONS = part(

@@ -26,9 +26,9 @@ from stagekit.pipeline.run.fleet.decide import (
     is_mixed,
     may_go_on,
     other_release,
+    run_by_most,
     runs_on,
     to_bring_back,
-    went_before,
 )
 from stagekit.pipeline.run.fleet.hosts import failure_of
 from stagekit.pipeline.run.fleet.member import part_for, scale_for
@@ -285,8 +285,7 @@ def test_what_was_changed_goes_back(
 def test_a_run_back_is_called_by_what_most_hosts_ran(
     before: list[str | None], release: str | None
 ) -> None:
-    states = [State(name=str(n), before=id) for n, id in enumerate(before)]
-    assert went_before(states) == release
+    assert run_by_most(before) == release
 
 
 OUTCOMES: tuple[HostOutcome, ...] = get_args(HostOutcome)

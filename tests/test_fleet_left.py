@@ -14,23 +14,23 @@ from stagekit.ledger.files import FileLedger
 from stagekit.pipeline.history import last_run
 from stagekit.pipeline.prune import gather
 from stagekit.pipeline.run import flow as on_one_engine
-from stagekit.pipeline.run.fleet import flow, planning
+from stagekit.pipeline.run.fleet import planning
+from stagekit.pipeline.run.fleet.resuming import to_resume
 from stagekit.pipeline.run.fleet.status import status_of
 from stagekit.pipeline.run.fleet.stopping import gone, stop
+from stagekit.pipeline.run.fleet.transaction import Policy
 from stagekit.records import Deploy, Run
 from stagekit.testing.engine import FakeEngine
 from stagekit.testing.fakes import FakeRunner
-from stagekit.testing.records import ENGINE, released
+from stagekit.testing.records import ENGINE, PIN, released
 from tests.fakes import platform
-from tests.test_fleet_run import (
+from tests.fleets import (
     BAD,
     IMAGE,
     KEEP_GOING,
     NAMES,
-    PIN,
     UP,
     Hosts,
-    Policy,
     outcomes,
     sealed,
 )
@@ -202,7 +202,7 @@ def test_what_nobody_knows_is_not_stopped_by_stopping_another(hosts: Hosts) -> N
         "running",
         [("c", "stopped", None), ("a", "failed", None), ("b", "failed", None)],
     )
-    assert flow.to_resume("prod", hosts.ledger, hosts.heard) == failed
+    assert to_resume("prod", hosts.ledger, hosts.heard) == failed
 
 
 def test_a_stop_whose_process_dies_knows_what_the_others_run(hosts: Hosts) -> None:
@@ -235,7 +235,7 @@ def test_what_a_failed_run_of_ours_left_is_no_strangers(hosts: Hosts) -> None:
     with pytest.raises(RunFailed):
         hosts.run(KEEP_GOING)
     hosts.engines["a"].running = (BAD,)
-    failed = flow.to_resume("prod", hosts.ledger, hosts.heard)
+    failed = to_resume("prod", hosts.ledger, hosts.heard)
     hosts.runners = {name: FakeRunner([UP]) for name in NAMES} | {"a": FakeRunner([BAD], before=())}
     with pytest.raises(RunFailed) as raised:
         hosts.run(Policy(resumes=failed), release_id="v1")

@@ -15,7 +15,7 @@ from stagekit.pipeline.run.fleet.stopping import stop
 from stagekit.records import Run
 from stagekit.testing.fakes import FakeRunner
 from stagekit.testing.records import a_container
-from tests.test_fleet_run import NAMES, UP, Hosts, outcomes, sealed
+from tests.fleets import NAMES, UP, Hosts, outcomes, sealed
 
 TWO = (UP, a_container(name="shop-prod-web-2", id="2" * 64))
 

@@ -5,7 +5,7 @@ order and on which thread, and what is recorded of it."""
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -13,7 +13,6 @@ import pytest
 from msgspec.structs import replace
 
 from stagekit.cancel import Cancel
-from stagekit.containers import Container
 from stagekit.envelope import decode, encode
 from stagekit.errors import (
     Busy,
@@ -24,164 +23,38 @@ from stagekit.errors import (
     RolledBack,
     RunFailed,
 )
-from stagekit.events import Done
-from stagekit.images import ImageFacts
-from stagekit.inputs.fleet import Host
 from stagekit.ledger.files import FileLedger
-from stagekit.pipeline.run.bundled import knowing
-from stagekit.pipeline.run.fleet import flow, planning
-from stagekit.pipeline.run.fleet.hosts import Fleet
+from stagekit.pipeline.run.fleet import planning
 from stagekit.pipeline.run.fleet.restarting import restart
+from stagekit.pipeline.run.fleet.resuming import to_resume
 from stagekit.pipeline.run.fleet.stopping import stop
 from stagekit.pipeline.run.fleet.transaction import Policy, Transaction
 from stagekit.pipeline.run.hooks import Nobody
 from stagekit.protocols import RunJournal
 from stagekit.records import (
-    Deploy,
-    EngineFacts,
-    Holder,
     Planned,
     ReleaseCommand,
-    Run,
-    Standing,
     Stored,
 )
-from stagekit.testing.engine import FakeEngine
-from stagekit.testing.fakes import FakeRunner, Heard
-from stagekit.testing.records import NOON, PIN, a_container, released
-from tests.fakes import platform
-
-UP = a_container()
-BAD = a_container(state="exited", exit_code=3)
-IMAGE = ImageFacts(id=UP.image_id, size=1, digests=(PIN.pinned,))
-BOB = Holder(actor="bob", host="ci", pid=7, command="inv run", since=NOON)
-URLS = ("ssh://c", "ssh://a", "ssh://b")
-NAMES = ("c", "a", "b")
-KEEP_GOING = Policy(keep_going=True)
-
-
-class Hosts:
-    """Three hosts, in another order than that of their addresses."""
-
-    def __init__(self, ledger: FileLedger) -> None:
-        self.ledger = ledger
-        self.heard = Heard()
-        self.cancel = Cancel()
-        self.away: dict[str, EngineError] = {}
-        self.locked: list[str] = []
-        self.when_locked: dict[str, list[Callable[[], None]]] = {}
-        images = {PIN.pinned: IMAGE, UP.image_id: IMAGE}
-        self.engines = {name: _Engine(self, name, dict(images)) for name in NAMES}
-        self.runners = {name: FakeRunner([UP], before=()) for name in NAMES}
-        self.plugins: Any = Nobody()
-        self.bundled = False
-
-    def fleet(self, names: tuple[str, ...] = NAMES) -> Fleet:
-        def open(host: Host, _cancel: Cancel) -> EngineFacts:
-            if host.name in self.away:
-                raise self.away[host.name]
-            return self.engines[host.name].facts()
-
-        def on(host: Host) -> Any:
-            one = platform(
-                self.ledger,
-                self.runners[host.name],
-                self.engines[host.name],
-                self.cancel,
-                self.heard,
-            )
-            engine = knowing(one.engine, {PIN.pinned: UP.image_id} if self.bundled else {})
-            return _with(one, plugins=self.plugins, engine=engine)
-
-        hosts = tuple(Host(name=name, url=f"ssh://{name}") for name in names)
-        return Fleet(hosts, on, open)
-
-    def run(self, policy: Policy = Policy(), **more: Any) -> Run:  # noqa: B008  # frozen
-        asked = {"release_id": None, "reason": "run", "fleet": self.fleet(), **more}
-        return flow.run("prod", policy=policy, **asked).record
-
-    def standing(self, id: str = "v1", outcome: str = "running") -> None:
-        """Let every engine say that a release is in force."""
-        stored = self.ledger.release("prod", id)
-        for name in NAMES:
-            self.engines[name].kept = Standing(
-                project="shop",
-                env="prod",
-                run=1,
-                outcome=outcome,
-                reason="run",
-                release=id,
-                release_digest=stored.digest,
-                build="b1",
-                actor="ann",
-                when=NOON,
-            )
-
-    def in_force(self) -> dict[str, str | None]:
-        return {
-            name: engine.kept.release if engine.kept and engine.kept.outcome == "running" else None
-            for name, engine in self.engines.items()
-        }
-
-    def fails(self, name: str, *then: Container) -> None:
-        """Let the next thing that comes up on a host fail, and what comes after it be ``then``."""
-        self.runners[name] = FakeRunner([BAD], list(then or (UP,)), before=())
-
-    @property
-    def last(self) -> Run:
-        return self.ledger.run("prod", self.ledger.runs("prod")[0]).record
-
-    def switched(self) -> list[str]:
-        """Return the hosts on which something came up, in that order."""
-        done = [item for item in self.heard.events if isinstance(item, Done) and item.step == "up"]
-        return [item.subject.partition(":")[0] for item in done]
-
-
-class _Engine(FakeEngine):
-    def __init__(self, hosts: Hosts, name: str, images: dict[str, ImageFacts]) -> None:
-        super().__init__(images=images, url=f"ssh://{name}")
-        self._hosts = hosts
-        self._name = name
-        self.watched: _Opening | None = None
-
-    def image(self, reference: str) -> ImageFacts | None:
-        if self.watched is not None and self._name not in self.watched.open:
-            self.watched.early.append(self._name)
-        return super().image(reference)
-
-    def lease(self, name: str, holder: Holder, **more: Any) -> Any:
-        self._hosts.locked.append(self._name)
-        if told := self._hosts.when_locked.get(self._name):
-            told.pop(0)()
-        return super().lease(name, holder, **more)
-
-    def of(self, other: _Engine) -> None:
-        """Be the same engine as another one, as far as locks tell."""
-        self._locks = other._locks
-
-
-def _with(one: Any, **changes: Any) -> Any:
-    import dataclasses
-
-    return dataclasses.replace(one, **changes)
-
-
-def sealed(ledger: FileLedger, **settings: Any) -> str:
-    """Seal a release to these hosts; return its id."""
-    deploy = replace(Deploy(timeout=0.5, settle=0.0, hosts=URLS), **settings)
-    return released(ledger, deploy=deploy).record.id
+from stagekit.testing.fakes import FakeRunner
+from tests.fleets import (
+    BAD,
+    BOB,
+    KEEP_GOING,
+    NAMES,
+    UP,
+    Hosts,
+    Opening,
+    a_fleet,
+    mixed,
+    outcomes,
+    sealed,
+)
 
 
 @pytest.fixture
 def hosts(tmp_path: Path) -> Hosts:
-    """Hosts, and a ledger with one release to them."""
-    ledger = FileLedger(tmp_path)
-    sealed(ledger)
-    return Hosts(ledger)
-
-
-def outcomes(run: Run) -> list[tuple[str, str, str | None]]:
-    return [(host.name, host.outcome, host.release) for host in run.hosts]
+    return a_fleet(tmp_path)
 
 
 def test_every_host_is_locked(hosts: Hosts) -> None:
@@ -452,7 +325,7 @@ def test_resuming_leaves_alone_what_is_proven(hosts: Hosts) -> None:
     with pytest.raises(RunFailed):
         hosts.run()
     assert [("once" in runner.calls) for runner in hosts.runners.values()] == [True, False, False]
-    failed = flow.to_resume("prod", hosts.ledger, hosts.heard)
+    failed = to_resume("prod", hosts.ledger, hosts.heard)
     assert (failed.n, failed.release.id, failed.command_ran) == (1, "v2", True)
 
     hosts.runners = {
@@ -466,7 +339,7 @@ def test_resuming_leaves_alone_what_is_proven(hosts: Hosts) -> None:
     assert [runner.calls.count("up") for runner in hosts.runners.values()] == [0, 1, 1]
     assert not any("once" in runner.calls for runner in hosts.runners.values())
     with pytest.raises(InputError, match="run 2, the last of prod, is whole"):
-        flow.to_resume("prod", hosts.ledger, hosts.heard)
+        to_resume("prod", hosts.ledger, hosts.heard)
 
 
 def test_a_canary_that_does_not_hold_stops_the_others(hosts: Hosts) -> None:
@@ -521,25 +394,10 @@ def test_hooks_and_the_ledger_are_the_main_threads(hosts: Hosts, tmp_path: Path)
 
 def test_images_of_a_bundle_are_named_once_a_host_is_reached(hosts: Hosts) -> None:
     """No engine is asked for anything before that."""
-    opened = hosts.away = _Opening(hosts)  # type: ignore[assignment]
+    opened = hosts.away = Opening(hosts)  # type: ignore[assignment]
     hosts.bundled = True
     hosts.run()
     assert opened.early == []
-
-
-class _Opening(dict[str, EngineError]):
-    """Watches engines that are asked before their host is opened."""
-
-    def __init__(self, hosts: Hosts) -> None:
-        super().__init__()
-        self.early: list[str] = []
-        self.open: set[str] = set()
-        for engine in hosts.engines.values():
-            engine.watched = self
-
-    def __contains__(self, name: object) -> bool:
-        self.open.add(str(name))
-        return False
 
 
 def test_some_hosts_are_stopped(hosts: Hosts) -> None:
@@ -555,28 +413,13 @@ def test_some_hosts_are_stopped(hosts: Hosts) -> None:
     assert hosts.in_force() == dict.fromkeys(NAMES, None)
 
 
-def mixed(hosts: Hosts) -> Run:
-    """Let a release fail on the last host, and the others keep it; return that run."""
-    hosts.standing("v1")
-    sealed(hosts.ledger)
-    hosts.fails("b", BAD)
-    with pytest.raises(RunFailed):
-        hosts.run(KEEP_GOING)
-    assert outcomes(hosts.last) == [
-        ("c", "running", "v2"),
-        ("a", "running", "v2"),
-        ("b", "failed", None),
-    ]
-    return hosts.last
-
-
 @pytest.mark.parametrize("name", ["a", "b"])
 def test_what_failed_is_not_whole_because_a_host_was_stopped(hosts: Hosts, name: str) -> None:
     """It is no proof of the release, and the failed run is what is resumed."""
     failed = mixed(hosts)
     stopped = stop(failed, hosts.fleet((name,))).record
     assert (stopped.outcome, stopped.release.id, stopped.ran_well) == ("running", "v2", False)
-    assert flow.to_resume("prod", hosts.ledger, hosts.heard) == failed
+    assert to_resume("prod", hosts.ledger, hosts.heard) == failed
     hosts.runners["b"] = FakeRunner([UP], before=())
     run = hosts.run(Policy(resumes=failed), release_id="v2")
     assert run.ran_well
@@ -589,7 +432,7 @@ def test_what_failed_is_not_whole_because_a_host_was_restarted(hosts: Hosts) -> 
     hosts.runners["a"] = FakeRunner([UP], before=[UP])
     again = restart(failed, (), hosts.fleet(("a",))).record
     assert (again.reason, again.outcome, again.ran_well) == ("restart", "running", False)
-    assert flow.to_resume("prod", hosts.ledger, hosts.heard) == failed
+    assert to_resume("prod", hosts.ledger, hosts.heard) == failed
 
 
 def test_taking_down_is_not_resumed_by_bringing_up(hosts: Hosts) -> None:
@@ -603,7 +446,7 @@ def test_taking_down_is_not_resumed_by_bringing_up(hosts: Hosts) -> None:
     with pytest.raises(EngineError):
         stop(last, hosts.fleet())
     with pytest.raises(InputError, match="was to take it down") as raised:
-        flow.to_resume("prod", hosts.ledger, hosts.heard)
+        to_resume("prod", hosts.ledger, hosts.heard)
     assert "inv run.stop --env prod goes on with that" in str(raised.value.hint)
 
 
@@ -654,4 +497,4 @@ def test_a_restart_that_fails_stops_before_the_next_batch(hosts: Hosts) -> None:
         ("b", "untouched"),
     ]
     assert "restart" not in hosts.runners["b"].calls
-    assert flow.to_resume("prod", hosts.ledger, hosts.heard) == hosts.last
+    assert to_resume("prod", hosts.ledger, hosts.heard) == hosts.last

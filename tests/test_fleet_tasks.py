@@ -25,7 +25,7 @@ from stagekit.testing.engine import FakeEngine
 from stagekit.testing.fakes import FakeRunner
 from stagekit.testing.records import ran, released
 from tests.fakes import platform
-from tests.test_fleet_run import BOB, UP, URLS, Hosts, outcomes, sealed
+from tests.fleets import BOB, UP, URLS, Hosts, outcomes, sealed
 
 
 @pytest.fixture

@@ -17,6 +17,7 @@ from msgspec.structs import replace
 from stagekit.cancel import Cancel
 from stagekit.containers import Observation
 from stagekit.errors import (
+    Cancelled,
     DiskRefused,
     LimitExceeded,
     NotProven,
@@ -260,3 +261,37 @@ def test_a_release_command_that_takes_too_long_is_a_failed_run(ledger: FileLedge
     with pytest.raises(RunFailed, match="the release command took too long") as failed:
         run(ledger, Slow([UP], before=()))
     assert (failed.value.exit_code, failed.value.output) == (5, ("migrating",))
+
+
+@pytest.mark.parametrize(
+    ("before", "what", "again"),
+    [
+        (True, "up", "inv run.rollback --env prod --to v1 goes on"),
+        (False, "down", "inv run.stop --env prod goes on"),
+    ],
+)
+def test_going_back_that_somebody_stops_was_stopped(
+    ledger: FileLedger, before: bool, what: str, again: str
+) -> None:
+    """It has not failed: neither by its exit code nor in its record."""
+    cancel = Cancel()
+
+    class Stopped(FakeRunner):
+        def up(self, *given: Any, **more: Any) -> tuple[str, ...]:
+            said = super().up(*given, **more)
+            if what == "up" and self.calls.count("up") == 2:
+                cancel.request()
+            return said
+
+        def down(self, *given: Any, **more: Any) -> None:
+            cancel.request()
+            cancel.check()
+
+    if before:
+        released(ledger, deploy=DEPLOY)
+        ran(ledger, "v1")
+    released(ledger, deploy=DEPLOY)
+    with pytest.raises(Cancelled) as raised:
+        run(ledger, Stopped([BAD], before=()), cancel=cancel)
+    assert again in str(raised.value.hint)
+    assert runs(ledger)[-1][2] == "cancelled"

@@ -45,13 +45,14 @@ def run(
     from stagekit.errors import InputError
     from stagekit.pipeline.run import flow
     from stagekit.pipeline.run.fleet import flow as on_hosts
+    from stagekit.pipeline.run.fleet.resuming import release_of, to_resume
     from stagekit.pipeline.run.fleet.transaction import Policy
 
     if resume:
         if id:
             raise InputError("it goes on with the release of that run", where="--resume, --release")
-        last = on_hosts.to_resume(env, app.ledger, app.console.emit)
-        id, reason = last.release.id, _resumed(last.reason)
+        last = to_resume(env, app.ledger, app.console.emit)
+        id, reason = release_of(last, app.ledger), _resumed(last.reason)
     hosts, sessions = hosts_of_release(app, env, id)
     if hosts:
         with fleet_on(app, hosts, sessions, wait=wait) as fleet:
@@ -197,4 +198,4 @@ def _refuse_left_on_hosts(app: App, env: str) -> None:
 
 
 def _resumed(reason: RunReason) -> RunReason:
-    return "rollback" if reason in ("rollback", "automatic rollback") else "run"
+    return "rollback" if reason == "rollback" else "run"

@@ -52,7 +52,7 @@ def last_run(ledger: Ledger, env: str, emit: Emit) -> Stored[Run] | None:
 def runs_in_force(ledger: Ledger, env: str, emit: Emit) -> Iterator[Stored[Run]]:
     """Yield the runs that changed what runs in an environment, newest first: the one in force, and
     those that were before it."""
-    return (run for run in readable_runs(ledger, env, emit) if run.record.changed)
+    return (run for run in readable_runs(ledger, env, emit) if run.record.took_effect)
 
 
 def closing_interrupted(ledger: Ledger, env: str, emit: Emit) -> None:

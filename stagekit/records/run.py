@@ -91,6 +91,7 @@ class HostRun(Part, frozen=True):
         release: the id of what it is known to run after it; none where that is nothing, or is not
             known.
         before: the id of what it ran until then.
+        foreign: it ran something until then that this ledger does not know.
         changed: something was changed there.
         engine: its engine.
         failure: what stopped the run there.
@@ -104,6 +105,7 @@ class HostRun(Part, frozen=True):
     outcome: HostOutcome = "untouched"
     release: str | None = None
     before: str | None = None
+    foreign: bool = False
     changed: bool = False
     engine: EngineFacts | None = None
     failure: Failure | None = None
@@ -114,6 +116,8 @@ class HostRun(Part, frozen=True):
     @property
     def known(self) -> bool:
         """Whether it is known what it runs."""
+        if self.outcome == "untouched":
+            return not self.foreign
         return self.outcome not in ("failed", "interrupted")
 
     @property
@@ -130,6 +134,7 @@ class HostRun(Part, frozen=True):
             outcome="untouched" if self.known else self.outcome,
             release=self.release,
             before=self.release,
+            foreign=self.foreign and not self.known,
             containers=self.containers,
         )
 
@@ -192,6 +197,12 @@ class Run(Part, frozen=True):
         known = {host.name for host in but} | {host.url for host in but}
         there = (host for host in (*self.hosts, *self.left) if host.may_run)
         return tuple(host.left_alone for host in there if not known & {host.name, host.url})
+
+    @property
+    def took_effect(self) -> bool:
+        """Whether it says what runs now: it changed something, or found that nothing was left to do
+        of the run that it went on with."""
+        return self.changed or (self.resumes is not None and self.outcome in ("running", "stopped"))
 
     @property
     def ran_well(self) -> bool:

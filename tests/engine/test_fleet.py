@@ -195,7 +195,7 @@ def test_a_host_that_dies_during_its_switch(running: Repository, hosts: Hosts) -
     hosts["c"].mend()
     run(running, "--resume")
     resumed = recorded(running)
-    assert (resumed.resumes, resumed.reason) == (back.n, "rollback")
+    assert (resumed.resumes, resumed.reason) == (back.n, "automatic rollback")
     assert outcomes(resumed) == [("kept", was), ("kept", was), ("running", was)]
     assert greetings(hosts, running) == before
     assert "is whole" in run(running, "--resume", code=2).stderr
@@ -226,7 +226,7 @@ def test_going_on_with_the_other_hosts(running: Repository, hosts: Hosts) -> Non
     failed = run(running, "--keep-going", code=5)
     assert "the fleet is mixed: b failed" in failed.stderr
     assert greetings(hosts, running) == ["others", before[1], "others"]
-    assert outcomes(recorded(running)) == [("running", new), ("untouched", None), ("running", new)]
+    assert outcomes(recorded(running)) == [("running", new), ("untouched", was), ("running", new)]
     hosts["b"].mend()
     code, seen = status(running)
     assert (code, seen["mixed"]) == (1, True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import PurePath
 
 from msgspec.structs import replace
@@ -203,9 +203,23 @@ def _ask_plugins(release: Release, containers: Sequence[Container], on: Platform
 
 
 def run_command(
-    plan: Plan, on: Platform, running: Running, folder: PurePath, secrets: Mapping[str, str]
+    plan: Plan,
+    on: Platform,
+    running: Running,
+    folder: PurePath,
+    secrets: Mapping[str, str],
+    *,
+    begun: Callable[[], None] = lambda: None,
 ) -> None:
     """Run the command of a release that has one, before anything is replaced.
+
+    Args:
+        plan: what is to be run.
+        on: what it is done with.
+        running: records it.
+        folder: of the files that are mounted.
+        secrets: values by name.
+        begun: called when the step is begun, before it does anything.
 
     Raises:
         RunFailed: it failed.
@@ -215,6 +229,7 @@ def run_command(
     assert command
     subject = f"{command.service}: {' '.join(command.command)}"
     with running.step("command", subject, changes=plan.first):
+        begun()
         where = f"{release.name}, service {command.service}"
         hint = "nothing was replaced: mend it, and build and release again"
         try:

@@ -35,13 +35,14 @@ def recover(error: Exception, checked: Verified, failed: Running, on: Platform) 
     Raises:
         RolledBack: the release that ran well before runs again, or what never ran well is down.
         RunFailed: that failed too; says what is up and what is not.
+        Cancelled: somebody stopped that.
     """
     release = checked.release.record
     if failed.proven or not failed.changed or (on.lease and on.lease.lost):
         return
     if is_cancelled(error):
         if isinstance(error, Cancelled):
-            error.hint = _goes_on(release)
+            error.hint = _goes_on(f"inv run --env {release.env} --release {release.id}", release)
         return
     # What was scaled ran well before, in the numbers that it had.
     itself = "" if failed.reason == "scale" else release.id
@@ -68,6 +69,9 @@ def _go_back(error: Exception, release: Release, n: int, good: Run, on: Platform
         run = attempt(
             checked, "automatic rollback", on, running, scale=good.scale, answers=n
         ).record
+    except Cancelled as second:
+        second.hint = _goes_on(f"inv run.rollback --env {env} --to {id}", release)
+        raise second from error
     except Exception as second:
         raise _both_failed(error, second, release, id, on) from second
     raise RolledBack(
@@ -86,6 +90,9 @@ def _take_down(error: Exception, checked: Verified, n: int, on: Platform) -> Non
     subject = replace(Subject.of(checked.release, "automatic stop", on), answers=n)
     try:
         take_down(subject, on, Running(on))
+    except Cancelled as second:
+        second.hint = _goes_on(f"inv run.stop --env {env}", release)
+        raise second from error
     except Exception as second:
         raise _both_failed(error, second, release, None, on) from second
     raise RolledBack(
@@ -100,8 +107,7 @@ def _tells_more(release: Release, n: int) -> str:
     return f"inv run.show {release.env}/{n} tells more; mend it, and build and release again"
 
 
-def _goes_on(release: Release) -> str:
-    again = f"inv run --env {release.env} --release {release.id}"
+def _goes_on(again: str, release: Release) -> str:
     return (
         "what is up was not proven, and nothing goes back by itself: "
         f"inv run.status --env {release.env} looks, {again} goes on"

@@ -53,6 +53,16 @@ class MainThread:
         return cast("Said", call.result)
 
 
+class Here(MainThread):
+    """Does things at once, for what is on the main thread itself."""
+
+    def __init__(self) -> None:
+        """It posts nothing, and never waits."""
+
+    def __call__(self, work: Callable[[], Said]) -> Said:
+        return work()
+
+
 class _ThereToo:
     """Speaks to plugins on the main thread."""
 

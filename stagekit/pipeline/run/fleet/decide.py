@@ -54,10 +54,14 @@ def to_bring_back(states: Iterable[State]) -> tuple[str, ...]:
     return tuple(state.name for state in states if state.changed and state.stage != "kept")
 
 
-def went_before(states: Iterable[State]) -> str | None:
-    """Return the release that most hosts ran before; of two, the one of the earlier host. None
-    where nothing ran on any."""
-    found = Counter(state.before for state in states if state.before)
+def run_by_most(releases: Iterable[str | None]) -> str | None:
+    """Return the release that most hosts run; of two, the one of the earlier host. None where
+    nothing runs on any.
+
+    Args:
+        releases: what each host runs.
+    """
+    found = Counter(filter(None, releases))
     return found.most_common(1)[0][0] if found else None
 
 
@@ -84,3 +88,8 @@ def is_mixed(hosts: Iterable[HostRun]) -> bool:
     """Tell whether a run left hosts that run different things, or such as nobody knows."""
     found = set(runs_on(hosts).values())
     return len(found) > 1 or "unknown" in found
+
+
+def is_half_way(hosts: Sequence[HostRun], release: str) -> bool:
+    """Tell whether a release is on some hosts of a fleet, and on others not."""
+    return is_mixed(hosts) and any(host.release == release for host in hosts)

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import partial
 
-from stagekit.errors import InputError
-from stagekit.events import Emit, Warned, ignore
-from stagekit.pipeline.history import closing_interrupted, last_run, runs_in_force
+from stagekit.events import Warned, ignore
+from stagekit.pipeline.history import last_run, runs_in_force
 from stagekit.pipeline.run.fleet import parts
 from stagekit.pipeline.run.fleet.holding import held
 from stagekit.pipeline.run.fleet.hosts import Fleet, failure_of, reach, reach_all
 from stagekit.pipeline.run.fleet.left import refuse_left_on_one_engine, still_there
-from stagekit.pipeline.run.fleet.member import Member
-from stagekit.pipeline.run.fleet.recovery import recover
+from stagekit.pipeline.run.fleet.member import Member, begin_from
+from stagekit.pipeline.run.fleet.recovery import go_on, recover
+from stagekit.pipeline.run.fleet.resuming import refuse_another
 from stagekit.pipeline.run.fleet.transaction import Policy, Transaction
 from stagekit.pipeline.run.lock import BY_WHAT_RUNS, refuse_meanwhile
 from stagekit.pipeline.run.newest import newest_by_now
@@ -43,12 +43,14 @@ def run(
         reason: why it is run.
         fleet: the release's hosts.
         scale: numbers of containers on each host that has the service, by service.
-        policy: what happens where a host fails.
+        policy: what happens where a host fails. A way back that is resumed is gone on with, and
+            only that.
 
     Raises:
-        InputError: no such release, or no such service; two of the hosts are one engine.
+        InputError: no such release, or no such service; two of the hosts are one engine; there is
+            nothing to resume.
         LedgerError: the release is not what was sealed.
-        EngineError: a host is not reached; nothing was changed on any.
+        EngineError: a host is not reached, or does not answer; nothing was changed on any.
         Busy: another run holds the environment on one of them.
         RunFailed: it failed; says what runs where. Or what runs on one engine would go on there.
         RolledBack: it failed, and every host runs again what it ran before.
@@ -56,6 +58,10 @@ def run(
     base = fleet.base
     looking = Running(base)
     seen = last_run(base.ledger, env, base.emit)
+    if policy.resumes:
+        refuse_another(policy.resumes, base.ledger)
+        if policy.resumes.answers is not None:
+            return go_on(policy.resumes, seen, fleet)
     checked = parts.verify(env, release_id, base, looking)
     release = checked.release.record
     if policy.keeps_to and policy.keeps_to.record.release != checked.release.link:
@@ -89,42 +95,12 @@ def run(
             raise
 
 
-def to_resume(env: str, ledger: Ledger, emit: Emit) -> Run:
-    """Return the run that ``--resume`` goes on with: the last that changed anything, unless it went
-    well. What was stopped or restarted since on some of the hosts did not make it whole.
-
-    Raises:
-        InputError: there is none.
-    """
-    closing_interrupted(ledger, env, emit)
-    runs = (stored.record for stored in runs_in_force(ledger, env, emit))
-    run = next((run for run in runs if not _is_of_some_hosts(run)), None)
-    if run is None or not run.hosts:
-        raise InputError(f"no run of a fleet to resume in {env}", hint=f"inv run --env {env}")
-    if run.outcome in ("running", "stopped"):
-        raise InputError(
-            f"run {run.n}, the last of {env}, is whole: {run.reason} of {env}/{run.release.id}",
-            where="--resume",
-            hint=f"inv run --env {env} begins another one",
-        )
-    if run.reason == "stop":
-        raise InputError(
-            f"run {run.n}, the last of {env}, was to take it down, and did not end well",
-            where="--resume",
-            hint=f"inv run.stop --env {env} goes on with that; inv run --env {env} brings it up",
-        )
-    return run
-
-
-def _is_of_some_hosts(run: Run) -> bool:
-    return run.reason in ("stop", "restart") and run.outcome == "running"
-
-
 def _expect_left(last: Run | None, members: Sequence[Member], on: Platform) -> None:
     """Know what earlier runs left: warn of what is on hosts that this release does not have; on its
     own, what did not come up is no stranger's."""
     if last is None:
         return
+    begin_from(members, (*last.hosts, *last.left))
     for host in last.leaves(but=[member.told for member in members]):
         on.emit(Warned(still_there(host, last.env)))
     for member in members:
@@ -138,7 +114,7 @@ def _was_begun_by_us(member: Member, env: str, ledger: Ledger) -> bool:
         if told is None or told.release is not None:
             return False
         if told.changed:
-            return told.before is None and not told.known
+            return told.before is None and not told.foreign and not told.known
     return False
 
 

@@ -17,7 +17,7 @@ from stagekit.pipeline.run.plan import Plan
 from stagekit.pipeline.run.platform import Platform
 from stagekit.pipeline.run.recording import Running
 from stagekit.pipeline.verify import Verified
-from stagekit.records import EngineFacts, HostRun
+from stagekit.records import EngineFacts, HostRun, Standing
 
 
 @dataclass
@@ -27,7 +27,7 @@ class Member:
     Attributes:
         host: which one.
         on: what its part is done with.
-        told: what is recorded of it, as far as it has come.
+        told: what is recorded of it, as far as it has come: first what was left there before.
         engine: what its engine says of itself, once it is reached.
         stage: how far that is.
         before: the id of the release that it ran before.
@@ -63,7 +63,9 @@ class Member:
 
     def afresh(self) -> Member:
         """Return the same host for another run, of which nothing is done yet."""
-        return Member(self.host, self.on, engine=self.engine)
+        fresh = Member(self.host, self.on, engine=self.engine, foreign=self.foreign)
+        fresh.told = self.told.left_alone
+        return fresh
 
     def running(self, own: Platform, whole: Running, main: MainThread) -> HostRunning:
         """Return what records the host's part of a run.
@@ -75,6 +77,7 @@ class Member:
         """
         running = HostRunning(self.host, own, whole, main, self.told)
         running.engine = self.engine
+        running.foreign = self.foreign
         return running
 
     @contextmanager
@@ -88,14 +91,24 @@ class Member:
             self.fail(error, running)
             raise
 
+    def look(self, standing: Standing | None, running: HostRunning) -> None:
+        """Note what runs on the host before it is touched: what its engine says; where the run
+        before left it so that nobody knows, that is still so."""
+        release = self.before if standing else self.told.release
+        self.told = running.told(
+            self.told.outcome,
+            release=release if self.told.outcome == "untouched" else None,
+            before=self.before,
+        )
+
     def fail(self, error: Exception, running: HostRunning) -> None:
         """Note what stopped the host's part: where it had changed something, nobody knows what
-        runs there."""
+        runs there; else what was known of it stays."""
         self.stage = "failed"
         self.told = running.told(
-            "failed" if running.changed else "untouched",
-            release=None if running.changed else self.before,
-            before=self.before,
+            "failed" if running.changed else self.told.outcome,
+            release=None if running.changed else self.told.release,
+            before=self.before or self.told.before,
             error=error,
         )
 

@@ -111,7 +111,9 @@ def make_ready(
     with running.step("check", on.engine.url) as under_way:
         standing = in_force(member, release.record.compose_project, wish, on, main)
         running.note_before(member.before)
+        member.look(standing, running)
         decide_for(member, wish, standing, on)
+        running.foreign = member.foreign
         wish.agree(member, on, main)
         plan, engine = member.plan, running.engine
         assert plan
@@ -129,7 +131,7 @@ def make_ready(
         return
     member.folder = attempt.made_ready(plan, on, running)
     member.stage = "ready"
-    member.told = running.told("untouched", release=member.before, before=member.before)
+    member.look(standing, running)
 
 
 def _is_of(standing: Standing, release: Stored[Release]) -> bool:

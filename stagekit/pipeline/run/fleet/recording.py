@@ -37,6 +37,7 @@ class HostRunning(Running):
     ) -> None:
         super().__init__(on, so_far.steps)
         self.engine, self.changed = so_far.engine, so_far.changed
+        self.foreign = so_far.foreign
         self.secrets = whole.secrets
         self._host = host
         self._whole = whole
@@ -45,6 +46,12 @@ class HostRunning(Running):
         self._subject = whole._subject
         self._hooks = whole._hooks
         self._warnings = whole._warnings
+
+    def note_begun(self, step: str, *, changes: bool) -> None:
+        """Say durably that a step of the whole run is done on this host."""
+        self._at = step
+        self._note({"begins": step, "changes": changes})
+        self.changed = self.changed or changes
 
     def note_before(self, release: str | None) -> None:
         """Say durably what runs on the host."""
@@ -73,6 +80,7 @@ class HostRunning(Running):
             outcome=outcome,
             release=release,
             before=before,
+            foreign=self.foreign,
             changed=self.changed,
             engine=self.engine,
             failure=failure_of(error, step=self._at, subject=subject) if error else None,

@@ -1,34 +1,25 @@
-"""The way back of a fleet: every host that was changed runs again what it ran before."""
+"""What follows a fleet's run that failed: the way back, or a word on what runs where."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import NoReturn
 
-from msgspec.structs import replace
-
-from stagekit.errors import RolledBack, RunFailed, StagekitError
+from stagekit.errors import EngineError, RolledBack, RunFailed, StagekitError
 from stagekit.events import Noted, Warned
 from stagekit.pipeline.failure import is_cancelled
-from stagekit.pipeline.history import readable_runs
-from stagekit.pipeline.run.fleet import decide, parts
-from stagekit.pipeline.run.fleet.abreast import MainThread, names_of
-from stagekit.pipeline.run.fleet.hosts import failure_of, on_each
-from stagekit.pipeline.run.fleet.member import Member, lines_of
+from stagekit.pipeline.run.fleet import decide
+from stagekit.pipeline.run.fleet.abreast import names_of
+from stagekit.pipeline.run.fleet.decide import State
+from stagekit.pipeline.run.fleet.holding import held
+from stagekit.pipeline.run.fleet.hosts import Fleet, reach_all
+from stagekit.pipeline.run.fleet.member import Member, begin_from, lines_of
+from stagekit.pipeline.run.fleet.way_back import WayBack
+from stagekit.pipeline.run.lock import refuse_meanwhile
 from stagekit.pipeline.run.platform import Platform
 from stagekit.pipeline.run.recording import Running
-from stagekit.pipeline.run.subject import Subject
-from stagekit.pipeline.secrets import values
 from stagekit.pipeline.verify import Verified
-from stagekit.records import ContainerSeen, HostRun, Release, Run, RunOutcome, RunReason
-
-
-class _Earlier(NamedTuple):
-    """A release that hosts go back to: with its secrets' values, and its numbers of containers."""
-
-    checked: Verified
-    secrets: Mapping[str, str]
-    scale: Mapping[str, int]
+from stagekit.records import HostRun, Run, Stored
 
 
 def recover(
@@ -54,151 +45,151 @@ def recover(
     Raises:
         RolledBack: each of them runs again what it ran before.
         RunFailed: one of them does not; says what each is known to run.
+        Cancelled: somebody stopped the way back.
     """
     release = checked.release.record
     names = decide.to_bring_back(member.state for member in members)
-    if failed.proven or not failed.changed or not names:
+    if failed.proven or not failed.changed:
         return
-    if keep_going and not is_cancelled(error):
-        return  # the error says what runs where
+    if not names or (keep_going and not is_cancelled(error)):
+        _refuse_unchanged(error)  # what a run with --keep-going raises says what runs where
+        return
     if is_cancelled(error) or not release.deploy.rolls_back(release.env):
-        _say_what_runs(error, release, members, on)
+        hosts = [member.told for member in members]
+        _say_what_runs(hosts, release.env, on)
+        if decide.is_mixed(hosts) and isinstance(error, StagekitError) and not is_cancelled(error):
+            error.hint = _either_way(release.env)
+        _refuse_unchanged(error)
         return
     on.emit(Warned(f"run {failed.n} failed: {error}"))
     on.emit(Noted(f"going back on {names_of(names)}, to what ran there before"))
-    way = _WayBack(release, checked, failed.n, members, names, on)
+    targets = {member.name: member.before for member in members if member.name in names}
+    afresh = [member.afresh() for member in members]
+    _go_back(error, WayBack(checked.release, failed.n, targets, afresh, on), failed.n, on)
+
+
+def go_on(back: Run, seen: Stored[Run] | None, fleet: Fleet) -> Stored[Run]:
+    """Go on with a way back that was stopped, or that a host missed: each host that the failed run
+    changed gets what it ran before that.
+
+    Args:
+        back: that way back.
+        seen: the run in force, as this was decided.
+        fleet: the hosts of the release that failed.
+
+    Raises:
+        EngineError: a host is not reached; nothing was changed on any.
+        Busy: another run holds the environment on one of them.
+        RunFailed: one does not go back; says what each is known to run.
+    """
+    base, env = fleet.base, back.env
+    assert back.answers is not None
+    failed = base.ledger.run(env, back.answers).record
+    release = base.ledger.release(env, failed.release.id)
+    deploy = release.record.deploy
+    members = fleet.members(deploy.engine)
+    last = seen.record if seen else back
+    begin_from(members, (*last.hosts, *last.left))
+    for member in members:
+        member.foreign = any(host.foreign for host in failed.hosts if host.name == member.name)
+    reach_all(fleet, members, base)
+    with held(members, release.record.compose_project, deploy.lease) as on:
+        refuse_meanwhile(seen.record if seen else None, on, env)
+        way = WayBack(release, failed.n, _targets(failed), members, on, resumes=back.n)
+        try:
+            return way.go()
+        except Exception as error:
+            _say_what_runs(way.hosts, env, on)
+            if isinstance(error, StagekitError):
+                error.hint = _goes_on(error, env)
+            if way.changed:
+                _refuse_unchanged(error)
+            raise
+
+
+def _go_back(error: Exception, way: WayBack, n: int, on: Platform) -> NoReturn:
+    """Go back, and raise what came of it in the place of the error that it answers."""
+    release, env = way.failed.name, way.failed.env
+    what = error.what if isinstance(error, StagekitError) else str(error)
+    where = error.where if isinstance(error, StagekitError) else None
     try:
-        run = way.go()
+        run = way.go().record
     except Exception as second:
-        what = error.what if isinstance(error, StagekitError) else str(error)
+        if is_cancelled(second):
+            _say_what_runs(way.hosts, env, on)
+        if isinstance(second, StagekitError):
+            second.hint = _goes_on(second, env)
+        if is_cancelled(second):
+            raise second from error
         raise RunFailed(
             f"{what}; going back failed too: {second}",
-            where=error.where if isinstance(error, StagekitError) else None,
-            hint=f"inv run.status --env {release.env} looks again; inv run --env {release.env} "
-            "--resume goes on with going back",
+            where=where,
+            hint=second.hint if isinstance(second, StagekitError) else _look_again(env),
             output=(*getattr(error, "output", ()), *lines_of(way.hosts)),
         ) from second
+    output = (*getattr(error, "output", ()), *lines_of(way.hosts))
+    _say_what_runs(way.hosts, env, on)
+    if decide.is_half_way(way.hosts, way.failed.id):
+        raise RunFailed(
+            f"run {n} failed: {what}; hosts that had {release} before keep it, and the others run "
+            f"again what they ran before (run {run.n})",
+            where=where,
+            hint=_either_way(env),
+            output=output,
+        ) from error
     raise RolledBack(
-        f"run {failed.n} failed: {error.what if isinstance(error, StagekitError) else error}; "
-        f"every host runs again what it ran before (run {run.n})",
-        where=error.where if isinstance(error, StagekitError) else None,
-        hint=f"inv run.show {release.env}/{failed.n} tells more; mend it, and build and release "
-        "again",
-        output=(*getattr(error, "output", ()), *lines_of(way.hosts)),
+        f"run {n} failed: {what}; every host runs again what it ran before (run {run.n})",
+        where=where,
+        hint=f"inv run.show {env}/{n} tells more; mend it, and build and release again",
+        output=output,
     ) from error
 
 
-def _say_what_runs(
-    error: Exception, release: Release, members: Sequence[Member], on: Platform
-) -> None:
-    hosts = [member.told for member in members]
-    if not decide.is_mixed(hosts):
-        return
-    on.emit(Warned(f"the fleet of {release.env} is mixed"))
-    for line in lines_of(hosts):
-        on.emit(Warned(f"  {line}"))
-    if isinstance(error, StagekitError) and not is_cancelled(error):
-        error.hint = (
-            f"inv run --env {release.env} --resume goes on where it stopped; "
-            f"inv run.rollback --env {release.env} takes all back"
+def _targets(failed: Run) -> dict[str, str | None]:
+    """Return what the hosts that a run changed are to run again."""
+    states = [
+        State(
+            name=host.name,
+            stage="kept" if host.outcome == "kept" else "waiting",
+            changed=host.changed,
+            before=host.before,
         )
+        for host in failed.hosts
+    ]
+    names = decide.to_bring_back(states)
+    return {state.name: state.before for state in states if state.name in names}
 
 
-class _WayBack:
-    """An automatic rollback under way."""
+def _refuse_unchanged(error: Exception) -> None:
+    """Raise RunFailed in the place of an EngineError of a run that changed something: that one says
+    that nothing was, and whoever reads exit codes types it again."""
+    if isinstance(error, EngineError):
+        raise RunFailed(
+            error.what, where=error.where, hint=error.hint, output=error.output
+        ) from error
 
-    def __init__(
-        self,
-        release: Release,
-        checked: Verified,
-        answers: int,
-        members: Sequence[Member],
-        names: Sequence[str],
-        on: Platform,
-    ) -> None:
-        self._release = release
-        self._failed = checked.release
-        self._answers = answers
-        self._on = on
-        self._targets = {item.name: item.before for item in members if item.name in names}
-        self._foreign = {item.name for item in members if item.foreign}
-        self._back = [member.afresh() for member in members if member.name in names]
-        self._others = [member.told.left_alone for member in members if member.name not in names]
-        self._order = [member.name for member in members]
-        self._running = Running(on)
-        self._earlier: dict[str, _Earlier] = {}
-        to = decide.went_before(member.state for member in members if member.name in names)
-        self._link = on.ledger.release(release.env, to).link if to else checked.release.link
-        self._reason: RunReason = "automatic rollback" if to else "automatic stop"
 
-    @property
-    def hosts(self) -> tuple[HostRun, ...]:
-        """What is recorded of each host."""
-        all = {item.name: item for item in (*self._others, *(m.told for m in self._back))}
-        return tuple(all[name] for name in self._order)
+def _say_what_runs(hosts: Sequence[HostRun], env: str, on: Platform) -> None:
+    if decide.is_mixed(hosts):
+        on.emit(Warned(f"the fleet of {env} is mixed"))
+        for line in lines_of(hosts):
+            on.emit(Warned(f"  {line}"))
 
-    def go(self) -> Run:
-        """Go back, and record it.
 
-        Raises:
-            RunFailed: it failed on a host.
-        """
-        subject = replace(
-            Subject.of(self._failed, self._reason, self._on),
-            release=self._link,
-            answers=self._answers,
-        )
-        self._running.hosts = self.hosts
-        outcome: RunOutcome = "running" if self._reason == "automatic rollback" else "stopped"
-        return self._running.recorded(subject, outcome, self._work).record
+def _either_way(env: str) -> str:
+    return (
+        f"inv run --env {env} --resume goes on where it stopped; "
+        f"inv run.rollback --env {env} takes all back"
+    )
 
-    def _work(self) -> tuple[ContainerSeen, ...]:
-        for id in {target for target in self._targets.values() if target}:
-            self._earlier[id] = self._looked_up(id)
-        outcome = on_each(self._back, self._one, self._on)
-        self._running.hosts = self.hosts
-        if outcome.failed:
-            raise failure_of(outcome.failed, len(self._back), "go back")
-        return ()
 
-    def _looked_up(self, id: str) -> _Earlier:
-        checked = parts.verify(self._release.env, id, self._on, Running(self._on))
-        release = checked.release.record
-        runs = readable_runs(self._on.ledger, release.env, self._on.emit)
-        good = next(
-            (run.record for run in runs if run.record.ran_well and run.record.release.id == id),
-            None,
-        )
-        secrets = values(release, checked.files, self._on.providers)
-        self._running.secrets = (*self._running.secrets, *secrets.values())
-        return _Earlier(checked, secrets, good.scale if good else {})
+def _goes_on(error: StagekitError, env: str) -> str:
+    mend = f"{error.hint}; " if error.hint and not is_cancelled(error) else ""
+    return f"{mend}{_look_again(env)}"
 
-    def _one(self, member: Member, own: Platform, main: MainThread) -> None:
-        running = member.running(own, self._running, main)
-        target = self._targets[member.name]
-        try:
-            if target is None:
-                self._refuse_foreign(member)
-                standing = self._running.standing("stopped", self._link)
-                runner = self._release.deploy.engine
-                parts.take_down(member, standing, runner, own, running)
-                return
-            to = self._earlier[target]
-            wish = parts.Wish(checked=to.checked, numbers=to.scale, known=lambda _: True)
-            parts.make_ready(member, wish, own, running, main)
-            to_it = to.checked.release
-            standing = self._running.standing("running", to_it.link, to_it.record.build.id)
-            parts.switch(member, standing, to.secrets, own, running)
-        except Exception as error:
-            member.stage = "failed"
-            member.told = running.told("failed", release=None, before=member.before, error=error)
-            raise
 
-    def _refuse_foreign(self, member: Member) -> None:
-        """Take nothing down that may have been in the place of something else."""
-        if member.name in self._foreign:
-            raise RunFailed(
-                "this ledger does not know what ran there before",
-                where=f"host {member.name}",
-                hint="look at what its containers are: docker ps",
-            )
+def _look_again(env: str) -> str:
+    return (
+        f"inv run.status --env {env} looks again; inv run --env {env} --resume goes on with going "
+        "back"
+    )

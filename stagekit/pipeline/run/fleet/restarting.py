@@ -14,7 +14,13 @@ from stagekit.pipeline.run.fleet import decide, parts
 from stagekit.pipeline.run.fleet.abreast import MainThread
 from stagekit.pipeline.run.fleet.holding import held
 from stagekit.pipeline.run.fleet.hosts import Fleet, failure_of, on_each, reach_all
-from stagekit.pipeline.run.fleet.member import Member, in_order, part_for, scale_for
+from stagekit.pipeline.run.fleet.member import (
+    Member,
+    begin_from,
+    in_order,
+    part_for,
+    scale_for,
+)
 from stagekit.pipeline.run.lock import refuse_meanwhile
 from stagekit.pipeline.run.plan import Plan
 from stagekit.pipeline.run.platform import Platform
@@ -83,6 +89,7 @@ class _Restart:
         self._running = Running(on)
         self._running.secrets = on_one.known_secrets(self._release, on)
         self._was = {host.name: host for host in last.hosts}
+        begin_from(members, last.hosts)
 
     def recorded(self) -> Stored[Run]:
         """Do it, and record it however it ends."""
@@ -144,7 +151,7 @@ class _Restart:
                     f"inv run.status --env {self._last.env} shows what runs where",
                 )
             under_way.outcome = f"runs {member.before or 'nothing'}"
-        member.told = running.told("untouched", release=member.before, before=member.before)
+        member.look(standing, running)
 
     def _restart(self, member: Member, own: Platform, main: MainThread) -> None:
         part = as_named_here(part_for(self._checked, member.host), own.engine)

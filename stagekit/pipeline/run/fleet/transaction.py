@@ -5,20 +5,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import partial
+from pathlib import PurePath
 
 from msgspec.structs import replace
 
 from stagekit.errors import RunFailed
-from stagekit.events import Warned, ignore, step
+from stagekit.events import Warned, step
 from stagekit.pipeline.failure import is_cancelled
 from stagekit.pipeline.history import last_run
 from stagekit.pipeline.run import attempt
 from stagekit.pipeline.run.fleet import decide, parts
-from stagekit.pipeline.run.fleet.abreast import MainThread, names_of
+from stagekit.pipeline.run.fleet.abreast import Here, MainThread, names_of
 from stagekit.pipeline.run.fleet.hosts import failure_of, on_each
 from stagekit.pipeline.run.fleet.member import Member, lines_of
 from stagekit.pipeline.run.fleet.planning import planned_on, refuse_changed_on
+from stagekit.pipeline.run.fleet.resuming import command_was_done
 from stagekit.pipeline.run.hooks import Hooks
+from stagekit.pipeline.run.plan import Plan
 from stagekit.pipeline.run.platform import Platform
 from stagekit.pipeline.run.recording import Running
 from stagekit.pipeline.run.subject import Subject
@@ -97,8 +100,7 @@ class Transaction:
         try:
             for member in self._members:
                 if member.name in gone:
-                    nowhere = MainThread(ignore, self._on.cancel)
-                    running = member.running(member.on, self._running, nowhere)
+                    running = member.running(member.on, self._running, Here())
                     member.fail(gone[member.name], running)
             self._on.plugins.tell(
                 "stagekit_before_run", release=self._checked.release, reason=self._reason
@@ -137,7 +139,7 @@ class Transaction:
     def _run_command(self) -> None:
         """Run the release's command, once for all: on the first host that has its service."""
         command, resumes = self._release.deploy.release_command, self._policy.resumes
-        if not command or (resumes and _command_was_done(resumes)):
+        if not command or (resumes and command_was_done(resumes, self._on.ledger)):
             return
         ready = [member for member in self._here if member.stage == "ready"]
         for member in ready:
@@ -145,13 +147,25 @@ class Transaction:
             if plan and folder and command.service in plan.release.pins:
                 if member.on.lease:
                     member.on.lease.check()  # that of the run is the first host's
-                attempt.run_command(plan, member.on, self._running, folder, self._secrets)
+                self._run_command_on(member, plan, folder)
                 return
         if ready:
             raise RunFailed(
                 f"the release command needs {command.service}, which no host here runs",
                 where=self._release.name,
             )
+
+    def _run_command_on(self, member: Member, plan: Plan, folder: PurePath) -> None:
+        """Run it on a host. Where nothing ran before, what it needs is brought up with it: until
+        the release is, nobody knows what runs there."""
+        with member.recorded(member.on, self._running, Here()) as running:
+
+            def begun() -> None:
+                running.note_begun("command", changes=plan.first)
+                if plan.first:
+                    member.told = running.told("failed", release=None, before=member.before)
+
+            attempt.run_command(plan, member.on, self._running, folder, self._secrets, begun=begun)
 
     def _switch(self) -> None:
         deploy = self._release.deploy
@@ -219,9 +233,3 @@ class Transaction:
             "takes all back",
             output=tuple(lines_of(member.told for member in self._members)),
         )
-
-
-def _command_was_done(resumed: Run) -> bool:
-    """Tell whether the release's command was done before: what is restarted had it when it came
-    up."""
-    return resumed.reason == "restart" or any(step.name == "command" for step in resumed.steps)
