@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from stagekit.inputs.code import code_of
+from stagekit.inputs.loaded import keep_of
 
 _NUMBERS = count()
 
@@ -116,7 +117,14 @@ def main(a):
 """
 
 
-NAMED = ("helper", "lowest", "wrapped", "cached", "around", "Thing", "again")
+NAMED = {
+    "code": (
+        *("helper", "by_default", "lowest", "wrapped", "decorated", "cached", "around"),
+        *("Thing", "Base", "Lowest", "again"),
+    ),
+    "value": ("FLAGS", "SOURCE", "NAMES", "LEVEL", "STRICT"),
+    "import": ("contextlib", "functools", "Path"),
+}
 
 
 @pytest.fixture(autouse=True)
@@ -129,15 +137,14 @@ def code(folder: Path, text: str) -> dict[str, str]:
     """The code of ``main`` of a module of that text."""
     name = f"module{next(_NUMBERS)}"
     (folder / f"{name}.py").write_text(text)
-    return code_of(import_module(name).main)
+    return code_of(import_module(name).main, folder)
 
 
 def test_what_is_named_counts_and_nothing_else(tmp_path: Path) -> None:
     """By way of others too; two that name each other end."""
     assert set(code(tmp_path, MODULE)) == {
         "its code",
-        *(f"code of {name}" for name in NAMED),
-        *(f"value of {name}" for name in ("FLAGS", "SOURCE", "NAMES")),
+        *(f"{kind} of {name}" for kind, names in NAMED.items() for name in names),
     }
 
 
@@ -147,23 +154,23 @@ def test_what_is_named_counts_and_nothing_else(tmp_path: Path) -> None:
         ("helper(a)\n    wrapped", "helper(a) or 1\n    wrapped", {"its code"}),
         ("return a + 1", "return a + 2", {"code of lowest"}),
         ("return 7", "return 8", {"code of wrapped"}),
-        ("return function(*args)", "return function(*args) or 1", {"code of wrapped"}),
+        ("return function(*args)", "return function(*args) or 1", {"code of decorated"}),
         ("return 11", "return 0", {"code of cached"}),
         ("yield 12", "yield 0", {"code of around"}),
         ("self.new = 13", "self.new = 0", {"code of Thing"}),
         ("return 14", "return 0", {"code of Thing"}),
         ("return 15", "return 0", {"code of Thing"}),
         ("return 2", "return 4", {"code of Thing"}),
-        ('"-O2"', '"-O3"', {"code of lowest"}),
-        ("STRICT = True", "STRICT = False", {"code of lowest"}),
-        ("return 5", "return 6", {"code of helper"}),
-        ("return 6", "return 7", {"code of Thing"}),
-        ("depth = 3", "depth = 4", {"code of Thing"}),
+        ('"-O2"', '"-O3"', {"value of LEVEL"}),
+        ("STRICT = True", "STRICT = False", {"value of STRICT"}),
+        ("return 5", "return 6", {"code of by_default"}),
+        ("return 6", "return 7", {"code of Lowest"}),
+        ("depth = 3", "depth = 4", {"code of Lowest"}),
         ("size = 9", "size = 10", {"code of Thing"}),
         ("@decorated\ndef", "@decorated  # by it\ndef", {"code of wrapped"}),
         ('{"b": 1}', '{"b": 2}', {"value of FLAGS"}),
         ('Path("src")', 'Path("lib")', {"value of SOURCE"}),
-        ('"x", "y"', '"y", "x"', set()),
+        ("from pathlib import", "from pathlib import PurePath as", {"import of Path"}),
         ("OTHER = 1", "OTHER = 2\n\n\n# a line", set()),
         ("def unused():\n    return 1", "def unused():\n    return 2", set()),
     ],
@@ -191,7 +198,8 @@ def helper():
 def main(a):
     yield helper()
 """
-    assert set(code(tmp_path, text)) == {"its code", "code of helper"}
+    named = {"its code", "code of helper", "import of contextlib"}
+    assert set(code(tmp_path, text)) == named
 
 
 def test_classes_that_have_one_another_end(tmp_path: Path) -> None:
@@ -216,6 +224,226 @@ def main(a):
     assert {name for name in now if before.get(name) != now[name]} == {"code of Node"}
 
 
+def changed(folder: Path, text: str, old: str = "one", new: str = "two") -> set[str]:
+    """What is told of a module in which one text takes the place of another."""
+    assert old in text
+    before, now = code(folder, text), code(folder, text.replace(old, new))
+    return {name for name in {*before, *now} if before.get(name) != now.get(name)}
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("class X:\n    body = 1\n    def go(self): return 'one'", "code of X"),
+        ("class X:\n    @property\n    def body(self): return 'one'", "code of X"),
+        ("class X(Enum):\n    FAST = 'one'", "code of X"),
+        ("class X:\n    pattern = re.compile('one')", "code of X"),
+        ("class Y(type):\n    one = 1\nclass X(metaclass=Y): pass", "code of Y"),
+        (
+            "def f(): return 'one'\n@dataclass\nclass X:\n    a: str = field(default_factory=f)",
+            "code of f",
+        ),
+        ("def f(): return 'one'\nclass X:\n    all = (f,)", "code of f"),
+        ("def f(): return 'one'\nX = {'f': f}", "code of f"),
+        ("class Y:\n    def go(self): return 'one'\nX = Y()", "code of Y"),
+        ("class Y:\n    def go(self): return 'one'\nX = Y().go", "code of Y"),
+        ("X = lambda: 'one'", "value of X"),
+        ("X = re.compile('one')", "value of X"),
+        ("X = Decimal(len('one') if 'one' == 'two' else 1)", "value of X"),
+        ("X = {}\nX['a'] = re.compile('one')", "value of X"),
+        ("X = []\nX.append(re.compile('one'))", "value of X"),
+        ("if True:\n    def X(): return 'one'", "value of X"),
+        ("@singledispatch\ndef X(a): pass\n@X.register\ndef _(a: int): return 'one'", "code of X"),
+        ("try:\n    import xone as X\nexcept ImportError:\n    X = 1", "value of X"),
+    ],
+)
+def test_a_name_is_the_text_that_defines_it(tmp_path: Path, text: str, told: str) -> None:
+    """Whatever it is: also what cannot be compared as a value, or is defined in several places."""
+    imports = (
+        "import re\nfrom dataclasses import dataclass, field\nfrom decimal import Decimal\n"
+        "from enum import Enum\nfrom functools import singledispatch\n"
+    )
+    assert changed(tmp_path, f"{imports}{text}\ndef main(a): return X\n") >= {told}
+
+
+def test_what_a_function_has_at_hand_is_its_code(tmp_path: Path) -> None:
+    """A task that another function makes, and a decorator that keeps what it wraps to itself."""
+    made = """\
+def make(word, then):
+    def main(a):
+        return then(word)
+    return main
+
+
+def then(word):
+    return word, "three"
+
+
+main = make("one", then)
+"""
+    assert changed(tmp_path, made) == {"its code"}
+    assert changed(tmp_path, made, "three", "four") == {"its code"}
+    wrapped = """\
+def quiet(function):
+    def wrapper(*given):
+        return function(*given)
+    return wrapper
+
+
+@quiet
+def main(a):
+    return "one"
+"""
+    assert changed(tmp_path, wrapped) == {"its code"}
+    assert changed(tmp_path, wrapped, "(*given)\n    return", "()\n    return") == {"its code"}
+
+
+def test_what_a_task_needs_is_no_part_of_its_code(tmp_path: Path) -> None:
+    """Nor is what a plain Invoke task runs before it; what it calls is."""
+    text = """\
+import stagekit
+from invoke import task as plain
+
+
+@plain
+def first(c):
+    return "one"
+
+
+@stagekit.task(inputs=["a"], needs=[first])
+def second(c):
+    return "three"
+
+
+@plain(pre=[first])
+def main(c):
+    return second(c)
+"""
+    assert changed(tmp_path, text) == set()
+    assert changed(tmp_path, text, "three", "four") == {"code of second"}
+
+
+def test_the_shell_is_no_part_of_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither as it is, nor where a table has all of it; what was taken out of it is a value."""
+    text = """\
+import os
+from os import environ
+from sys import argv, path
+
+ALL = {**os.environ, "MODE": "x"}
+LEVEL = os.environ.get("LEVEL")
+
+
+def main(a):
+    return environ, argv, path, ALL, LEVEL
+"""
+    before = code(tmp_path, text)
+    assert "import of environ" in before
+    monkeypatch.setenv("SOMETHING", "else")
+    monkeypatch.setattr(sys, "argv", ["other"])
+    assert code(tmp_path, text) == before
+    assert changed(tmp_path, text, '"x"', '"y"') == {"value of ALL"}
+    monkeypatch.setenv("LEVEL", "3")
+    now = code(tmp_path, text)
+    assert {name for name in now if before[name] != now[name]} == {"value of LEVEL"}
+
+
+def test_no_object_is_asked_anything(tmp_path: Path) -> None:
+    """Some do something when they are asked, and lists may have themselves in them."""
+    text = """\
+class Proxy:
+    def __getattr__(self, name):
+        raise RuntimeError(name)
+
+    __class__ = property(lambda self: self.nothing)
+
+
+proxy = Proxy()
+loop = [1]
+loop.append(loop)
+
+
+def main(a):
+    return proxy, loop
+"""
+    assert changed(tmp_path, text, "[1]", "[2]") == {"value of loop"}
+
+
+PROJECT = {
+    "pages.py": "from lib.words import *\nWORD = 'one'\ndef page(): return WORD, shout()\n",
+    "lib/__init__.py": "from .words import shout as cry\n",
+    "lib/words.py": "import lib.deep.more\ndef shout(): return 'three', lib.deep.more.DEEP\n",
+    "lib/deep/more.py": "DEEP = 'five'\nOTHER = 'seven'\n",
+    "lib/late.py": "from . import words\ndef late(): return words.shout(), 'eight'\n",
+    "site-packages/installed.py": "X = 'one'\n",
+}
+USES = """\
+import pages
+from lib import cry
+
+
+def main(a):
+    from lib.late import late
+    import installed
+    return pages.page(), cry(), late(), installed.X
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ("one", "two", {"value of pages.WORD"}),
+        ("three", "four", {"code of lib.words.shout"}),
+        ("five", "six", {"value of lib.deep.more.DEEP"}),
+        ("eight", "nine", {"code of lib.late.late"}),
+        ("seven", "ten", set()),
+    ],
+)
+def test_other_modules_of_the_project_count_name_by_name(
+    tmp_path: Path, old: str, new: str, told: set[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However they are imported, loaded or not; what is installed does not, wherever that is."""
+    found = []
+    for words in ((old, old), (old, new)):
+        root = tmp_path / words[1]
+        for name, text in PROJECT.items():
+            path = root / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text.replace(*words))
+        with monkeypatch.context() as patch:
+            patch.syspath_prepend(str(root))
+            patch.syspath_prepend(str(root / "site-packages"))
+            found.append(code(root, USES))
+            for name in ("pages", "lib", "lib.words", "lib.deep", "lib.deep.more"):
+                del sys.modules[name]
+    before, now = found
+    assert {name for name in {*before, *now} if before.get(name) != now.get(name)} == told
+
+
+def test_a_module_that_is_edited_after_it_was_loaded_says_nothing(tmp_path: Path) -> None:
+    """What runs is what was loaded: the digest is that of the text which stood there then."""
+    before = code(tmp_path, "X = len('a')\ndef main(a):\n    return X, 'one'\n")
+    name = f"module{next(_NUMBERS)}"
+    path = tmp_path / f"{name}.py"
+    path.write_text("X = len('a')\ndef main(a):\n    return X, 'one'\n")
+    main = import_module(name).main
+    keep_of(main)
+    path.write_text("X = len('ab')\ndef main(a):\n    return X, 'two'\n")
+    assert code_of(main, tmp_path) == before
+
+
+def test_a_module_that_was_edited_before_anybody_looked_counts_as_compiled(tmp_path: Path) -> None:
+    """Its text is not taken for the code."""
+    name = f"module{next(_NUMBERS)}"
+    path = tmp_path / f"{name}.py"
+    path.write_text("def main(a):\n    return 'one'\n")
+    main = import_module(name).main
+    path.write_text("def main(a):\n    return 'two'\n")
+    edited = code_of(main, tmp_path)
+    assert edited != code(tmp_path, path.read_text())
+    assert edited != code(tmp_path, "def main(a):\n    return 'one'\n")
+
+
 def test_without_a_source_the_compiled_code_counts() -> None:
     """Typed in, or made by exec: another one is another."""
     texts = ["return 1", "return 2", "return [x for x in a]", "return 1"]
@@ -223,6 +451,6 @@ def test_without_a_source_the_compiled_code_counts() -> None:
     for text in texts:
         values: dict[str, object] = {}
         exec(f"def main(a):\n    {text}\n", values)  # noqa: S102
-        found.append(code_of(values["main"]))  # type: ignore[arg-type]
+        found.append(code_of(values["main"], Path()))  # type: ignore[arg-type]
     assert found[0] == found[3]
     assert len({str(item) for item in found}) == 3

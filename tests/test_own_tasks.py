@@ -417,6 +417,39 @@ def test_a_task_may_call_another(project: Project) -> None:
     ]
 
 
+def test_an_edit_while_it_waits_is_not_taken_for_what_ran(project: Project) -> None:
+    """The code that was loaded is what counts: the next time the task is done with the new one."""
+    project.write("flags.py", "FLAG = len('x')\n")
+    project.replace("FLAGS = [", "import flags\n\n\n@task\ndef slow(c):\n    wait()\n\n\nFLAGS = [")
+    project.replace(
+        "def joined(c)",
+        "def wait():\n"
+        "    Path('begun').touch()\n"
+        "    while Path('wait').exists():\n"
+        "        time.sleep(0.02)\n\n\n"
+        "def joined(c)",
+    )
+    project.replace('"made", minify', '"made", flags.FLAG, minify')
+    project.replace("    help={", "    needs=[slow],\n    help={")
+    wait = project.write("wait", "")
+    with beside(project, "assets") as command:
+        until((project.root / "begun").exists)
+        project.replace('"made", flags', '"made", "new", flags')
+        project.write("flags.py", "FLAG = len('xyz')\n")
+        wait.unlink()
+        out, err = command.communicate(timeout=60)
+    assert (command.returncode, out) == (0, "made 1 False []\n"), err
+    assert project.why() == ["its code changed", "value of flags.FLAG changed"]
+    assert project.inv("assets").stdout == "made new 3 False []\n"
+    assert project.why() == []
+
+
+def test_what_is_doubtful_in_a_module_is_not_said_twice(project: Project) -> None:
+    """Python says so when it loads it."""
+    project.replace('    print("made"', '    assert "\\d" is not 1\n    print("made"')
+    assert project.inv("assets").stderr.count("SyntaxWarning") == 1
+
+
 def test_a_task_that_calls_itself_is_an_error(project: Project) -> None:
     """It would wait for itself."""
     project.replace("    return 42", "    assets(c, minify=True)")

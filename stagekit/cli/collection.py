@@ -45,6 +45,7 @@ from stagekit.cli.own import OwnTask
 from stagekit.cli.task import StageTask
 from stagekit.cli.uncaught import show_uncaught
 from stagekit.errors import NameClash, StagekitError
+from stagekit.inputs.loaded import keep_below
 
 _TOP = (
     *(init.init, up.up, doctor.doctor, plugin_tasks.plugins),
@@ -101,6 +102,8 @@ def collection(
             if name in namespace.tasks or name in namespace.collections:
                 raise _clash(name, own, namespace)
         namespace.add_task(_bound(own, app))
+    if any(isinstance(task, OwnTask) for task in (*own_tasks, *(override or {}).values())):
+        keep_below(root)
     return namespace
 
 

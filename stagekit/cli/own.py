@@ -17,6 +17,7 @@ from invoke.tasks import task as invoke_task
 from stagekit.cli.app import App, remember
 from stagekit.cli.task import LastingHelp, ended
 from stagekit.errors import StagekitError
+from stagekit.inputs.loaded import keep_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -62,6 +63,7 @@ class OwnTask(LastingHelp):
         self.outputs = _several(outputs)
         self.needs = _several(needs)
         self._home = _Home()
+        keep_of(body)
         if "force" in self.argspec(body).parameters:
             raise ValueError(
                 f"task {self.name!r} of {self.__module__} has a parameter force, which is a flag "
@@ -187,7 +189,7 @@ class OwnTask(LastingHelp):
             )
             for name, value in arguments
         }
-        return said | code_of(self.body)
+        return said | code_of(self.body, self.app.root)
 
 
 def task(*args: Any, **settings: Any) -> Any:

@@ -1,140 +1,178 @@
-"""The code that a function runs, as far as its own module has it.
+"""The code that a function runs, as far as its project has it.
 
-Part of it: the function's source, that of each function and class of the same module that it
-names, and so on, and the module's plain values that these name (text, numbers, paths, lists and
-tables of them). So are defaults of parameters and base classes: the module looks up their names,
-and no function does. Not part of it: what comes from other modules, and what is reached in other
-ways than by its name.
+One rule: the text by which the project's modules define the function, that of the names which this
+text looks up, and so on; as it was when it was loaded. A name stands for the statements that define
+it, for its value too where that is plain (text, numbers, paths, lists and tables of them), and for
+the import alone where it comes from elsewhere. Not part of it: what is installed, and what is
+reached in other ways than by its name.
 """
 
 from __future__ import annotations
 
+import functools
 import inspect
-import linecache
-import os
-from collections.abc import Callable, Iterator, Mapping
-from types import CodeType, FunctionType
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from types import CodeType, FunctionType, MethodType
 
 from stagekit import digest
+from stagekit.inputs.definitions import Chain, Import, Module, Statement, nested
+from stagekit.inputs.loaded import keep_of, loaded
+from stagekit.inputs.modules import Modules
+from stagekit.inputs.plain import plain
 
 _ITSELF = "its code"
-_METHODS = ("__func__", "fget", "fset", "fdel", "func")
-"""Where what a class has instead of a function keeps it: `property`, `functools.cached_property`
-and their like."""
+
+_Named = tuple[Module, Chain]
 
 
-def code_of(function: Callable[..., Any]) -> dict[str, str]:
-    """Return the digests of a function's code: ``its code``, ``code of <name>`` for each function
-    and class, and ``value of <name>`` for each value."""
-    found: dict[str, str] = {}
-    values = getattr(inspect.unwrap(function), "__globals__", {})
-    waiting = [(_ITSELF, function)]
-    while waiting:
-        key, thing = waiting.pop()
-        parts = _parts(thing, values)
-        codes = [part.__code__ for part in parts if isinstance(part, FunctionType)]
-        texts = [*map(_source, codes), *(text for part in parts for text in _values_of(part))]
-        found[key] = digest.of_bytes("\n".join(texts).encode("utf-8", "replace"))
-        for name in sorted({name for code in codes for name in _names(code)}):
-            if name not in values:
-                continue
-            value = getattr(values[name], "body", values[name])  # a task stands for its function
-            if _is_of(value, values):
-                if f"code of {name}" not in found and value is not function:
-                    found[f"code of {name}"] = ""  # seen: two functions may name each other
-                    waiting.append((f"code of {name}", value))
-            elif (text := _plain(value)) is not None:
-                found[f"value of {name}"] = digest.of_bytes(text.encode("utf-8", "replace"))
-    return found
+def code_of(function: Callable[..., object], root: Path) -> dict[str, str]:
+    """Return the digests of a function's code: ``its code``, and ``code of <name>``, ``value of
+    <name>`` or ``import of <name>`` for each name that it comes to.
+
+    Args:
+        function: whatever can be called.
+        root: the project's folder.
+    """
+    walk = _Walk(function, root)
+    return {
+        key: digest.of_bytes("\n".join(texts).encode("utf-8", "replace"))
+        for key, texts in walk.texts.items()
+    }
 
 
-def _is_of(value: object, values: Mapping[str, object]) -> bool:
-    """Tell whether a function or class was defined in the module of these ``values``."""
-    if isinstance(value, type):
-        return value.__module__ == values.get("__name__")
-    while value is not None and getattr(value, "__globals__", None) is not values:
-        value = _wrapped(value)
-    return value is not None
+class _Walk:
+    """From a function to the text of all names that it comes to."""
+
+    def __init__(self, function: Callable[..., object], root: Path) -> None:
+        self.texts: dict[str, list[str]] = {_ITSELF: []}
+        self._begun: list[Statement] = []
+        self._waiting: list[_Named] = []
+        functions = [*_functions(function)]
+        own = next(iter(_functions(inspect.unwrap(function))), None)
+        self._file = own.__code__.co_filename if own else ""
+        keep_of(own)
+        self._modules = Modules(root, self._file)
+        for part in functions:
+            self._begin(part)
+        seen: set[tuple[Path, Chain]] = set()
+        for module, chain in self._waiting:  # which grows meanwhile
+            if (module.path, chain) not in seen:
+                seen.add((module.path, chain))
+                self._look_up(module, chain)
+
+    def _begin(self, function: FunctionType) -> None:
+        code, texts = function.__code__, self.texts[_ITSELF]
+        path = Path(code.co_filename)
+        module = self._modules.at(path)
+        statement = module.statement_of(code) if module else None
+        if module and statement:
+            self._begun.append(statement)
+            texts.append(statement.text)
+            self._waiting += self._named(module, statement)
+        elif module or not path.is_file():  # edited since, or typed in, or made by exec
+            names = sorted({name for part in nested(code) for name in part.co_names})
+            values = function.__globals__
+            texts.append(_compiled(code))
+            texts += _values((name, values[name]) for name in names if name in values)
+            self._waiting += [(module, (name,)) for name in names if module]
+        texts += _values(_enclosed(function))
+
+    def _look_up(self, module: Module, chain: Chain) -> None:
+        if not chain:  # the module as a whole
+            self._waiting += [(module, (name,)) for name in module.names]
+            return
+        name, *rest = chain
+        statements = [one for one in module.statements(name) if one not in self._begun]
+        texts = [statement.text for statement in statements]
+        for statement in statements:
+            self._waiting += self._named(module, statement)
+        imports = module.imports.get(name, ())
+        for wanted in imports:
+            led = self._led(module, wanted, rest)
+            self._waiting += led
+            texts += () if led else (str(wanted),)
+        if not statements and not imports:
+            self._waiting += self._not_bound(module, name, rest)
+        kept = loaded(module.path)
+        if statements and not imports and kept and name in kept.values:
+            texts += _values([(name, kept.values[name])])
+        if texts:
+            self.texts[f"{_kind(statements)} of {self._title(module, name)}"] = texts
+
+    def _named(self, module: Module, statement: Statement) -> Iterator[_Named]:
+        """Yield what a statement looks up."""
+        for name, *rest in sorted(statement.names):
+            if wanted := statement.imports.get(name):
+                yield from self._led(module, wanted, rest)
+            else:
+                yield module, (name, *rest)
+
+    def _led(self, module: Module, wanted: Import, rest: Iterable[str]) -> list[_Named]:
+        """Return what an import leads to: nothing where that is no module of the project's."""
+        found = self._modules.find(wanted, module)
+        return [(found[0], (*found[1], *rest))] if found else []
+
+    def _not_bound(self, module: Module, name: str, rest: Iterable[str]) -> Iterator[_Named]:
+        """Yield what a name may be that its module does not bind: a module of that package, or what
+        came with an ``import *``."""
+        if below := self._modules.below(module, name):
+            yield below, tuple(rest)
+        for wanted in module.imports.get("*", ()):
+            for source, _ in self._led(module, wanted, ()):
+                yield source, (name, *rest)
+
+    def _title(self, module: Module, name: str) -> str:
+        own = str(module.path) == self._file
+        return name if own else f"{self._modules.name_of(module)}.{name}"
 
 
-def _wrapped(value: object) -> object:
-    """Return what a decorator wraps in a value, whatever that is (`functools.cache` returns no
-    function)."""
-    return inspect.getattr_static(value, "__wrapped__", None)
+def _kind(statements: list[Statement]) -> str:
+    if any(statement.defines for statement in statements):
+        return "code"
+    return "value" if statements else "import"
 
 
-def _parts(thing: object, values: Mapping[str, object]) -> list[FunctionType | type]:
-    """Return a function or class, and those that are a part of it without being named in a body:
-    what a decorator wraps in it, its defaults, methods and base classes."""
-    parts: list[FunctionType | type] = []
-    waiting = [thing]
-    for part in waiting:
-        if any(part is seen for seen in parts):  # classes may have one another
+def _functions(thing: object) -> Iterator[FunctionType]:
+    """Yield the functions that something callable is made of: what a decorator wraps in it, by
+    ``__wrapped__`` or by having it at hand. Nothing is asked of an object: its class may answer by
+    doing something."""
+    waiting = [thing, inspect.getattr_static(type(thing), "__call__", None)]
+    seen: set[int] = set()
+    for part in waiting:  # which grows meanwhile
+        if id(part) in seen:
             continue
-        if not isinstance(part, type) and (wrapped := _wrapped(part)):
-            waiting.append(wrapped)
-        if isinstance(part, FunctionType):
-            parts.append(part)
-            waiting += [item for item in _defaults(part).values() if _is_of(item, values)]
-        elif isinstance(part, type) and _is_of(part, values):
-            parts.append(part)
-            waiting += part.__bases__
-            for item in vars(part).values():
-                waiting += [getattr(item, name, None) for name in _METHODS]
-                waiting.append(item)
-    return parts
+        seen.add(id(part))
+        if type(part) is FunctionType:
+            yield part
+            waiting += [value for _, value in _enclosed(part)]
+        elif type(part) is MethodType:
+            waiting.append(part.__func__)
+        elif type(part) is functools.partial:
+            waiting.append(part.func)
+        elif issubclass(type(part), type):
+            waiting += type.__dict__["__dict__"].__get__(part).values()
+        waiting.append(inspect.getattr_static(part, "__wrapped__", None))
 
 
-def _defaults(function: FunctionType) -> dict[str, object]:
-    by_name = function.__kwdefaults__ or {}
-    found = (*enumerate(function.__defaults__ or ()), *by_name.items())
-    return {f"default {name}": value for name, value in found}
+def _enclosed(function: FunctionType) -> Iterator[tuple[str, object]]:
+    """Yield the names of an outer function that a function uses, with their values."""
+    for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
+        with suppress(ValueError):  # none yet
+            yield name, cell.cell_contents
 
 
-def _values_of(part: FunctionType | type) -> Iterator[str]:
-    """Yield a function's plain defaults, or the plain values that a class itself has."""
-    values = _defaults(part) if isinstance(part, FunctionType) else vars(part)
-    for name, value in values.items():
-        if not name.startswith("__") and (text := _plain(value)) is not None:
+def _values(named: Iterable[tuple[str, object]]) -> Iterator[str]:
+    for name, value in named:
+        if (text := plain(value)) is not None:
             yield f"{name} = {text}"
 
 
-def _source(code: CodeType) -> str:
-    """Return the lines of code, decorators and all; what it was compiled to where there are none:
-    typed in, made by exec, or edited since."""
-    try:  # `inspect.getsource` asks every module that is loaded whose file it is
-        lines = linecache.getlines(code.co_filename)[code.co_firstlineno - 1 :]
-        if lines:
-            return "".join(inspect.getblock(lines))
-    except (SyntaxError, IndexError):
-        pass
-    constants = [item for item in code.co_consts if not isinstance(item, CodeType)]
-    return f"{code.co_code!r} {code.co_names} {constants}"
-
-
-def _names(code: CodeType) -> Iterator[str]:
-    """Yield the names that code looks up, functions within it included."""
-    yield from code.co_names
-    for constant in code.co_consts:
-        if isinstance(constant, CodeType):
-            yield from _names(constant)
-
-
-def _plain(value: object) -> str | None:
-    """Write a value that is the same text whenever it is the same; None for any other."""
-    if value is None or isinstance(value, str | bytes | int | float):
-        return repr(value)
-    if isinstance(value, os.PathLike):
-        return repr(os.fspath(value))
-    if isinstance(value, Mapping):
-        items: list[object] = [part for pair in value.items() for part in pair]
-    elif isinstance(value, list | tuple | set | frozenset):
-        items = list(value)
-    else:
-        return None
-    parts = [_plain(item) for item in items]
-    if any(part is None for part in parts):
-        return None
-    texts = [part for part in parts if part is not None]
-    return repr(sorted(texts) if isinstance(value, set | frozenset) else texts)
+def _compiled(code: CodeType) -> str:
+    """Return what code does, where its text is not to be had."""
+    parts = (
+        (part.co_code, part.co_names, [plain(constant) for constant in part.co_consts])
+        for part in nested(code)
+    )
+    return repr([*parts])

@@ -1,0 +1,66 @@
+"""What a module's file held when the module was loaded.
+
+Files are edited while tasks wait for their turn, and what they hold then is not the code that runs.
+"""
+
+from __future__ import annotations
+
+import inspect
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from types import FunctionType, ModuleType
+from typing import NamedTuple
+
+
+class Loaded(NamedTuple):
+    """The bytes of a module's file, and the module's values: none for one that was loaded later,
+    or not at all."""
+
+    source: bytes
+    values: Mapping[str, object]
+
+
+_kept: dict[str, Loaded] = {}
+
+
+def keep(path: str, values: Mapping[str, object]) -> None:
+    """Keep what a module's file holds now, unless that was done when these ``values`` were loaded
+    from it."""
+    known = _kept.get(path)
+    if (known is None or known.values is not values) and (source := _read(path)) is not None:
+        _kept[path] = Loaded(source, values)
+
+
+def keep_of(function: object) -> None:
+    """Do so for the module that a function stands in, which may be loading still."""
+    inner = inspect.unwrap(function) if callable(function) else function
+    if isinstance(inner, FunctionType):
+        keep(inner.__code__.co_filename, inner.__globals__)
+
+
+def keep_below(root: Path) -> None:
+    """Do so for all modules that are loaded from a folder."""
+    below = os.path.join(root, "")  # noqa: PTH118  # a Path has no slash at its end
+    for module in list(sys.modules.values()):
+        if isinstance(module, ModuleType):  # one that loads itself when it is asked is not asked
+            values = ModuleType.__getattribute__(module, "__dict__")
+            path = values.get("__file__")
+            if isinstance(path, str) and path.startswith(below):
+                keep(path, values)
+
+
+def loaded(path: Path) -> Loaded | None:
+    """Return what was kept of a file, or what it holds now; None where there is none."""
+    if known := _kept.get(str(path)):
+        return known
+    source = _read(str(path))
+    return None if source is None else Loaded(source, {})
+
+
+def _read(path: str) -> bytes | None:
+    try:
+        return Path(path).read_bytes()
+    except (OSError, ValueError):
+        return None

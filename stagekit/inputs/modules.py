@@ -1,0 +1,80 @@
+"""The modules of a project: which file a name is imported from.
+
+Found as Python finds them, but by their files alone: a function may import what nobody has loaded
+yet.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from functools import lru_cache
+from pathlib import Path
+
+from stagekit.inputs.definitions import Chain, Import, Module
+from stagekit.inputs.loaded import loaded
+
+_NOT_OF_A_PROJECT = {"site-packages", "dist-packages"}
+_INIT = "__init__.py"
+_OURS = "stagekit"
+
+_module = lru_cache(maxsize=None)(Module)
+
+
+class Modules:
+    """Those below a project's folder, but for what is installed there.
+
+    Args:
+        root: the folder.
+        own: a module that belongs to it, wherever its file is.
+    """
+
+    def __init__(self, root: Path, own: str) -> None:
+        self._root = Path(os.path.realpath(root))
+        prefixes = {Path(os.path.realpath(prefix)) for prefix in (sys.prefix, sys.base_prefix)}
+        self._installed = [prefix for prefix in prefixes if prefix.is_relative_to(self._root)]
+        self._own = own
+        folders = [Path(own).parent, *(Path(entry or ".").absolute() for entry in sys.path)]
+        self._folders = [folder for folder in dict.fromkeys(folders) if self._has(folder)]
+
+    def at(self, path: Path) -> Module | None:
+        """Return the module of that file; None where the project has none of it."""
+        if str(path) != self._own and not self._has(path.parent):
+            return None
+        kept = loaded(path)
+        return _module(path, kept.source) if kept else None
+
+    def find(self, wanted: Import, asker: Module) -> tuple[Module, Chain] | None:
+        """Return the module that an import of another module leads to, and the name in it."""
+        parts = wanted.module.split(".") if wanted.module else []
+        if not wanted.level and parts[0] == _OURS:
+            return None
+        folders = [*asker.path.parents][wanted.level - 1 : wanted.level]
+        for folder in folders if wanted.level else self._folders:
+            if module := self._of(folder.joinpath(*parts)):
+                return module, (wanted.name,) if wanted.name else ()
+        return None
+
+    def below(self, package: Module, name: str) -> Module | None:
+        """Return a package's module of that name."""
+        return self._of(package.path.parent / name) if package.path.name == _INIT else None
+
+    def name_of(self, module: Module) -> str:
+        """Return what a module is called from the project's folder."""
+        path = module.path.parent if module.path.name == _INIT else module.path.with_suffix("")
+        return os.path.relpath(path, self._root).replace(os.sep, ".")
+
+    def _of(self, base: Path) -> Module | None:
+        for path in (base / _INIT, base.with_name(f"{base.name}.py")):
+            if path.is_file():
+                return self.at(path)
+        if base.is_dir() and self._has(base):  # a package without a file of its own
+            return _module(base / _INIT, b"")
+        return None
+
+    def _has(self, folder: Path) -> bool:
+        if _NOT_OF_A_PROJECT.intersection(folder.parts):
+            return False
+        path = Path(os.path.realpath(folder))
+        installed = any(path.is_relative_to(one) for one in self._installed)
+        return path.is_relative_to(self._root) and not installed
