@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from stagekit.inputs.code import code_of
-from stagekit.inputs.loaded import keep_of
+from stagekit.inputs.loaded import keep_below, keep_of, loaded
 
 _NUMBERS = count()
 
@@ -430,6 +430,24 @@ def test_a_module_that_is_edited_after_it_was_loaded_says_nothing(tmp_path: Path
     keep_of(main)
     path.write_text("X = len('ab')\ndef main(a):\n    return X, 'two'\n")
     assert code_of(main, tmp_path) == before
+
+
+def test_modules_of_a_project_are_kept_as_they_were_loaded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those that it has installed in its own folder are not even read."""
+    name = f"module{next(_NUMBERS)}"
+    own, installed = tmp_path / f"{name}.py", tmp_path / f".venv/lib/site-packages/{name}x.py"
+    installed.parent.mkdir(parents=True)
+    monkeypatch.syspath_prepend(str(installed.parent))
+    for path in (own, installed):
+        path.write_text("X = 1\n")
+        import_module(path.stem)
+    keep_below(tmp_path)
+    for path in (own, installed):
+        path.write_text("X = 2\n")
+    kept = [loaded(path) for path in (own, installed)]
+    assert [item.source for item in kept if item] == [b"X = 1\n", b"X = 2\n"]
 
 
 def test_a_module_that_was_edited_before_anybody_looked_counts_as_compiled(tmp_path: Path) -> None:

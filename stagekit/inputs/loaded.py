@@ -13,6 +13,8 @@ from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import NamedTuple
 
+_INSTALLED = {"site-packages", "dist-packages"}
+
 
 class Loaded(NamedTuple):
     """The bytes of a module's file, and the module's values: none for one that was loaded later,
@@ -20,6 +22,22 @@ class Loaded(NamedTuple):
 
     source: bytes
     values: Mapping[str, object]
+
+
+class ProjectFolder:
+    """A project's folder, but for what is installed in it."""
+
+    def __init__(self, root: str) -> None:
+        self._root = _with_slash(root)
+        prefixes = (_with_slash(os.path.realpath(path)) for path in (sys.prefix, sys.base_prefix))
+        within = (path for path in prefixes if path.startswith(self._root))
+        self._installed = tuple(path for path in within if path != self._root)
+
+    def has(self, path: str) -> bool:
+        """Tell whether a file is of the project; no link is followed."""
+        if not path.startswith(self._root) or path.startswith(self._installed):
+            return False
+        return not _INSTALLED.intersection(Path(path.removeprefix(self._root)).parts)
 
 
 _kept: dict[str, Loaded] = {}
@@ -41,13 +59,13 @@ def keep_of(function: object) -> None:
 
 
 def keep_below(root: Path) -> None:
-    """Do so for all modules that are loaded from a folder."""
-    below = os.path.join(root, "")  # noqa: PTH118  # a Path has no slash at its end
+    """Do so for all modules of a project that are loaded."""
+    folder = ProjectFolder(str(root))
     for module in list(sys.modules.values()):
         if isinstance(module, ModuleType):  # one that loads itself when it is asked is not asked
             values = ModuleType.__getattribute__(module, "__dict__")
             path = values.get("__file__")
-            if isinstance(path, str) and path.startswith(below):
+            if isinstance(path, str) and folder.has(path):
                 keep(path, values)
 
 
@@ -64,3 +82,7 @@ def _read(path: str) -> bytes | None:
         return Path(path).read_bytes()
     except (OSError, ValueError):
         return None
+
+
+def _with_slash(path: str) -> str:
+    return f"{path.rstrip(os.sep)}{os.sep}"

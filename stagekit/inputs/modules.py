@@ -12,9 +12,8 @@ from functools import lru_cache
 from pathlib import Path
 
 from stagekit.inputs.definitions import Chain, Import, Module
-from stagekit.inputs.loaded import loaded
+from stagekit.inputs.loaded import ProjectFolder, loaded
 
-_NOT_OF_A_PROJECT = {"site-packages", "dist-packages"}
 _INIT = "__init__.py"
 _OURS = "stagekit"
 
@@ -30,9 +29,8 @@ class Modules:
     """
 
     def __init__(self, root: Path, own: str) -> None:
-        self._root = Path(os.path.realpath(root))
-        prefixes = {Path(os.path.realpath(prefix)) for prefix in (sys.prefix, sys.base_prefix)}
-        self._installed = [prefix for prefix in prefixes if prefix.is_relative_to(self._root)]
+        self._root = os.path.realpath(root)
+        self._project = ProjectFolder(self._root)
         self._own = own
         folders = [Path(own).parent, *(Path(entry or ".").absolute() for entry in sys.path)]
         self._folders = [folder for folder in dict.fromkeys(folders) if self._has(folder)]
@@ -73,8 +71,4 @@ class Modules:
         return None
 
     def _has(self, folder: Path) -> bool:
-        if _NOT_OF_A_PROJECT.intersection(folder.parts):
-            return False
-        path = Path(os.path.realpath(folder))
-        installed = any(path.is_relative_to(one) for one in self._installed)
-        return path.is_relative_to(self._root) and not installed
+        return self._project.has(str(Path(os.path.realpath(folder)) / _INIT))
