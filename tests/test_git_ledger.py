@@ -107,6 +107,15 @@ def test_a_commit_says_who_and_why(team: Team) -> None:
     ]
 
 
+def test_a_message_that_is_no_text_is_recorded_all_the_same(team: Team) -> None:
+    """Typed in a shell of another encoding: what cannot be read is replaced, as files have it."""
+    ledger = team.ledger("ann\udce9")
+    ledger.add_release(msgspec.structs.replace(a_release(), message="caf\udce9"), RELEASE_FILES)
+    log = git("-C", team.remote, "log", "--format=%an %s", "ledger")
+    assert log.splitlines() == ["ann? release prod/v1: caf?"]
+    assert team.ledger("bob").release("prod", "v1").record.message == "caf?"
+
+
 def in_processes(work: Callable[[Path, int], str], folder: Path, count: int) -> list[str]:
     """Do ``work`` in so many processes at once; return what each returns."""
     context = multiprocessing.get_context("forkserver")

@@ -64,8 +64,9 @@ def _commit(signature: Signature, text: str, before: str | None) -> Iterator[byt
     moment = f"{int(signature.when.timestamp())} +0000"
     actor = "".join(c for c in signature.actor if c not in "<>\n\0").strip() or "unknown"
     yield f"commit {ATTEMPT}\nmark :1\n".encode()
-    yield f"author {actor.partition('@')[0]} <{actor}> {moment}\n".encode()
-    yield f"committer {actor.partition('@')[0]} <{actor}> {moment}\n".encode()
+    for role in ("author", "committer"):
+        line = f"{role} {actor.partition('@')[0]} <{actor}> {moment}\n"
+        yield line.encode("utf-8", "replace")
     yield _data(text.encode())
     if before:
         yield f"from {before}\n".encode()

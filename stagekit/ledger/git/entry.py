@@ -66,7 +66,8 @@ def message(why: str, before: Seal | None, additions: Sequence[Addition]) -> tup
         f"Previous: {previous}",
         *(f"Adds: {addition}" for addition in additions),
     ]
-    body = "".join(f"{line}\n" for line in lines)
+    # What was typed need not be UTF-8. As in a record, what is not is replaced.
+    body = "".join(f"{line}\n" for line in lines).encode("utf-8", "replace").decode()
     digest = of_bytes(body.encode())
     return f"{body}Digest: {digest}\n", Seal(number=number, previous=previous, digest=digest)
 
