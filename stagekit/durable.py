@@ -75,7 +75,8 @@ def locked(folder: Path, limit: float = _LOCK_LIMIT) -> Iterator[None]:
         limit: seconds that such a change may take, with all that wait for it before this process.
 
     Raises:
-        LedgerError: another process holds it for longer than such a change takes.
+        LedgerError: another process holds it for longer than such a change takes, or its file
+            system has no locks of folders.
     """
     with writing(folder):
         descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
@@ -88,19 +89,29 @@ def locked(folder: Path, limit: float = _LOCK_LIMIT) -> Iterator[None]:
 
 def _wait_for_lock(descriptor: int, folder: Path, limit: float) -> None:
     until = monotonic() + limit
-    while True:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            if monotonic() > until:
-                raise LedgerError(
-                    "another process is changing it",
-                    where=str(folder),
-                    hint="wait for it to end, and run the command again",
-                ) from error
-            sleep(_LOCK_POLL)
-        else:
-            return
+    while not _lock(descriptor, folder):
+        if monotonic() > until:
+            raise LedgerError(
+                "another process is changing it",
+                where=str(folder),
+                hint="wait for it to end, and run the command again",
+            )
+        sleep(_LOCK_POLL)
+
+
+def _lock(descriptor: int, path: Path) -> bool:
+    """Take the lock of what is open, False where another holds it."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError as error:
+        raise LedgerError(
+            f"cannot be locked: {(error.strerror or str(error)).lower()}",
+            where=str(path),
+            hint="keep artifacts/ on a file system with locks",
+        ) from error
+    return True
 
 
 def try_lock(path: Path) -> int | None:
@@ -117,17 +128,13 @@ def try_lock(path: Path) -> int | None:
         path.parent.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(path, _LOCK_FLAGS, 0o644)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
+        taken = _lock(descriptor, path)
+    except LedgerError:
+        os.close(descriptor)
+        raise
+    if not taken:
         os.close(descriptor)
         return None
-    except OSError as error:
-        os.close(descriptor)
-        raise LedgerError(
-            f"cannot be locked: {error.strerror}",
-            where=str(path),
-            hint="keep artifacts/ on a file system with locks",
-        ) from error
     with writing(path):
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import os
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -229,3 +231,24 @@ def _as_nobody(path: Path) -> int:
         os._exit(3)
     finally:
         os._exit(4)
+
+
+def lock_folder(path: Path) -> None:
+    with durable.locked(path):
+        pass
+
+
+@pytest.mark.parametrize(("lock", "name"), [(lock_folder, "."), (durable.try_lock, "lock")])
+def test_a_file_system_without_locks_is_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lock: Callable[[Path], object], name: str
+) -> None:
+    """On NFS a folder, which cannot be opened for writing, is not to be locked."""
+
+    def refuse(descriptor: int, operation: int) -> None:
+        raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    with pytest.raises(LedgerError, match="cannot be locked: bad file descriptor") as caught:
+        lock(tmp_path / name)
+    assert caught.value.where == str(tmp_path / name)
+    assert caught.value.hint == "keep artifacts/ on a file system with locks"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import multiprocessing
 import os
@@ -22,7 +23,16 @@ from stagekit import durable
 from stagekit.envelope import encode
 from stagekit.errors import InputError, LedgerError, StagekitError
 from stagekit.ledger.files import FileLedger
-from stagekit.testing.records import NOON, RELEASE_FILES, a_build, a_release, a_run, ran, released
+from stagekit.testing.records import (
+    NOON,
+    RELEASE_FILES,
+    a_build,
+    a_comparison,
+    a_release,
+    a_run,
+    ran,
+    released,
+)
 
 HOSTILE_NAMES = [
     *("", ".", "..", "../x", "a/b", "/etc", "a\n", ".hidden", "-x", "a b", "ä", "a\0", "a" * 129),
@@ -124,6 +134,31 @@ def test_the_id_of_a_journal_that_cannot_be_read_is_not_given_again(ledger: File
     for id in ("b", "b-2"):
         assert id in (ledger.root / f"builds/{id}.unreadable").read_text()
         assert ledger.build_log(id) == f"{id}\n".encode()
+
+
+@pytest.mark.parametrize("damaged", [True, False])
+@pytest.mark.parametrize("kind", ["builds", "comparisons"])
+def test_a_journal_that_another_command_has_just_closed_is_left_alone(
+    ledger: FileLedger, monkeypatch: pytest.MonkeyPatch, kind: str, damaged: bool
+) -> None:
+    """It has its record, or is put aside, between our look at it and our lock."""
+    ledger.reserve_build(a_build("1")).close()
+    ledger.begin_comparison(a_comparison()).close()
+    if damaged:
+        (ledger.root / kind / "1.journal").write_text("{")
+    flock = fcntl.flock
+
+    def late(descriptor: int, operation: int) -> None:
+        monkeypatch.setattr(fcntl, "flock", flock)
+        assert bool(close(FileLedger(ledger.root))) == (not damaged)
+        flock(descriptor, operation)
+
+    def close(ledger: FileLedger) -> list[object]:
+        return [*getattr(ledger, f"close_interrupted_{kind}")()]
+
+    monkeypatch.setattr(fcntl, "flock", late)
+    assert close(ledger) == []
+    assert (ledger.root / kind / "1.toml").exists() != damaged
 
 
 def test_what_a_build_was_made_from_is_kept_beside_it(ledger: FileLedger) -> None:

@@ -41,17 +41,20 @@ def take_lock(path: Path, *, holding: str) -> int:
 
 
 def try_lock(path: Path) -> int | None:
-    """Lock a journal; None where its process lives, or where it is gone."""
+    """Lock a journal; None where its process lives, or where it is gone: another command may have
+    ended it, or put it aside, between our look and our lock."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError:
         return None
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if os.path.samestat(os.fstat(descriptor), path.stat()):
+            return descriptor
     except OSError:
-        os.close(descriptor)
-        return None
-    return descriptor
+        pass
+    os.close(descriptor)
+    return None
 
 
 class Journal:
