@@ -254,6 +254,7 @@ def changed(folder: Path, text: str, old: str = "one", new: str = "two") -> set[
         ("X = []\nX.append(re.compile('one'))", "value of X"),
         ("if True:\n    def X(): return 'one'", "value of X"),
         ("@singledispatch\ndef X(a): pass\n@X.register\ndef _(a: int): return 'one'", "code of X"),
+        ("X = 0\ndef set_x():\n    global X\n    X = 'one'\nset_x()", "code of X"),
         ("try:\n    import xone as X\nexcept ImportError:\n    X = 1", "value of X"),
     ],
 )
@@ -346,6 +347,31 @@ def main(a):
     monkeypatch.setenv("LEVEL", "3")
     now = code(tmp_path, text)
     assert {name for name in now if before[name] != now[name]} == {"value of LEVEL"}
+
+
+def test_a_value_that_its_text_does_not_tell_counts(tmp_path: Path) -> None:
+    """And what a task before it put into a table does not."""
+    text = """\
+from pathlib import Path
+
+VERSION = Path(__file__).with_name("version").read_text()
+KNOWN: dict[str, str] = {}
+
+
+def main(a):
+    return VERSION, KNOWN
+"""
+    found = []
+    for version in ("1", "2"):
+        (tmp_path / "version").write_text(version)
+        found.append(code(tmp_path, text))
+    before, now = found
+    assert {name for name in now if before[name] != now[name]} == {"value of VERSION"}
+    name = f"module{next(_NUMBERS)}"
+    (tmp_path / f"{name}.py").write_text(text)
+    module = import_module(name)
+    module.KNOWN["a"] = "b"
+    assert code_of(module.main, tmp_path) == now
 
 
 def test_no_object_is_asked_anything(tmp_path: Path) -> None:

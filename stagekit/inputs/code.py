@@ -95,9 +95,9 @@ class _Walk:
             texts += () if led else (str(wanted),)
         if not statements and not imports:
             self._waiting += self._not_bound(module, name, rest)
-        kept = loaded(module.path)
-        if statements and not imports and kept and name in kept.values:
-            texts += _values([(name, kept.values[name])])
+        if not imports and not all(statement.is_literal for statement in statements):
+            kept = loaded(module.path)
+            texts += _values([(name, kept.values[name])] if kept and name in kept.values else ())
         if texts:
             self.texts[f"{_kind(statements)} of {self._title(module, name)}"] = texts
 

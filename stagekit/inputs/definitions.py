@@ -1,8 +1,8 @@
 """What a module's text says of each name at its top.
 
 A name stands for the statements that bind it, and for those that change what it has
-(``X["a"] = 1``, ``X.append(1)``, ``@X.register``): for as much of the text as has to be the same
-for the name to mean the same.
+(``X["a"] = 1``, ``X.append(1)``, ``@X.register``, ``global X``): for as much of the text as has to
+be the same for the name to mean the same.
 """
 
 from __future__ import annotations
@@ -46,15 +46,28 @@ class Statement:
     Attributes:
         text: its lines.
         defines: it is a function's or a class's definition.
-        imports: what is imported within it.
+        is_literal: it gives a name a value that its text alone tells.
     """
 
     def __init__(self, node: ast.stmt, lines: list[str], module: Module) -> None:
         self.text = "\n".join(lines[_first_line(node) - 1 : node.end_lineno])
         self.defines = isinstance(node, _DEFINITIONS)
-        self.imports = dict(_imports(ast.walk(node)))
+        self.is_literal = _is_literal(node)
         self._node = node
         self._module = module
+
+    @cached_property
+    def imports(self) -> dict[str, Import]:
+        """What is imported within it."""
+        return dict(_imports(ast.walk(self._node)))
+
+    @cached_property
+    def set_globally(self) -> frozenset[str]:
+        """The names of its module that functions within it set."""
+        nodes = ast.walk(self._node) if "global " in self.text else ()
+        return frozenset(
+            name for node in nodes if isinstance(node, ast.Global) for name in node.names
+        )
 
     @cached_property
     def names(self) -> frozenset[Chain]:
@@ -115,7 +128,8 @@ class Module:
                 self.task_makers.add(name)
         statement = Statement(node, lines, self)
         self._statements.append(statement)
-        for name in dict.fromkeys(_touched(within, self.imports)):
+        touched = (*_touched(within, self.imports), *sorted(statement.set_globally))
+        for name in dict.fromkeys(touched):
             self._of_name.setdefault(name, []).append(statement)
 
     @property
@@ -193,6 +207,13 @@ def _touched(nodes: Iterable[ast.AST], imported: Container[str]) -> Iterator[str
                 yield name
         elif isinstance(node, ast.Expr) and (name := _changed_by(node.value)):
             yield name
+
+
+def _is_literal(node: ast.stmt) -> bool:
+    if not isinstance(node, ast.Assign | ast.AnnAssign):
+        return False
+    parts = ast.walk(node.value) if node.value else ()
+    return not any(isinstance(part, ast.Name | ast.Call) for part in parts)
 
 
 def _changed_by(call: ast.expr) -> str | None:
