@@ -300,8 +300,11 @@ def main(a):
 
 
 def test_what_a_task_needs_is_no_part_of_its_code(tmp_path: Path) -> None:
-    """Nor is what a plain Invoke task runs before it; what it calls is."""
+    """Nor is what a plain Invoke task runs before it; what it calls is. And so where what makes
+    the task is one's own."""
     text = """\
+import functools
+
 import stagekit
 from invoke import task as plain
 
@@ -311,17 +314,35 @@ def first(c):
     return "one"
 
 
+made = functools.partial(stagekit.task, inputs=["a"])
+
+
+def needing(*tasks):
+    return stagekit.task(inputs=["a"], needs=tasks)
+
+
 @stagekit.task(inputs=["a"], needs=[first])
 def second(c):
     return "three"
 
 
+@made(needs=[first])
+def third(c):
+    pass
+
+
+@needing(first)
+def fourth(c):
+    pass
+
+
 @plain(pre=[first])
 def main(c):
-    return second(c)
+    return second(c), third(c), fourth(c)
 """
     assert changed(tmp_path, text) == set()
     assert changed(tmp_path, text, "three", "four") == {"code of second"}
+    assert changed(tmp_path, text, "made = ", "made = 1 and ") == {"value of made"}
 
 
 def test_the_shell_is_no_part_of_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

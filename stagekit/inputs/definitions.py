@@ -10,7 +10,7 @@ import __future__
 
 import ast
 import warnings
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from functools import cached_property
 from importlib.util import decode_source
 from pathlib import Path
@@ -73,12 +73,18 @@ class Statement:
     def names(self) -> frozenset[Chain]:
         """The names that it looks up at the top of its module, or imports.
 
-        Not those in a decorator that makes a task: what a task needs is no part of its code.
+        Not those that a decorator is given which makes a task: what a task needs is no part of its
+        code.
         """
         codes = self._module.compiled([self._node])
         looked_up = {name for code in codes for name in code.co_names} | {*self.imports}
-        chains = _chains(self._node, self._module.task_makers)
+        chains = _chains(self._node, self._module.makes_tasks)
         return frozenset(chain for chain in chains if chain[0] in looked_up)
+
+    def mentions(self, names: Container[str]) -> bool:
+        """Tell whether one of the names stands somewhere in it."""
+        nodes = ast.walk(self._node)
+        return any(node.id in names for node in nodes if isinstance(node, ast.Name))
 
     def has(self, code: CodeType) -> bool:
         """Tell whether a function's code was compiled from it."""
@@ -96,21 +102,20 @@ class Module:
         path: its file.
         imports: name → what it is imported from; ``*`` for all names of a module.
         import_nodes: the statements that do so.
-        task_makers: names under which something is imported that makes tasks of functions.
     """
 
     def __init__(self, path: Path, source: bytes) -> None:
         self.path = path
         self.imports: dict[str, list[Import]] = {}
         self.import_nodes: list[ast.stmt] = []
-        self.task_makers: set[str] = set()
+        self._task_makers: set[str] = set()
         self._of_name: dict[str, list[Statement]] = {}
         self._statements: list[Statement] = []
         self._flags = 0
         try:
             text = decode_source(source)
             body = ast.parse(text, _FILENAME).body
-        except (SyntaxError, ValueError):  # it was never loaded, nor can it be
+        except (SyntaxError, ValueError, RecursionError):  # it was never loaded, nor can it be
             return
         lines = text.split("\n")
         for node in body:
@@ -125,7 +130,7 @@ class Module:
         for name, wanted in _imports(within):
             self.imports.setdefault(name, []).append(wanted)
             if wanted.module.partition(".")[0] in _TASK_MAKERS and not wanted.level:
-                self.task_makers.add(name)
+                self._task_makers.add(name)
         statement = Statement(node, lines, self)
         self._statements.append(statement)
         touched = (*_touched(within, self.imports), *sorted(statement.set_globally))
@@ -141,6 +146,11 @@ class Module:
         """Return those that bind a name or change what it has, imports apart."""
         return self._of_name.get(name, [])
 
+    def makes_tasks(self, name: str) -> bool:
+        """Tell whether a name, or what it is defined by, makes tasks of functions."""
+        known = self._task_makers
+        return name in known or any(one.mentions(known) for one in self.statements(name))
+
     def statement_of(self, code: CodeType) -> Statement | None:
         """Return the one that a function's code was compiled from; None where the text is not what
         was loaded."""
@@ -151,7 +161,7 @@ class Module:
         try:
             tree = ast.Module(nodes, [])
             return [*nested(compile(tree, _FILENAME, "exec", self._flags, dont_inherit=True))]
-        except (SyntaxError, ValueError):  # it was never loaded, nor can it be
+        except (SyntaxError, ValueError, RecursionError):  # it was never loaded, nor can it be
             return []
 
 
@@ -229,7 +239,7 @@ def _root(node: ast.expr) -> str | None:
     return node.id if isinstance(node, ast.Name) else None
 
 
-def _chains(node: ast.AST, makers: set[str]) -> Iterator[Chain]:
+def _chains(node: ast.AST, makes_tasks: Callable[[str], bool]) -> Iterator[Chain]:
     """Yield the names in a statement, each with the attributes that are asked of it."""
     waiting = [node]
     while waiting:
@@ -237,14 +247,14 @@ def _chains(node: ast.AST, makers: set[str]) -> Iterator[Chain]:
         if chain := _chain(part):
             yield chain
         elif isinstance(part, _DEFINITIONS):
-            of_tasks = [item for item in part.decorator_list if _is_made_by(item, makers)]
-            waiting += [item for item in ast.iter_child_nodes(part) if item not in of_tasks]
+            for item in part.decorator_list:
+                name = _root(called := _called(item))
+                waiting.append(called if name and makes_tasks(name) else item)
+            waiting += (
+                item for item in ast.iter_child_nodes(part) if item not in part.decorator_list
+            )
         else:
             waiting += ast.iter_child_nodes(part)
-
-
-def _is_made_by(decorator: ast.expr, makers: set[str]) -> bool:
-    return _root(_called(decorator)) in makers
 
 
 def _called(node: ast.expr) -> ast.expr:
