@@ -226,6 +226,8 @@ class LedgerAway(LedgerError):
     """The shared ledger does not answer. What was read before can still be read."""
 
     transient = True
+    reached = False
+    """Whether it may have what it was sent: what was lost is its answer."""
 
 
 class DiskRefused(StagekitError):

@@ -13,7 +13,8 @@ from pathlib import Path
 
 from stagekit import durable
 from stagekit.cancel import Cancel
-from stagekit.errors import LedgerAway, LedgerError, LimitExceeded
+from stagekit.errors import LedgerError, LimitExceeded
+from stagekit.ledger.git import answers
 from stagekit.ledger.git.address import Address
 from stagekit.ledger.git.program import Git
 from stagekit.ledger.git.store import ObjectStore
@@ -24,10 +25,6 @@ SEEN = "refs/stagekit/seen"
 
 _FETCHED = "refs/stagekit/fetched"
 ATTEMPT = "refs/stagekit/attempt"
-_TAKEN_MEANWHILE = (
-    *("cannot lock ref", "failed to update ref", "incorrect old value", "failed to lock"),
-    *("reference already exists", "fetch first", "non-fast-forward", "stale info"),
-)
 _LOCKS = ("*.lock", "refs/stagekit/*.lock", "objects/maintenance.lock")
 _MANY = 500
 """Objects asked for at a time."""
@@ -67,10 +64,11 @@ class Repository(ObjectStore):
 
     def seen(self) -> str | None:
         """Return the newest commit that was accepted here, None where there was none yet."""
-        if not self._is_there():
-            return None
-        found = self._git.call("rev-parse", "--verify", "--quiet", SEEN)
-        return found.stdout.strip() or None
+        return self._commit_at(SEEN)
+
+    def attempted(self) -> str | None:
+        """Return the commit that was made here last, whatever became of it."""
+        return self._commit_at(ATTEMPT)
 
     def accept(self, commit: str) -> None:
         """Remember a commit as the newest."""
@@ -104,25 +102,20 @@ class Repository(ObjectStore):
             left there the server says the same. None where it was done.
 
         Raises:
-            LedgerAway: the remote does not answer; whether it has the commit is not known.
+            LedgerAway: the remote does not answer; where it was reached, whether it has the commit
+                is not known.
             LedgerError: it refuses.
         """
         ref = f"refs/heads/{self._address.branch}"
         lease = f"--force-with-lease={ref}:{over or ''}"
         options = ("--porcelain", "--quiet", "--no-verify", lease)
         done = self._exchange("push", *options, self._address.url, f"{commit}:{ref}")
-        refusal = next((line for line in done.stdout.splitlines() if line.startswith("!")), None)
+        refusal = answers.refusal(done)
         if refusal is None:
             self._answered(done)
             return None
         self._touch()
-        outpaced = any(text in refusal + done.stderr for text in _TAKEN_MEANWHILE)
-        error = LedgerError(
-            f"the ledger's repository refuses the push: {refusal.rpartition(chr(9))[2]}",
-            where=str(self._address),
-            hint=_CANNOT_UPDATE if outpaced else _MAY_NOT_PUSH,
-            output=done.tail(8),
-        )
+        error, outpaced = answers.refused(refusal, done, self._address)
         if outpaced:
             return error
         raise error
@@ -154,7 +147,7 @@ class Repository(ObjectStore):
 
     def _bring(self, objects: Sequence[str]) -> None:
         done = self._exchange("fetch", *_QUIETLY, self._address.url, *objects)
-        if not done.ok and _hides_objects(done):
+        if not done.ok and answers.hides_objects(done):
             self.bring_history()
         else:
             self._answered(done)
@@ -169,26 +162,23 @@ class Repository(ObjectStore):
         try:
             return self._git.exchange(*arguments)
         except LimitExceeded as error:
-            raise self._away(error.output or (error.what,)) from error
+            raise answers.away(error.output or (error.what,), self._address) from error
 
     def _answered(self, done: Result) -> None:
         if not done.ok:
-            raise self._away(_telling(done))
+            raise answers.away(done.tail(8), self._address)
         self._touch()
-
-    def _away(self, said: Sequence[str]) -> LedgerAway:
-        no_repository = any("does not appear to be a git repository" in line for line in said)
-        return LedgerAway(
-            "the shared ledger does not answer",
-            where=str(self._address),
-            hint=_NO_REPOSITORY if no_repository else _NO_ANSWER,
-            output=tuple(said),
-        )
 
     def _touch(self) -> None:
         with durable.writing(self._contacted):
             self._contacted.touch()
             os.utime(self._contacted)
+
+    def _commit_at(self, ref: str) -> str | None:
+        if not self._is_there():
+            return None
+        found = self._git.call("rev-parse", "--verify", "--quiet", ref)
+        return found.stdout.strip() or None
 
     def _is_there(self) -> bool:
         folders = ("refs", "objects")  # the latter comes last: it is whole, or is made again
@@ -207,25 +197,3 @@ class Repository(ObjectStore):
 
 _QUIETLY = ("--quiet", "--no-tags", "--no-write-fetch-head", "--no-recurse-submodules")
 _SHA256_LENGTH = 64
-_NO_ANSWER = "inv ledger.status says whether it does; what was read before is at hand without it"
-_NO_REPOSITORY = "is ledger.url right? git init --bare makes a repository that can be one"
-_MAY_NOT_PUSH = "let this user push to that branch, or ask who runs the repository"
-_CANNOT_UPDATE = (
-    "ask who runs the repository: a lock that was left in it, a full disk, a wrong owner"
-)
-_ADVICE = (
-    *("Please make sure you have the correct", "and the repository exists."),
-    "fatal: Could not read from remote repository.",
-)
-
-
-def _telling(done: Result) -> tuple[str, ...]:
-    """Return what git said, without the advice that it gives to everybody."""
-    said = [line for line in done.tail(8) if line.strip() and not line.startswith(_ADVICE)]
-    return tuple(said) or done.tail(1)
-
-
-def _hides_objects(done: Result) -> bool:
-    """Tell whether a server gives no object that no branch names: one before git 2.18, or one
-    that was told so."""
-    return any(text in done.stderr for text in ("not our ref", "unadvertised object"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from time import monotonic
@@ -11,7 +11,7 @@ from time import monotonic
 from stagekit import durable
 from stagekit.cancel import Cancel
 from stagekit.errors import LedgerAway, LedgerError
-from stagekit.events import Emit, Warned
+from stagekit.events import Emit, Noted, Warned
 from stagekit.ledger.git.address import Address
 from stagekit.ledger.git.commits import New, Signature, commits
 from stagekit.ledger.git.entry import NONE_BEFORE, Addition, Seal, additions_of, read_seal
@@ -32,6 +32,11 @@ written."""
 _SHORTEST_PAUSE, _LONGEST_PAUSE = 0.25, 4.0
 _ATTEMPTS = 3
 _NOTHING = "0"
+_NOT_RECORDED = "this was not recorded: type it again when the ledger answers"
+_NOT_KNOWN = (
+    "whether this was recorded is not known, its answer was lost: look (inv release.list) when the "
+    "ledger answers, before you type it again"
+)
 
 
 class Proposal(Part, frozen=True):
@@ -84,7 +89,8 @@ class Shared:
         """Add the records that ``draft`` says, all or none; return the index that has them.
 
         Raises:
-            LedgerAway: the remote does not answer, or others write all the time.
+            LedgerAway: the remote does not answer, or others write all the time; says whether
+                nothing was added, or that is not known.
             LedgerError: it refuses, or its history is not what it was.
         """
         unsure: set[str] = set()
@@ -92,13 +98,17 @@ class Shared:
         def attempt() -> Index:
             return self._append(draft, unsure)
 
-        with self._alone():
-            return patiently(
-                attempt,
-                on_wait=lambda text: self._emit(Warned(text)),
-                cancel=self._cancel,
-                attempts=_ATTEMPTS,
-            )
+        try:
+            with self._alone():
+                return patiently(
+                    attempt,
+                    on_wait=lambda text: self._emit(Warned(text)),
+                    cancel=self._cancel,
+                    attempts=_ATTEMPTS,
+                )
+        except LedgerAway as error:
+            error.hint = _NOT_KNOWN if unsure else _NOT_RECORDED
+            raise
 
     def _append(self, draft: Draft, unsure: set[str]) -> Index:
         until = monotonic() + _PATIENCE
@@ -118,13 +128,16 @@ class Shared:
             grown = index.apart({new.series for new in proposal.records})
             stream, seal = commits(grown, proposal.records, signature)
             commit = self.repository.write(stream)
-            unsure.add(commit)
-            refusal = self.repository.push(commit, over=index.commit)
+            try:
+                refusal = self.repository.push(commit, over=index.commit)
+            except LedgerAway as error:
+                if error.reached:
+                    unsure.add(commit)
+                raise
             if refusal is None:
                 self.repository.accept(commit)
                 self._fresh = grown.at(commit, seal)
                 return self._fresh
-            unsure.discard(commit)
             refused.append(index.commit)
             if refused.count(index.commit) == _IN_VAIN:
                 raise refusal
@@ -167,7 +180,14 @@ class Shared:
         entries = self.repository.messages(new, since=old)
         seal = self._followed(entries, old, seal)
         self._check_index(new, old)
+        self._say_found({commit: text for commit, _, text in entries})
         return seal
+
+    def _say_found(self, entries: Mapping[str, str]) -> None:
+        """Tell of the last entry that was sent from here, where nobody knew that it had come."""
+        if found := entries.get(self.repository.attempted() or ""):
+            why = found.partition("\n")[0]
+            self._emit(Noted(f"the shared ledger has it, though its answer was lost: {why}"))
 
     def _followed(
         self, entries: Sequence[tuple[str, list[str], str]], last: str | None, seal: Seal | None
