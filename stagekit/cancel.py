@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from threading import Event
 from time import monotonic
 
@@ -53,6 +54,32 @@ class Cancel:
         """Return what to raise: what a person wants goes before what happened below."""
         above = next((token for token in self._above if token.requested), None)
         return above._why() if above else self._reason()
+
+
+class Shield(Cancel):
+    """A token below others whose requests it can keep off for a while: what is done already is made
+    known, though the next thing is not begun.
+
+    Args:
+        above: as `Cancel` has them; a stop is asked for there.
+    """
+
+    def __init__(self, *above: Cancel) -> None:
+        super().__init__(*above)
+        self._until = 0.0
+
+    @contextmanager
+    def raised(self, seconds: float) -> Iterator[None]:
+        """Let the block come to its end, for so many seconds, though a stop is asked for."""
+        self._until = monotonic() + seconds
+        try:
+            yield
+        finally:
+            self._until = 0.0
+
+    @property
+    def requested(self) -> bool:
+        return monotonic() >= self._until and super().requested
 
 
 def _on_request() -> StagekitError:

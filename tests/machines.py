@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from stagekit.cancel import Cancel
 from stagekit.events import Event, Noted, Warned
 from stagekit.ledger.git.address import parse_address
 from stagekit.ledger.git.ledger import GitLedger
@@ -39,7 +40,7 @@ class Team:
     def remote(self) -> Path:
         return self.folder / "remote.git"
 
-    def ledger(self, machine: str = "ann") -> GitLedger:
+    def ledger(self, machine: str = "ann", cancel: Cancel | None = None) -> GitLedger:
         """The ledger as the next command on a machine has it."""
         address = parse_address(f"{self.remote}#ledger", self.folder, where="a test")
         return open_ledger(
@@ -48,6 +49,7 @@ class Team:
             actor=f"{machine}@laptop",
             emit=self.heard.append,
             environ=os.environ,
+            cancel=cancel,
         )
 
     def said(self) -> list[str]:

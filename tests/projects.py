@@ -13,6 +13,7 @@ from stagekit.pipeline import build as stage
 from stagekit.pipeline.known import inputs_before, known_images
 from stagekit.pipeline.presence import Presence
 from stagekit.pipeline.sources import read_all_inputs
+from stagekit.protocols import Ledger
 from stagekit.records import CI, Build, Source, Stored
 from stagekit.testing.engine import FakeEngine
 from stagekit.testing.fakes import FakeBuilder, Heard
@@ -81,6 +82,7 @@ def applied(
     cancel: Cancel | None = None,
     fail_fast: bool = False,
     builder: FakeBuilder | None = None,
+    ledger: Ledger | None = None,
     **faults: object,
 ) -> Stored[Build]:
     """What the plan makes; ``faults`` are `FakeBuilder`'s."""
@@ -88,7 +90,7 @@ def applied(
         plan,
         engine=engine,
         builder=builder or FakeBuilder(engine, **faults),  # type: ignore[arg-type]
-        ledger=FileLedger(project.artifacts),
+        ledger=ledger or FileLedger(project.artifacts),
         inputs_now=lambda: made_from(project, engine),
         fail_fast=fail_fast,
         emit=heard if heard is not None else Heard(),

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from stagekit.events import ignore
 from stagekit.ledger.files import FileLedger
+from stagekit.ledger.git.address import parse_address
+from stagekit.ledger.git.ledger import GitLedger
+from stagekit.ledger.git.opening import open_ledger
 from stagekit.testing.project import TemporaryProject
-from stagekit.testing.records import a_build, ran, released
+from stagekit.testing.records import a_build, a_run, ran, released
 from tests.git_https import git_over_https
 from tests.machines import git
 from tests.repository import Repository
@@ -39,6 +44,13 @@ def shared(repository: Repository, remote: Path) -> Repository:
     assert moved == {"builds": 1, "releases": 3, "runs": 2}
     shutil.rmtree(repository.root / "artifacts")
     return repository
+
+
+def shared_ledger(shared: Repository, remote: Path) -> GitLedger:
+    """What commands of that repository have."""
+    address = parse_address(f"{remote}#ledger", shared.root, where="a test")
+    artifacts = shared.root / "artifacts"
+    return open_ledger(address, artifacts, actor="ann@laptop", emit=ignore, environ=os.environ)
 
 
 @pytest.fixture(scope="module")
@@ -72,6 +84,28 @@ def test_status_says_how_it_stands(shared: Repository, remote: Path) -> None:
     away = shared.attempt("ledger.status", "--json")
     assert (away.code, away.json["answers"], away.json["entries"]) == (7, False, 1)
     assert "does not appear to be a git repository" in away.json["problem"]
+
+
+def test_status_says_what_is_refused(shared: Repository, remote: Path) -> None:
+    """It answers, and does not take what waits: why, and exit code 7. Everything can be read."""
+    journal = shared_ledger(shared, remote).begin_run("prod", {})
+    hook = remote / "hooks/pre-receive"
+    hook.parent.mkdir(exist_ok=True)
+    hook.write_text("#!/bin/sh\nexit 1\n")
+    hook.chmod(0o755)
+    journal.finish(a_run(journal.n))
+    journal.close()
+    state = shared.attempt("ledger.status", "--json")
+    assert (state.code, state.json["answers"]) == (7, True)
+    assert "refuses the push" in state.json["problem"]
+    said = shared.attempt("ledger.status").stdout
+    assert "answers: yes" in said
+    assert "kept here: runs/prod/3.toml; " in said
+    listed = shared.inv("run.history", "--env", "prod", "--json")
+    assert [run["n"] for run in listed.json] == [3, 2, 1]
+    assert "let this user push to that branch" in listed.stderr
+    hook.unlink()
+    assert shared.inv("ledger.status", "--json").json["kept"] == []
 
 
 def test_offline_it_is_read_and_not_written(shared: Repository, remote: Path) -> None:

@@ -21,8 +21,8 @@ _SETTING = "pyproject.toml [tool.stagekit.ledger] url"
 def status(app: App, *, json: bool = False) -> None:
     """Show where records are kept, whether that answers, and what waits here to be sent.
 
-    Sends what waits. Exit code 7 if the shared ledger does not answer, or its history was
-    rewritten.
+    Sends what waits. Exit code 7 if the shared ledger does not answer, refuses what waits, or its
+    history was rewritten.
     """
     from invoke.exceptions import Exit
 
@@ -42,7 +42,7 @@ def status(app: App, *, json: bool = False) -> None:
         app.console.data(plain(state))
     else:
         _show(app, state)
-    if not state.answers:
+    if state.problem:
         raise Exit(code=LedgerError.exit_code)
 
 
@@ -125,10 +125,15 @@ def _show(app: App, state: State) -> None:
         ("entries", f"{state.entries}, the newest is commit {state.commit[:12]}")
         if state.commit
         else ("entries", "none"),
-        ("kept here", ", ".join(state.kept) or "nothing"),
+        ("kept here", _kept(state)),
         ("copy", state.folder),
     ):
         app.console.result(f"  {label}: {value}")
+
+
+def _kept(state: State) -> str:
+    kept = ", ".join(state.kept) or "nothing"
+    return f"{kept}; {state.problem}" if state.answers and state.problem else kept
 
 
 def _say(app: App, moved: Moved, way: str, json: bool) -> None:

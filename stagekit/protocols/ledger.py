@@ -37,7 +37,11 @@ class BuildSlot(Protocol):
         ...
 
     def finish(self, build: Build, inputs: bytes = b"") -> Stored[Build]:
-        """Write what the images were made from and then the record, once."""
+        """Write what the images were made from and then the record, once.
+
+        As soon as it is on disk here, what keeps it from those who share the ledger is a warning,
+        and nothing is raised: the build did not fail because of that.
+        """
         ...
 
     def close(self) -> None:
@@ -61,7 +65,11 @@ class RunJournal(Protocol):
         ...
 
     def finish(self, run: Run) -> Stored[Run]:
-        """Write the record, once; the journal goes."""
+        """Write the record, once; the journal goes.
+
+        As `BuildSlot.finish`, it raises nothing once that is on disk here: a run that is proven
+        would be taken back.
+        """
         ...
 
     def close(self) -> None:

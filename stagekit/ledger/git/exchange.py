@@ -7,6 +7,7 @@ chosen, which is settled later; all else that writes is refused.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
@@ -14,8 +15,9 @@ from pathlib import Path
 import msgspec
 
 from stagekit import durable
+from stagekit.cancel import Shield
 from stagekit.envelope import decode, encode
-from stagekit.errors import LedgerAway
+from stagekit.errors import LedgerAway, LedgerError, StagekitError
 from stagekit.events import Emit, Noted, Warned
 from stagekit.ledger.git.commits import New
 from stagekit.ledger.git.copies import Copies
@@ -26,6 +28,10 @@ from stagekit.ledger.git.series import BUILDS, INPUTS, RUNS, Kind, Listed, Serie
 from stagekit.ledger.git.shared import Draft, Proposal, Shared
 from stagekit.records import Comparison, Run
 
+_LAST_WORDS = 15.0
+"""Seconds for which a record that is written is sent though somebody asked to stop: a CI that
+cancels a job takes the folder away in which it would wait."""
+
 
 class Exchange:
     """Args:
@@ -33,13 +39,17 @@ class Exchange:
     copies: the records that lie here.
     owed: those that are not in the history yet.
     emit: told of what is read or kept instead.
+    shield: keeps requests to stop off while a record that is written is sent.
     """
 
-    def __init__(self, shared: Shared, copies: Copies, owed: Owed, emit: Emit) -> None:
+    def __init__(
+        self, shared: Shared, copies: Copies, owed: Owed, emit: Emit, shield: Shield
+    ) -> None:
         self.shared = shared
         self.copies = copies
         self.owed = owed
         self._emit = emit
+        self._shield = shield
         self._index: Index | None = None
         self._away = False
 
@@ -61,6 +71,7 @@ class Exchange:
             except LedgerAway as error:
                 self._index = self._last_seen(error)
             else:
+                self._away = False
                 self.send()
         return self._index
 
@@ -78,11 +89,7 @@ class Exchange:
         Raises:
             LedgerAway: the remote does not answer.
         """
-        try:
-            self._index = self.shared.append(draft)
-        except LedgerAway as error:
-            error.hint = "this was not recorded: type it again when the ledger answers"
-            raise
+        self._index = self.shared.append(draft)
         self._away = False
 
     def mark(self, series: Series, id: str, data: bytes, why: str) -> None:
@@ -142,20 +149,35 @@ class Exchange:
 
     def settle(self, why: str) -> None:
         """Send what is owed, now that a record is written here. What cannot be sent is kept, and
-        the next command sends it."""
-        try:
-            self._send(why)
-        except LedgerAway as error:
-            kept = ", ".join(debt.path for debt in self.kept())
-            self._emit(Warned(f"{error.in_a_line}; kept here, sent by the next command: {kept}"))
+        the next command sends it.
 
-    def send(self) -> None:
-        """Send what an earlier command had to keep."""
-        kept = [debt.path for debt in self.kept()]
-        if kept:
-            self.settle("what was kept while the ledger was away")
-            if not [*self.kept()]:
-                self._emit(Noted(f"sent to the shared ledger: {', '.join(kept)}"))
+        Whatever keeps it from being sent is a warning: what the record is of has come to its end,
+        and did not fail because of that.
+        """
+        try:
+            with self._shield.raised(_LAST_WORDS):
+                self._send(why)
+        except StagekitError as error:
+            self._say_kept(error)
+        except OSError as error:
+            self._say_kept(durable.refusal(error) or LedgerError(str(error)))
+
+    def send(self) -> LedgerError | None:
+        """Send what an earlier command had to keep.
+
+        Returns:
+            Why that cannot be done, which is a warning, too; None where nothing is left to send.
+        """
+        if not [*self.kept()]:
+            return None
+        try:
+            sent = self._send("what was kept while the ledger was away")
+        except LedgerError as error:
+            self._say_kept(error)
+            return error
+        paths = ", ".join(debt.path for debt in sent)
+        self._emit(Noted(f"sent to the shared ledger: {paths}"))
+        return None
 
     def kept(self) -> Iterator[Debt]:
         """Yield what is owed and is written here: not what is under way."""
@@ -193,7 +215,16 @@ class Exchange:
             if not journal.exists() and self.copies.content(debt.series, debt.id) is None:
                 self.owed.settle(debt)
 
-    def _send(self, why: str) -> None:
+    def _say_kept(self, error: StagekitError) -> None:
+        kept = "what was recorded"
+        with suppress(StagekitError, OSError):  # it may be what lies here that cannot be read
+            kept = ", ".join(debt.path for debt in self.kept())
+        text = f"{error.in_a_line}; kept here, sent by the next command: {kept}"
+        away = error.transient  # that comes back by itself
+        self._emit(Warned(text if away or not error.hint else f"{text}; next: {error.hint}"))
+
+    def _send(self, why: str) -> list[Debt]:
+        """Send what is kept; return what is in the history then, under the ids it has there."""
         sent: list[Debt] = []
 
         def draft(index: Index) -> Proposal:
@@ -212,6 +243,7 @@ class Exchange:
             self.owed.settle(debt)
             if debt.series.kind == BUILDS:  # it may have been made from nothing that is known
                 self.owed.settle(Debt(series=Series(kind=INPUTS), id=debt.id))
+        return sent
 
     def _due(self, debt: Debt, index: Index) -> Debt | None:
         """Return the record that is to be sent, under another number where its own was taken by

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from stagekit.cancel import Cancel
+from stagekit.cancel import Cancel, Shield
 from stagekit.events import Emit
 from stagekit.ledger.git.address import Address
 from stagekit.ledger.git.copies import Copies
@@ -37,11 +37,12 @@ def open_ledger(
         actor: who appends, as ``user@host``.
         emit: told of what is read or kept where the remote is away.
         environ: the process's environment.
-        cancel: ends what takes long.
+        cancel: ends what takes long; not at once where a record is sent that is written already.
     """
     folder = artifacts / COPIES / address.key
-    repository = Repository(folder / "git", address, environ, cancel or Cancel())
-    shared = Shared(repository, address, actor=actor, emit=emit, cancel=cancel or Cancel())
+    shield = Shield(*([cancel] if cancel else []))
+    repository = Repository(folder / "git", address, environ, shield)
+    shared = Shared(repository, address, actor=actor, emit=emit, cancel=shield)
     copies = Copies(folder / "files", shared, emit)
-    exchange = Exchange(shared, copies, Owed(folder / "owed"), emit)
+    exchange = Exchange(shared, copies, Owed(folder / "owed"), emit, shield)
     return GitLedger(exchange, artifacts / "warnings.log")

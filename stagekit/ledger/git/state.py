@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from stagekit.errors import LedgerAway
+from stagekit.errors import LedgerAway, LedgerError
 from stagekit.ledger.git.ledger import GitLedger
 from stagekit.records import Part
 
@@ -16,11 +16,11 @@ class State(Part, frozen=True):
         url: of its repository.
         branch: of that.
         answers: whether the remote did, just now.
-        problem: why it did not.
+        problem: why it did not, or why it refuses what is kept here.
         commit: the newest entry that was seen.
         entries: how many there are up to that.
         contacted: when the remote was last heard of.
-        kept: records that are kept here until it answers.
+        kept: records that are kept here until it takes them.
         folder: of what this machine knows of it.
     """
 
@@ -42,20 +42,21 @@ def state_of(ledger: GitLedger) -> State:
         LedgerError: its history was rewritten.
     """
     exchange = ledger.exchange
-    shared, problem = exchange.shared, None
+    shared = exchange.shared
+    problem: LedgerError | None
     try:
         shared.refreshed()
     except LedgerAway as error:
-        problem = error.in_a_line
+        problem = error
     else:
-        exchange.send()
+        problem = exchange.send()
     index = shared.known()
     return State(
         url=shared.address.url,
         branch=shared.address.branch,
-        answers=problem is None,
+        answers=not isinstance(problem, LedgerAway),
         folder=str(shared.repository.folder.parent),
-        problem=problem,
+        problem=problem.in_a_line if problem else None,
         commit=index.commit,
         entries=index.seal.number if index.seal else 0,
         contacted=shared.repository.contacted,
