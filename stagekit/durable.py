@@ -10,7 +10,7 @@ import errno
 import fcntl
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -64,7 +64,9 @@ def _said(error: OSError) -> tuple[str, str]:
 
 
 @contextmanager
-def locked(folder: Path, limit: float = _LOCK_LIMIT) -> Iterator[None]:
+def locked(
+    folder: Path, limit: float = _LOCK_LIMIT, wait: Callable[[float], None] = sleep
+) -> Iterator[None]:
     """Let one process at a time read and then change what is in ``folder``; others wait.
 
     The lock is the system's (flock), on the folder itself: it goes with the process, and leaves
@@ -73,6 +75,7 @@ def locked(folder: Path, limit: float = _LOCK_LIMIT) -> Iterator[None]:
     Args:
         folder: what is changed.
         limit: seconds that such a change may take, with all that wait for it before this process.
+        wait: lets so many seconds pass; what it raises ends the waiting.
 
     Raises:
         LedgerError: another process holds it for longer than such a change takes, or its file
@@ -81,13 +84,15 @@ def locked(folder: Path, limit: float = _LOCK_LIMIT) -> Iterator[None]:
     with writing(folder):
         descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        _wait_for_lock(descriptor, folder, limit)
+        _wait_for_lock(descriptor, folder, limit, wait)
         yield
     finally:
         os.close(descriptor)
 
 
-def _wait_for_lock(descriptor: int, folder: Path, limit: float) -> None:
+def _wait_for_lock(
+    descriptor: int, folder: Path, limit: float, wait: Callable[[float], None]
+) -> None:
     until = monotonic() + limit
     while not _lock(descriptor, folder):
         if monotonic() > until:
@@ -96,7 +101,7 @@ def _wait_for_lock(descriptor: int, folder: Path, limit: float) -> None:
                 where=str(folder),
                 hint="wait for it to end, and run the command again",
             )
-        sleep(_LOCK_POLL)
+        wait(_LOCK_POLL)
 
 
 def _lock(descriptor: int, path: Path) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from stagekit import retry
+from stagekit import durable, retry
 from stagekit.cancel import Cancel
 from stagekit.errors import BuildFailed, Cancelled, LedgerAway, LedgerError, NotProven
 from stagekit.images import ImageFacts
@@ -19,6 +19,7 @@ from stagekit.ledger.git.ledger import GitLedger
 from stagekit.ledger.git.state import state_of
 from stagekit.pipeline.run import flow
 from stagekit.records import Deploy, Run
+from stagekit.retry import pause
 from stagekit.testing.engine import FakeEngine
 from stagekit.testing.fakes import FakeBuilder, FakeRunner, Heard
 from stagekit.testing.records import PIN, a_container, a_run, ran, released
@@ -250,6 +251,41 @@ def test_a_second_stop_ends_the_sending_at_once(
         with pytest.raises(KeyboardInterrupt):
             journal.finish(a_run(journal.n, release="v2"))
     journal.close()
+    assert recorded(team, "ann") == recorded(team, "bob") == [V2, V1]
+
+
+def test_who_waits_for_another_process_can_be_stopped(
+    team: Team, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that exchanges with a server that hangs: a stop is heard, and the record is kept."""
+    monkeypatch.setattr(shared, "pause", pause)
+    monkeypatch.setattr(exchange, "_LAST_WORDS", 0.2)
+    cancel = Cancel()
+    ledger = team.ledger("ann", cancel)
+    journal = ledger.begin_run("prod", {})
+    with durable.locked(ledger.exchange.shared.repository.folder.parent):
+        cancel.request()
+        with pytest.raises(Cancelled):
+            team.ledger("ann", cancel).runs("prod")
+        journal.finish(a_run(journal.n, release="v2"))
+    journal.close()
+    assert "stopped on request; kept here" in team.said()[-1]
+    assert recorded(team, "ann") == recorded(team, "bob") == [V2, V1]
+
+
+def test_others_who_write_all_the_time_are_no_reason_to_type_a_run_again(
+    team: Team, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its record is here, and is sent when they let it."""
+    ledger = team.ledger("ann")
+    journal = ledger.begin_run("prod", {})
+    with monkeypatch.context() as patch:
+        outpaced = LedgerError("another one was faster")
+        patch.setattr(shared, "_PATIENCE", -1)
+        patch.setattr(ledger.exchange.shared.repository, "push", lambda *_a, **_n: outpaced)
+        journal.finish(a_run(journal.n, release="v2"))
+    journal.close()
+    assert team.said()[-1].endswith("kept here, sent by the next command: runs/prod/2.toml")
     assert recorded(team, "ann") == recorded(team, "bob") == [V2, V1]
 
 

@@ -220,7 +220,7 @@ class Exchange:
         with suppress(StagekitError, OSError):  # it may be what lies here that cannot be read
             kept = ", ".join(debt.path for debt in self.kept())
         text = f"{error.in_a_line}; kept here, sent by the next command: {kept}"
-        away = error.transient  # that comes back by itself
+        away = isinstance(error, LedgerAway)  # that comes back by itself
         self._emit(Warned(text if away or not error.hint else f"{text}; next: {error.hint}"))
 
     def _send(self, why: str) -> list[Debt]:

@@ -295,6 +295,6 @@ class Shared:
         folder = self.repository.folder.parent
         with durable.writing(folder):
             folder.mkdir(parents=True, exist_ok=True)
-        with durable.locked(folder, limit=_PATIENCE * 2):
+        with durable.locked(folder, _PATIENCE * 2, lambda seconds: pause(seconds, self._cancel)):
             self.repository.unlock()
             yield
