@@ -15,7 +15,7 @@ from stagekit.errors import StagekitError
 from stagekit.ledger.files import FileLedger
 from tests.faults.in_force import InForce
 from tests.faults.nursery import Ended
-from tests.faults.records import Records, goes_on, in_files, in_history
+from tests.faults.records import Records, add_kept, goes_on, in_files, in_history
 
 VALUE = "correct-horse-battery-staple"
 """Of the project's secret. It stands nowhere but in what is sealed."""
@@ -53,13 +53,16 @@ class Promises:
 
     @contextmanager
     def _looking(self) -> Iterator[tuple[Look, FileLedger]]:
-        """Yield what there is now, and its records where all who share them find them."""
+        """Yield what there is now, and its records where all who share them find them, with those
+        that the next command sends there."""
         here = in_files(self._artifacts)
         if self._shared is None:
             yield Look(here), FileLedger(self._artifacts)
             return
         with tempfile.TemporaryDirectory() as folder:
-            yield Look(here, in_history(self._shared, Path(folder))), FileLedger(Path(folder))
+            shared = in_history(self._shared, Path(folder))
+            add_kept(self._artifacts, Path(folder))
+            yield Look(here, shared), FileLedger(Path(folder))
 
     def broken(self, before: Look, ended: Ended, *, settled: bool = False) -> Iterator[str]:
         """Yield each promise that is broken, in a few words.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import shutil
 import subprocess
 import tarfile
 from collections.abc import Iterator, Mapping
@@ -91,6 +92,21 @@ def in_history(repository: Path, into: Path) -> Records:
     listed = {name: data for name, data in found.files.items() if not name.startswith(_INDEX)}
     numbers = {series: frozenset(found) for series, found in given.items()}
     return Records(listed, numbers, tip.decode().strip())
+
+
+def add_kept(artifacts: Path, into: Path) -> None:
+    """Add to what is in a shared ledger the records that are kept here until it takes them.
+
+    Args:
+        artifacts: the project's folder of records.
+        into: what the shared ledger has, as files.
+    """
+    for ledger in artifacts.glob(".ledger/*"):
+        for owed in (ledger / "owed").rglob("*.toml"):
+            path = owed.relative_to(ledger / "owed")
+            if (ledger / "files" / path).is_file() and not (into / path).exists():
+                (into / path).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(ledger / "files" / path, into / path)
 
 
 def _bring_older_runs(repository: Path, into: Path) -> None:
