@@ -85,9 +85,9 @@ def export(app: App, *, to: str = "", json: bool = False) -> None:
 
 @stage_task(name="verify", help={"json": JSON})
 def verify(app: App, *, json: bool = False) -> None:
-    """Check the history of the shared ledger from its first entry on: each names the one before,
-    and the index lists what they add, all of which is there.
+    """Check the history of the shared ledger from its first entry on.
 
+    Each has to name the one before, and the index to list what they add, all of which is there.
     Fetches it whole. Exit code 7 if it does not hold.
     """
     ledger = _shared(app)
