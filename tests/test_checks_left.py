@@ -55,7 +55,9 @@ def left(engine: Shared, is_left: Callable[[str], bool] = left_behind) -> list[s
     return engine.removed
 
 
-@pytest.mark.parametrize("by", [ourselves(), ELSEWHERE, None])
+@pytest.mark.parametrize(
+    "by", [ourselves(), ELSEWHERE, None], ids=["this process", "another machine", "nobody"]
+)
 def test_a_check_that_somebody_may_be_at_stays(by: str | None) -> None:
     """This process, one of another machine or of another folder here, whatever builds it knows."""
     assert left(Shared(by=by)) == []
