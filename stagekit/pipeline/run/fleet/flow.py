@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 
 from stagekit.events import Warned, ignore
-from stagekit.pipeline.history import last_run, runs_in_force
+from stagekit.pipeline.history import closing_interrupted, last_run, runs_in_force
 from stagekit.pipeline.run.fleet import parts
 from stagekit.pipeline.run.fleet.holding import held
 from stagekit.pipeline.run.fleet.hosts import Fleet, failure_of, reach, reach_all
@@ -76,6 +76,7 @@ def run(
         on.ledger.look_again()
         if reason in BY_WHAT_RUNS or policy.resumes:
             refuse_meanwhile(seen.record if seen else None, on, env)
+        closing_interrupted(on.ledger, env, on.emit)  # what it left counts from here on
         if release_id is None:
             find = partial(parts.verify, env, None, on, looking)
             checked = newest_by_now(checked, fleet.hosts, find, on)

@@ -8,6 +8,7 @@ from functools import partial
 from msgspec.structs import replace
 
 from stagekit.errors import InputError, RunFailed
+from stagekit.pipeline.history import closing_interrupted
 from stagekit.pipeline.run import services as on_one
 from stagekit.pipeline.run.bundled import as_named_here
 from stagekit.pipeline.run.fleet import decide, parts
@@ -65,6 +66,7 @@ def restart(last: Run, services: Sequence[str], fleet: Fleet) -> Stored[Run]:
         )
     reach_all(fleet, members, base)
     with held(members, release.compose_project, release.deploy.lease) as on:
+        closing_interrupted(on.ledger, last.env, on.emit)
         refuse_meanwhile(last, on)
         return _Restart(last, checked, services, members, on).recorded()
 
