@@ -65,3 +65,13 @@ def test_a_restart_of_some_hosts_does_not_pass_over_a_killed_run(hosts: Hosts) -
         ("a", "interrupted", None),
         ("b", "untouched", "v1"),
     ]
+
+
+def test_what_a_killed_run_replaced_of_somebody_elses_is_known_as_that(hosts: Hosts) -> None:
+    """Nothing is taken down in the place of what this ledger does not know."""
+    hosts.engines["a"].running = (UP,)
+    killed(hosts, "a")
+    hosts.runners["a"] = FakeRunner([BAD], before=())
+    with pytest.raises(RunFailed, match="does not know what ran there"):
+        hosts.run()
+    assert "down" not in hosts.runners["a"].calls

@@ -168,11 +168,13 @@ def _host(host: Mapping[str, Any], lines: Sequence[Mapping[str, Any]]) -> dict[s
     left = host.get("outcome", "untouched")
     outcome = said.get("outcome_of_host") or ("interrupted" if changed else left)
     before = next((line["before"] for line in own if "before" in line), host.get("release"))
+    foreign = next((line["foreign"] for line in own if "foreign" in line), host.get("foreign"))
     return {
         **host,
         "changed": changed,
         "outcome": outcome,
         "before": before,
+        "foreign": bool(foreign),
         "release": said.get("release") if said else None if changed else before,
         "steps": [_taken(line) for line in own if "step" in line],
         "containers": () if changed else host.get("containers", ()),

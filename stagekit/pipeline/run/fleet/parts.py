@@ -110,10 +110,9 @@ def make_ready(
     seen = None
     with running.step("check", on.engine.url) as under_way:
         standing = in_force(member, release.record.compose_project, wish, on, main)
-        running.note_before(member.before)
         member.look(standing, running)
         decide_for(member, wish, standing, on)
-        running.foreign = member.foreign
+        running.note_before(member.before, foreign=member.foreign)
         wish.agree(member, on, main)
         plan, engine = member.plan, running.engine
         assert plan

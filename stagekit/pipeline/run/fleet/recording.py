@@ -53,9 +53,10 @@ class HostRunning(Running):
         self._note({"begins": step, "changes": changes})
         self.changed = self.changed or changes
 
-    def note_before(self, release: str | None) -> None:
-        """Say durably what runs on the host."""
-        self._note({"before": release})
+    def note_before(self, release: str | None, *, foreign: bool = False) -> None:
+        """Say durably what runs on the host; or that the ledger does not know it."""
+        self.foreign = foreign
+        self._note({"before": release, "foreign": foreign})
 
     def note_outcome(self, outcome: HostOutcome, release: str | None) -> None:
         """Say durably how it ended on the host, and what runs there now."""
