@@ -22,8 +22,8 @@ from stagekit.pipeline.run.fleet import logs
 from stagekit.pipeline.run.fleet.stopping import stop
 from stagekit.records import Deploy, EngineFacts, HostRun, Release
 from stagekit.testing.engine import FakeEngine
-from stagekit.testing.fakes import FakeRunner
-from stagekit.testing.records import ran, released
+from stagekit.testing.fakes import FakeRunner, Heard
+from stagekit.testing.records import a_build, ran, released
 from tests.fakes import platform
 from tests.fleets import BOB, UP, URLS, Hosts, outcomes, sealed
 
@@ -244,3 +244,17 @@ def test_secrets_of_the_release_before_are_masked(
         logs.logs("prod", LogsAsked(), hosts.fleet(), tmp_path, hosts.heard)
     assert masks
     assert all(mask == ("key-of-v2", "key-of-v3") for mask in masks)
+
+
+def test_a_damaged_build_costs_status_the_commit_alone(hosts: Hosts, app: Any) -> None:
+    """Each host is looked at all the same."""
+    hosts.run()
+    hosts.ledger.reserve_build(a_build("b1")).finish(a_build("b1"))
+    record = hosts.ledger.root / "builds/b1.toml"
+    record.chmod(0o644)
+    record.write_text(record.read_text() + "# cut\n")
+    heard = Heard()
+    report = fleet.status(app, "prod", heard)
+    assert report is not None
+    assert (report.commit, [host.release for host in report.hosts]) == (None, ["v1"] * 3)
+    assert "the commit that prod/v1 is of is not known: " in heard.text

@@ -164,7 +164,7 @@ def status(app: App, env: str, emit: Emit) -> EnvironmentStatus | None:
     last = fleet_in_force(app, env, emit)
     if last is not None:
         with fleet_of_run(app, last) as fleet:
-            return status_of_hosts(last, fleet)
+            return status_of_hosts(last, fleet, emit)
     return status_of(
         env, ledger=app.ledger, engine=app.engine_of_runs, runner=app.runner, emit=emit
     )

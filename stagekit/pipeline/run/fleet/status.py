@@ -7,7 +7,7 @@ from functools import partial
 from msgspec.structs import replace
 
 from stagekit.errors import StagekitError
-from stagekit.events import ignore
+from stagekit.events import Emit, ignore
 from stagekit.inputs.fleet import Host, services_on
 from stagekit.pipeline.history import newest_release
 from stagekit.pipeline.run.drift import Drift, environment_drift
@@ -17,22 +17,23 @@ from stagekit.pipeline.run.fleet.hosts import Fleet, on_each, reach
 from stagekit.pipeline.run.fleet.member import Member
 from stagekit.pipeline.run.platform import Platform
 from stagekit.pipeline.run.status import EnvironmentStatus, HostStatus, look
+from stagekit.pipeline.sides import commit_of
 from stagekit.records import HostRun, Release, Run, Standing
 
 
-def status_of(last: Run, fleet: Fleet) -> EnvironmentStatus:
+def status_of(last: Run, fleet: Fleet, emit: Emit | None = None) -> EnvironmentStatus:
     """Return how a fleet stands, host by host. One that is not reached is said to be that.
 
     Args:
         last: the run in force.
         fleet: its hosts.
+        emit: told what is passed over, in the place of whom the fleet's tells.
 
     Raises:
         LedgerError: the release's record cannot be read.
     """
     base = fleet.base
     release = base.ledger.release(last.env, last.release.id).record
-    build = base.ledger.find_build(release.build.id)
     told = {host.name: host for host in last.hosts}
     members = fleet.members(last.runner)
 
@@ -51,7 +52,7 @@ def status_of(last: Run, fleet: Fleet) -> EnvironmentStatus:
         env=last.env,
         release=release.id,
         build=release.build.id,
-        commit=build.record.source.commit if build else None,
+        commit=commit_of(release, base.ledger, emit or base.emit),
         run=last.n,
         outcome=last.outcome,
         reason=last.reason,
