@@ -143,6 +143,20 @@ def test_the_last_host_of_a_fleet_may_be_gone(hosts: Hosts) -> None:
     assert (done.outcome, outcomes(done)[2]) == ("stopped", ("b", "stopped", None))
 
 
+def test_several_hosts_may_be_gone(hosts: Hosts) -> None:
+    """Each is recorded by itself, though the others are not reached either."""
+    hosts.run()
+    for away in NAMES:
+        hosts.away[away] = EngineError("no route", where=f"ssh://{away}")
+    for name, outcome in (("b", "running"), ("a", "running"), ("c", "stopped")):
+        done = gone(hosts.last, name, hosts.fleet()).record
+        assert done.outcome == outcome
+    assert outcomes(done) == [
+        (name, "stopped" if name == "c" else "untouched", None) for name in NAMES
+    ]
+    assert "a is not reached either: ssh://a: no route" in hosts.heard.text
+
+
 # from one engine to hosts
 
 

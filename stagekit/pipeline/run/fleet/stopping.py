@@ -6,12 +6,12 @@ from collections.abc import Collection, Iterable, Sequence
 
 from msgspec.structs import replace
 
-from stagekit.events import Noted
+from stagekit.events import Noted, Warned
 from stagekit.pipeline.history import closing_interrupted, last_run
 from stagekit.pipeline.run.fleet import parts
 from stagekit.pipeline.run.fleet.abreast import MainThread, names_of
 from stagekit.pipeline.run.fleet.holding import held
-from stagekit.pipeline.run.fleet.hosts import Fleet, failure_of, on_each, reach_all
+from stagekit.pipeline.run.fleet.hosts import Fleet, failure_of, on_each, reach, reach_all
 from stagekit.pipeline.run.fleet.member import Member, begin_from, in_order
 from stagekit.pipeline.run.lock import refuse_meanwhile
 from stagekit.pipeline.run.platform import Platform
@@ -63,15 +63,20 @@ def gone(last: Run, name: str, fleet: Fleet) -> Stored[Run]:
     Args:
         last: the run in force.
         name: the host's.
-        fleet: the hosts that there still are, which are locked; without any, the one that is gone.
+        fleet: the hosts that there still are, which are locked as far as they are reached: another
+            one may be gone as well. Without any, the one that is gone.
 
     Raises:
-        EngineError, Busy, RunFailed: as `stop`, of the hosts that there still are.
+        EngineError, Busy, RunFailed: as `stop`, of the hosts that are reached.
     """
+    base = fleet.base
     members = [member for member in fleet.members(last.runner) if member.name != name]
+    reached = reach(fleet, members, base)
+    for other, error in reached.failed.items():
+        base.emit(Warned(f"{other} is not reached either: {error}"))
+    members = [member for member in members if member.name in reached.done]
     if not members:
-        return _recorded_gone(last, name, fleet.base)
-    reach_all(fleet, members, fleet.base)
+        return _recorded_gone(_by_now(last, base), name, base)
     with held(members, compose_project(last.project, last.env), Deploy().lease) as on:
         return _recorded_gone(_by_now(last, on), name, on)
 
