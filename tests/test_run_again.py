@@ -9,12 +9,15 @@ import signal
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from msgspec.structs import replace
 
 from stagekit.cancel import Cancel
+from stagekit.cli import fleet
+from stagekit.cli.run import rollback
 from stagekit.containers import Observation
 from stagekit.errors import (
     Cancelled,
@@ -295,3 +298,38 @@ def test_going_back_that_somebody_stops_was_stopped(
         run(ledger, Stopped([BAD], before=()), cancel=cancel)
     assert again in str(raised.value.hint)
     assert runs(ledger)[-1][2] == "cancelled"
+
+
+@pytest.mark.parametrize(
+    ("is_dead", "target"), [(True, "v2"), (False, "v1")], ids=["killed", "under way"]
+)
+def test_a_rollback_after_a_killed_run_undoes_that_one(
+    ledger: FileLedger, monkeypatch: pytest.MonkeyPatch, is_dead: bool, target: str
+) -> None:
+    """It is what the engine runs some of, and not the release before; of one that is under way,
+    that is known once it has ended."""
+    for _ in range(3):
+        released(ledger, deploy=DEPLOY)
+    ran(ledger, "v1", changed=True)
+    ran(ledger, "v2", changed=True)
+    link = ledger.release("prod", "v3").link
+    begun = {"project": "shop", "reason": "run", "actor": "ann"}
+    journal = ledger.begin_run("prod", {**begun, "release": {"id": link.id, "digest": link.digest}})
+    journal.note({"begins": "up", "changes": True})
+    if is_dead:
+        journal.close()
+    app = SimpleNamespace(
+        ledger=ledger, console=SimpleNamespace(emit=Heard()), check_environment=lambda _env: None
+    )
+    asked: list[str] = []
+
+    def plan(_app: object, _env: str, id: str, _reason: str) -> None:
+        asked.append(id)
+        raise RunFailed("seen")
+
+    monkeypatch.setattr(fleet, "plan", plan)
+    with pytest.raises(RunFailed, match="seen"):
+        rollback.body(app, env="prod", plan=True)
+    assert asked == [target]
+    if not is_dead:
+        journal.close()

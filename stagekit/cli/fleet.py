@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from stagekit.cli.app import App
@@ -101,6 +102,16 @@ def scaled(app: App, env: str, numbers: Mapping[str, int], *, wait: float = 0.0)
     refuse_stopped(last)
     scale = {**last.scale, **numbers}
     return run(app, env, last.release.id, "scale", wait=wait, scale=scale)
+
+
+def close_interrupted(app: App, env: str) -> None:
+    """Record a run whose process died, so that what is named next counts from it. One that is under
+    way is none: whoever goes on waits for its lock."""
+    from stagekit.errors import LedgerError
+    from stagekit.pipeline.history import closing_interrupted
+
+    with suppress(LedgerError):
+        closing_interrupted(app.ledger, env, app.console.emit)
 
 
 def stop(

@@ -113,6 +113,7 @@ def rollback(
     from stagekit.pipeline.history import rollback_target
 
     app.check_environment(env)
+    fleet.close_interrupted(app, env)
     target = release_id(app, env, to) or rollback_target(app.ledger, env, app.console.emit)
     if plan or plan_out:
         _plan(app, env, target, "rollback", plan_out, json)

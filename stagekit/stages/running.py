@@ -82,6 +82,7 @@ def rollback(
 
     with within(root) as app:
         app.check_environment(env)
+        fleet.close_interrupted(app, env)
         target = id_of(app, to, env) or rollback_target(app.ledger, env, app.console.emit)
         return fleet.run(app, env, target, "rollback", wait=wait_lock).record
 
