@@ -192,12 +192,17 @@ def test_the_command_that_a_run_names_takes_a_host_down(hosts: Hosts, app: Any) 
 def test_a_host_that_is_gone_is_not_asked(hosts: Hosts, app: Any) -> None:
     hosts.run()
     hosts.away["b"] = EngineError("no route", where="ssh://b")
-    with pytest.raises(EngineError):
+    with pytest.raises(EngineError) as raised:
         fleet.stop(app, "prod")
+    assert "inv run.stop --env prod --host NAME --gone" in str(raised.value.hint)
     run = fleet.stop(app, "prod", host="b", gone=True).record
     assert outcomes(run)[2] == ("b", "stopped", None)
     with pytest.raises(InputError, match="which host is gone"):
         fleet.stop(app, "prod", gone=True)
+    assert fleet.stop(app, "prod").record.outcome == "stopped"
+    assert "b, where nothing was left, is passed over: ssh://b: no route" in hosts.heard.text
+    with pytest.raises(EngineError, match="no route"):
+        fleet.stop(app, "prod", host="b")
 
 
 def test_a_fleet_is_stopped_whatever_became_of_its_release(hosts: Hosts, app: Any) -> None:

@@ -6,12 +6,13 @@ from collections.abc import Collection, Iterable, Sequence
 
 from msgspec.structs import replace
 
+from stagekit.errors import EngineError
 from stagekit.events import Noted, Warned
 from stagekit.pipeline.history import closing_interrupted, last_run
 from stagekit.pipeline.run.fleet import parts
 from stagekit.pipeline.run.fleet.abreast import MainThread, names_of
 from stagekit.pipeline.run.fleet.holding import held
-from stagekit.pipeline.run.fleet.hosts import Fleet, failure_of, on_each, reach, reach_all
+from stagekit.pipeline.run.fleet.hosts import Fleet, failure_of, on_each, reach
 from stagekit.pipeline.run.fleet.member import Member, begin_from, in_order
 from stagekit.pipeline.run.lock import refuse_meanwhile
 from stagekit.pipeline.run.platform import Platform
@@ -38,13 +39,12 @@ def stop(last: Run, fleet: Fleet) -> Stored[Run]:
             something on.
 
     Raises:
-        EngineError: a host is not reached; nothing was changed on any.
+        EngineError: a host is not reached, and may run something; nothing was changed on any.
         Busy: another run holds the environment on one of them.
         RunFailed: one could not be taken down; the others are. Or the environment has other hosts
             by now.
     """
-    base, members = fleet.base, fleet.members(last.runner)
-    reach_all(fleet, members, base)
+    members = _reached(last, fleet)
     with held(members, compose_project(last.project, last.env), Deploy().lease) as on:
         last = _by_now(last, on)
         running_there = _with_something(last, members, on)
@@ -55,6 +55,22 @@ def stop(last: Run, fleet: Fleet) -> Stored[Run]:
             Noted(f"nothing runs in {last.env}{where if len(members) < len(last.hosts) else ''}")
         )
         return on.ledger.run(last.env, last.n)
+
+
+def _reached(last: Run, fleet: Fleet) -> list[Member]:
+    """Connect to the hosts, and return them; one that was stopped, or is gone, need not be."""
+    base, members = fleet.base, fleet.members(last.runner)
+    failed = reach(fleet, members, base).failed
+    empty = {item.name for item in (*last.hosts, *last.left) if not item.may_run}
+    if failed and (len(failed) == len(members) or not failed.keys() <= empty):
+        error = failure_of(failed, len(members), "be reached")
+        if isinstance(error, EngineError):
+            way_out = f"inv run.stop --env {last.env} --host NAME --gone records one that is gone"
+            error.hint = "; ".join(filter(None, (error.hint, way_out)))
+        raise error
+    for name, error in failed.items():
+        base.emit(Warned(f"{name}, where nothing was left, is passed over: {error}"))
+    return [member for member in members if member.name not in failed]
 
 
 def gone(last: Run, name: str, fleet: Fleet) -> Stored[Run]:
