@@ -123,6 +123,16 @@ def test_a_host_that_is_away_stays_no_others_freeing(hosts: Hosts, app: Any) -> 
     assert hosts.engines["a"].held_by is hosts.engines["b"].held_by is None
 
 
+def test_a_host_that_was_left_and_is_gone_is_not_asked(hosts: Hosts, app: Any) -> None:
+    """The run that recorded that still names it."""
+    hosts.run()
+    sealed(hosts.ledger, hosts=("ssh://c", "ssh://a"))
+    hosts.run(fleet=hosts.fleet(("c", "a")))
+    hosts.away["b"] = EngineError("no route", where="ssh://b")
+    fleet.stop(app, "prod", host="b", gone=True)
+    assert freed(app) == "nobody holds prod"
+
+
 def test_a_host_at_another_address_is_another_engine(hosts: Hosts, app: Any) -> None:
     """Although it is called the same: it moved with the newest release."""
     hosts.run()

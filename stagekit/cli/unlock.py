@@ -151,7 +151,8 @@ def _where_runs_are(app: App, env: str) -> tuple[tuple[Host, ...], tuple[str, ..
     hosts: list[Host] = []
     runners: list[str] = []
     if last:
-        there = (*last.record.hosts, *last.record.left)
+        left = (item for item in last.record.left if item.may_run)
+        there = (*last.record.hosts, *left)
         hosts = [Host(name=item.name, url=item.url) for item in there]
         runners = [] if hosts else [last.record.runner]
     for stored in islice(readable_releases(app.ledger, env, app.console.emit), _RELEASES):
