@@ -178,6 +178,8 @@ def test_one_engine_does_not_take_over_from_hosts(hosts: Hosts, app: Any) -> Non
     sealed(hosts.ledger, hosts=())
     with pytest.raises(InputError, match=r"prod runs on hosts \(c, a, b\)"):
         fleet.run(app, "prod", None, "run")
+    with pytest.raises(InputError, match=r"prod runs on hosts \(c, a, b\)"):
+        fleet.plan(app, "prod", None, "run")
     fleet.stop(app, "prod")
     assert fleet.run(app, "prod", None, "run").record.hosts == ()
 

@@ -89,6 +89,7 @@ def plan(app: App, env: str, id: str | None, reason: RunReason) -> Planned:
     if hosts:
         with fleet_on(app, hosts, sessions) as fleet:
             return plan_on_hosts(env, release_id=id, reason=reason, fleet=fleet)
+    _refuse_left_on_hosts(app, env)
     return flow.plan(env, release_id=id, reason=reason, on=app.platform())
 
 
