@@ -36,7 +36,8 @@ def fill(repository: Repository) -> Repository:
     released(ledger, "prod", pins={"web": PIN, "worker": PIN})
     released(ledger, "prod", pins={"web": PIN, "redis": PIN})
     released(ledger, "dev")
-    ran(ledger, "v1", hosts=tuple(HostRun(name=name, url=f"ssh://{name}") for name in "ba"))
+    b, a, gone = (HostRun(name=name, url=f"ssh://{name}") for name in "bac")
+    ran(ledger, "v1", hosts=(b, a), left=(gone,))
     repository.write("environments/prod/secrets.toml", SECRETS)
     return repository
 
@@ -88,7 +89,7 @@ def answer(repository: Repository, line: str, cwd: Path | None = None) -> list[s
         ("inv run.show prod/", "prod/1"),
         ("inv run.logs -e prod --service ", "redis web"),
         ("inv run.logs -e prod -s web,", "web,redis"),
-        ("inv run.exec web -e prod --host ", "a b"),
+        ("inv run.exec web -e prod --host ", "a b c"),
         ("inv run.stop -e dev --host ", ""),
         ("inv run.scale -e prod --set ", "redis=… web=…"),
         ("inv run.scale -e prod --set web=", ""),

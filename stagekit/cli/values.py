@@ -129,12 +129,13 @@ class _Known:
         return sorted(found)
 
     def hosts(self) -> Iterable[str]:
-        """Return the hosts that the last run was on."""
+        """Return the hosts that the last run was on, or knew that something was left on."""
         found: set[str] = set()
         for env in self._asked():
             with suppress(StagekitError):
                 for n in self.ledger.runs(env)[:1]:
-                    found.update(host.name for host in self.ledger.run(env, n).record.hosts)
+                    run = self.ledger.run(env, n).record
+                    found.update(host.name for host in (*run.hosts, *run.left))
         return sorted(found)
 
     def several_services(self) -> Iterator[str]:
