@@ -156,6 +156,25 @@ def test_one_engine_is_freed_where_the_environment_is_on_that(hosts: Hosts, app:
     assert app.engine.held_by is None
 
 
+def test_where_no_engine_answers_nobody_knows_who_holds_it(
+    hosts: Hosts, app: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is the one that there is: its error is all there is to say."""
+
+    def away(_project: str) -> None:
+        raise EngineError("does not answer", where="context x")
+
+    sealed(hosts.ledger, hosts=())
+    fleet.run(app, "prod", None, "run")
+    hosts.heard.events.clear()
+    monkeypatch.setattr(app.engine, "lock_holder", away)
+    with pytest.raises(EngineError) as raised:
+        freed(app)
+    assert str(raised.value) == "context x: does not answer"
+    assert app.console.said == []
+    assert hosts.heard.text == ""
+
+
 # what is run
 
 

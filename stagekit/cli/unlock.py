@@ -46,6 +46,8 @@ def unlock(app: App, *, env: str = "", confirm: str = "", json: bool = False) ->
     app.check_environment(env)
     with _places(app, env) as there:
         held = there.held()
+        if there.total == len(there.away) == 1:
+            raise next(iter(there.away.values()))
         for name, error in there.away.items():
             app.console.emit(Warned(f"{name}: {error}"))
         for name, (holder, seconds) in held.items():
@@ -58,6 +60,8 @@ def unlock(app: App, *, env: str = "", confirm: str = "", json: bool = False) ->
                 f"{env} stays locked", where="--confirm", hint=f"--confirm {env} frees it"
             )
         broken = there.free(held)
+    if there.total == len(there.away):
+        raise failure_of(there.away, there.total, "be unlocked")
     where = " where it was reached" if there.away else ""
     if json:
         app.console.data(plain(broken) if broken else None)
