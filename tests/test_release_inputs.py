@@ -236,6 +236,22 @@ def test_what_an_env_file_says_stays(
     assert env_of(tmp_path) == environment
 
 
+def test_an_env_file_that_cannot_be_read_is_for_compose_to_tell(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Compose says which one and why; what is looked up in it beforehand ends nothing."""
+    a_project(tmp_path, "", WITH_FILE, **{"web.env": "A=1\n"})
+    reading = Path.read_text
+
+    def refusing(path: Path, *arguments: str, **settings: str) -> str:
+        if path.name == "web.env":
+            raise PermissionError(13, "Permission denied", str(path))
+        return reading(path, *arguments, **settings)
+
+    monkeypatch.setattr(Path, "read_text", refusing)
+    assert env_of(tmp_path) == {"A": "1"}
+
+
 def test_an_env_file_asks_for_secrets_as_a_template_does(tmp_path: Path) -> None:
     """Also where only a run can tell which there are; one that there is not is set as a secret."""
     a_project(tmp_path, "", WITH_FILE, **{"web.env": "A=${SECRET_KEY}\nB=x$SECRET_KEY\n"})

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from stagekit.errors import InputError
+from stagekit.inputs.reads import text_of
 
 _ENTRY = re.compile(
     r"""^[ \t]*(?:export[ \t]+)?(?P<name>[A-Za-z_][\w.-]*)[ \t]*
@@ -27,7 +28,7 @@ def refuse_without_value(path: Path, where: str, variables: Mapping[str, str]) -
     Raises:
         InputError: there is one; says its line.
     """
-    text = path.read_text("utf-8", "replace") if path.is_file() else ""
+    text = text_of(path)
     for entry in _ENTRY.finditer(text):
         name = entry["name"]
         if entry["bare"] is not None and name not in variables:

@@ -19,3 +19,12 @@ class Read(Part, frozen=True):
 
     path: Path
     by: Literal["jinja", "compose", "content"]
+
+
+def text_of(path: Path) -> str:
+    """Return the text of a file; nothing where there is none, or it cannot be read, which is for
+    those to say who cannot do without."""
+    try:
+        return path.read_text("utf-8", "replace") if path.is_file() else ""
+    except OSError:
+        return ""

@@ -14,7 +14,7 @@ from stagekit.inputs.jinja import NO_ADDITIONS, SUFFIX, Additions, Templates
 from stagekit.inputs.merge import Key, Merged, Tree, dotted
 from stagekit.inputs.near import near
 from stagekit.inputs.quoting import plain_text
-from stagekit.inputs.reads import Read
+from stagekit.inputs.reads import Read, text_of
 from stagekit.records import Part
 
 _COMMENT = re.compile(r"^[ \t]*#.*$", re.MULTILINE)
@@ -118,7 +118,7 @@ class _Files:
             yield from self._taken(item)
 
     def _below(self, template: Path) -> Iterator[_Source]:
-        text = _text_of(template)
+        text = text_of(template)
         if _by(template) == "jinja":
             yield from self._jinja_includes(template)
             text = _JINJA.sub(lambda found: "x" if found[0].startswith("{{") else "", text)
@@ -152,15 +152,11 @@ class _Files:
         if item.by != "content" and path not in self.seen and path.is_file():
             self.seen.add(path)
             where = str(path.relative_to(self.root)) if path.is_relative_to(self.root) else path
-            yield _Source(path, _text_of(path), str(where), item.by == "jinja")
+            yield _Source(path, text_of(path), str(where), item.by == "jinja")
 
 
 def _by(template: Path) -> Literal["jinja", "compose"]:
     return "jinja" if template.suffix == SUFFIX else "compose"
-
-
-def _text_of(path: Path) -> str:
-    return path.read_text("utf-8", "replace") if path.is_file() else ""
 
 
 def _compose_uses(source: _Source) -> Iterator[Use]:

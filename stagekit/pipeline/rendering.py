@@ -17,7 +17,7 @@ from stagekit.inputs.includes import files_read
 from stagekit.inputs.merge import Tree
 from stagekit.inputs.placeholders import Placeholders
 from stagekit.inputs.project import Project
-from stagekit.inputs.reads import Read
+from stagekit.inputs.reads import Read, text_of
 from stagekit.inputs.templates import render
 from stagekit.records import compose_project
 
@@ -105,5 +105,4 @@ def rendered_model(
 
 def _text_of(item: Read) -> str:
     """Return what may ask for a secret in a file that Compose reads."""
-    reads = item.by == "compose" and item.path.is_file()
-    return item.path.read_text("utf-8", "replace") if reads else ""
+    return text_of(item.path) if item.by == "compose" else ""
