@@ -10,6 +10,8 @@ import pytest
 from stagekit.inputs.source import uncommitted
 from tests.releasing import facts_of, write
 
+Factory = pytest.TempPathFactory
+
 FILES = {
     ".gitignore": "/artifacts/\n/ignored.env\n",
     "pyproject.toml": "[tool.stagekit]\nname = 'shop'\n[tool.stagekit.images.web]\n",
@@ -119,6 +121,20 @@ def test_where_it_does_not_count_git_is_not_asked(root: Path) -> None:
     """Most environments take what is there."""
     write(root, {"environments/prod/config.toml": "", "nginx.conf": "b"})
     assert facts_of(root).uncommitted == ()
+
+
+def test_a_file_may_be_named_by_a_path_that_leads_through_a_link(
+    root: Path, tmp_path_factory: Factory
+) -> None:
+    """It is the one that the link leads to."""
+    link = tmp_path_factory.mktemp("outside") / "project"
+    link.symlink_to(root)
+    text = FILES["templates/compose.yaml.j2"].replace("file: nginx", f"file: {link}/nginx")
+    write(root, {"templates/compose.yaml.j2": text})
+    git(root, "commit", "--all", "--message", "by a link")
+    assert facts_of(root).uncommitted == facts_of(link).uncommitted == ()
+    write(root, {"nginx.conf": "b"})
+    assert facts_of(root).uncommitted == facts_of(link).uncommitted == ("nginx.conf",)
 
 
 def test_a_path_is_no_pattern(tmp_path: Path) -> None:

@@ -215,7 +215,9 @@ class _Intake:
         return Path(os.path.normpath(self.root / source.replace("$$", "$")))
 
     def _below_root(self, source: str) -> Path:
-        return self._path_of(source).relative_to(self.root)
+        written = self._path_of(source)
+        below = written.is_relative_to(self.root)  # as it need not be: a link may lead there
+        return (written if below else resolved(written)).relative_to(self.root)
 
     def _keep(self, found: _Found) -> str:
         """Put a file or folder among those that travel; return its path in the release."""
