@@ -123,6 +123,18 @@ def test_where_it_does_not_count_git_is_not_asked(root: Path) -> None:
     assert facts_of(root).uncommitted == ()
 
 
+def test_a_link_out_of_the_repository_hides_nothing(root: Path, tmp_path_factory: Factory) -> None:
+    """Where it leads nothing is committed; and all else is still looked at."""
+    outside = tmp_path_factory.mktemp("outside") / "pyproject.toml"
+    outside.write_text(FILES["pyproject.toml"])
+    (root / "pyproject.toml").unlink()
+    (root / "pyproject.toml").symlink_to(outside)
+    git(root, "commit", "--all", "--message", "link")
+    assert facts_of(root).uncommitted == (str(outside),)
+    write(root, {"nginx.conf": "b"})
+    assert facts_of(root).uncommitted == (str(outside), "nginx.conf")
+
+
 def test_a_file_may_be_named_by_a_path_that_leads_through_a_link(
     root: Path, tmp_path_factory: Factory
 ) -> None:

@@ -12,7 +12,7 @@ from stagekit import process
 from stagekit.cancel import Cancel
 from stagekit.events import Emit, Warned
 from stagekit.inputs.names import NOT_SOURCE
-from stagekit.inputs.within import steps_to
+from stagekit.inputs.within import steps_to, within
 from stagekit.process import Result
 from stagekit.records import Part, Source
 
@@ -118,12 +118,18 @@ def uncommitted(root: Path, folders: Sequence[Path], files: Sequence[Path] = ())
     Args:
         root: the project's folder.
         folders: what is below them counts, but for what git ignores.
-        files: count also where git ignores them; links to them, too.
+        files: count also where git ignores them; links to them, too. One that lies outside the
+            repository is not committed.
     """
     options = ("--porcelain", "-z", "--no-renames", "--untracked-files=all")
-    steps = [str(step) for path in files for step in steps_to(path, root)]
+    top = _said(root, "rev-parse", "--show-toplevel")
+    if top is None:
+        return ()
+    leading = [step for path in files for step in steps_to(path, root)]
+    steps = [str(step) for step in leading if within(Path(top), step.parent)]
     changed = _listed(root, "status", *options, "--", *map(str, folders), *steps)
     names = {entry[3:] for entry in changed}
+    names |= {*map(str, leading)} - {*steps}  # git, asked for one of those, would tell of no other
     if steps:
         names |= {*_listed(root, "ls-files", "--others", "--full-name", "-z", "--", *steps)}
     return tuple(sorted(names))
