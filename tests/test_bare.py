@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from time import process_time
 
 import pytest
 import yaml
@@ -124,6 +125,27 @@ def test_a_value_is_known_again_behind_macros_loops_and_includes(tmp_path: Path,
     assert "[run, a" in rendered(tmp_path, text, "a")
     with pytest.raises(InputError, match="'a, b' would not arrive as it is"):
         rendered(tmp_path, text, "a, b")
+
+
+def test_no_line_is_named_where_it_may_be_another(tmp_path: Path) -> None:
+    """Two services may begin a line alike."""
+    text = "services:\n" + "".join(
+        f"  {name}:\n    image: x\n    labels:\n      A: {{{{ {value} }}}}\n"
+        for name, value in (("one", "X[0]"), ("two", "X[1]"))
+    )
+    with pytest.raises(InputError, match=r"'1\.10' would not arrive as it is") as caught:
+        rendered(tmp_path, text, ["1.5", "1.10"])
+    assert caught.value.where == "t.j2"
+    assert caught.value.output == ("A: 1.10",)
+
+
+def test_a_document_on_one_line_is_refused_at_its_first_value(tmp_path: Path) -> None:
+    """Of thousands that could be told."""
+    text = "a: [{% for _ in range(9000) %}'xxxxxxxxxxxx', {{ X }}, {% endfor %}]\n"
+    began = process_time()
+    with pytest.raises(InputError, match="'a, b' would not arrive as it is"):
+        rendered(tmp_path, text, "a, b")
+    assert process_time() - began < 5
 
 
 def test_what_a_block_holds_is_compared_as_text(tmp_path: Path) -> None:

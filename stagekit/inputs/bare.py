@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from typing import Any, NamedTuple
 
 import yaml
@@ -117,20 +118,20 @@ def refuse_torn(text: Joined, *, source: str, where: str) -> None:
 
     Args:
         text: a rendered document.
-        source: the template, for the line.
+        source: the template, for the line, where there is one alone that may be it.
         where: its path, for errors.
 
     Raises:
         InputError: one is not; says the line.
     """
-    for span in (*_torn(text), *_read_otherwise(text)):
+    for span in chain(_torn(text), _read_otherwise(text)):  # the first one is told of
         begin = text.rfind("\n", 0, span.start) + 1
         before = text[begin : span.start]
         lines = enumerate(source.splitlines(), 1)
-        number = next((at for at, line in lines if line.startswith(before + "{{")), None)
+        numbers = [at for at, line in lines if line.startswith(before + "{{")]
         raise InputError(
             f"the value {text[slice(*span)]!r} would not arrive as it is: {_INSTEAD}",
-            where=f"{where}:{number}" if number else where,
+            where=f"{where}:{numbers[0]}" if len(numbers) == 1 else where,
             output=(text[begin:].partition("\n")[0].strip(),),
         )
 
