@@ -226,6 +226,7 @@ def test_a_name_without_a_value_in_an_env_file_is_told(
         ("B: 2\n", {"B": "2"}),
         ('B="x\nNOPE\n"\n', {"B": "x\nNOPE\n"}),
         ('B=\'x\nNOPE\'\nC="a\\"\nNOPE"\n', {"B": "x\nNOPE", "C": 'a"\nNOPE'}),
+        ("B\nB=2\n", {"B": "2"}),
     ],
 )
 def test_what_an_env_file_says_stays(
@@ -234,6 +235,38 @@ def test_what_an_env_file_says_stays(
     """A name that a variable sets, and a line within quotes."""
     a_project(tmp_path, "[vars]\nA = 1\n", WITH_FILE, **{"web.env": text})
     assert env_of(tmp_path) == environment
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        "    env_file: web.env\n    environment: [NOPE=1]\n",
+        "    env_file: [first.env, web.env]\n",
+        "  debug: {image: x, profiles: [debug], env_file: web.env}\n",
+    ],
+)
+def test_a_name_that_a_service_gets_from_elsewhere_may_stand_alone(
+    tmp_path: Path, more: str
+) -> None:
+    """As may one of a service that the release has not."""
+    files = {"first.env": "NOPE=1\n", "web.env": "NOPE\n"}
+    a_project(tmp_path, "", TEMPLATE + more, **files)
+    [service] = documents(plan_of(tmp_path).files["compose.yaml"].decode())
+    assert service.get("environment") in (None, {"NOPE": "1"})
+
+
+def test_a_name_without_a_value_is_told_by_the_service_that_extends(tmp_path: Path) -> None:
+    """Which may be called otherwise than the one that names the file."""
+    template = TEMPLATE + "    extends: {file: base.yaml, service: base}\n"
+    other = "  other: {image: x, env_file: other.env}\n"
+    base = "services:\n  base: {image: x, env_file: web.env}\n" + other
+    files = {"base.yaml": base, "web.env": "A=1\n", "other.env": "NOPE\n"}
+    a_project(tmp_path, "", template, **files)
+    assert env_of(tmp_path) == {"A": "1"}
+    write(tmp_path, {"web.env": "NOPE\n"})
+    with pytest.raises(InputError, match="NOPE has no value") as caught:
+        plan_of(tmp_path)
+    assert caught.value.where == "web.env:1"
 
 
 def test_an_env_file_that_cannot_be_read_is_for_compose_to_tell(

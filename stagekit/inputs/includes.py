@@ -13,11 +13,11 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Literal
 
 import yaml
 
 from stagekit.errors import InputError
-from stagekit.inputs.env_files import refuse_without_value
 from stagekit.inputs.interpolation import check_depth, filled, names_in
 from stagekit.inputs.nodes import documents, items, pairs, texts, values
 from stagekit.inputs.reads import Read
@@ -76,7 +76,7 @@ class _Named:
         at: the path on disk.
         line: what names it, file and line.
         stray: for one that is included, the ``.env`` that Compose would read for it.
-        sees: whether all is known that it may ask for.
+        env_of: for an ``env_file``, whose.
     """
 
     key: str
@@ -84,11 +84,14 @@ class _Named:
     at: Path
     line: str
     stray: Path | None = None
-    sees: bool = True
+    env_of: str | None = None
 
     @property
     def read(self) -> Read:
-        return Read(self.at, "content" if self.key.startswith(_CONTENT) else "compose")
+        by: Literal["content", "compose"] = (
+            "content" if self.key.startswith(_CONTENT) else "compose"
+        )
+        return Read(self.at, by, self.env_of)
 
 
 def files_read(
@@ -125,8 +128,6 @@ def files_read(
             )
         if named.path != _NOTHING:
             found.append(named.read)
-        if named.key.endswith(".env_file") and named.sees:
-            refuse_without_value(named.at, shown(named.at, root), variables)
     return tuple(found)
 
 
@@ -169,11 +170,12 @@ class _Walk:
             for entry in _includes(top):
                 yield from self._included(document, entry)
             for name, service in _entries(top, "services"):
-                for node in _extended(service):
-                    yield from self._extended(document, name, node)
+                for value in values(service, "extends"):
+                    yield from self._extended(document, name, value)
                 for key in ("env_file", "label_file"):
                     for node in _paths(service, key):
-                        yield self._named(document, f"services.{name}.{key}", node)
+                        named = self._named(document, f"services.{name}.{key}", node)
+                        yield replace(named, env_of=name if key == "env_file" else None)
             for kind in ("configs", "secrets"):
                 for name, entry in _entries(top, kind):
                     for node in _texts(entry, "file"):
@@ -192,10 +194,13 @@ class _Walk:
             yield file if env_files else replace(file, stray=stray)
             yield from self._below(document, file.at, base or file.at.parent, env_file=reads)
 
-    def _extended(self, document: _Document, name: str, node: yaml.ScalarNode) -> Iterator[_Named]:
-        named = self._named(document, f"services.{name}.extends", node)
-        yield named
-        yield from self._below(document, named.at, named.at.parent, env_file=False)
+    def _extended(self, document: _Document, name: str, extends: yaml.Node) -> Iterator[_Named]:
+        wanted = {node.value for node in _texts(extends, "service")}
+        for node in _texts(extends, "file"):
+            named = self._named(document, f"services.{name}.extends", node)
+            yield named
+            for below in self._below(document, named.at, named.at.parent, env_file=False):
+                yield replace(below, env_of=name if below.env_of in wanted else None)
 
     def _below(
         self, above: _Document, file: Path, base: Path, *, env_file: bool
@@ -224,7 +229,7 @@ class _Walk:
                 f"{path} is not a file of the project", where=f"{line}, {key}", hint=_COPY
             )
         check_path(document.folder / path, f"{line}, {key}")
-        return _Named(key, path, document.folder / path, line, sees=not document.env_file)
+        return _Named(key, path, document.folder / path, line)
 
 
 def _includes(top: yaml.Node) -> list[yaml.Node]:

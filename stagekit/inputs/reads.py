@@ -15,10 +15,12 @@ class Read(Part, frozen=True):
         path: the file, as it was asked for: links are not followed.
         by: who read it, and so what it may ask for: ``{{ NAME }}`` and ``${NAME}`` where Jinja did
             and then Compose, ``${NAME}`` where Compose did, nothing where it was taken in as it is.
+        env_of: the service whose ``env_file`` it is.
     """
 
     path: Path
     by: Literal["jinja", "compose", "content"]
+    env_of: str | None = None
 
 
 def text_of(path: Path) -> str:

@@ -11,6 +11,7 @@ from stagekit.engine.compose import Compose
 from stagekit.engine.documents import Document
 from stagekit.events import Emit, Warned, step
 from stagekit.inputs import overlays, seal
+from stagekit.inputs.env_files import refuse_left_out
 from stagekit.inputs.environment import Environment
 from stagekit.inputs.expansion import refuse_endless
 from stagekit.inputs.includes import files_read
@@ -97,6 +98,7 @@ def rendered_model(
             unset=secrets.refuse_unset,
         )
     model = secrets.turned_back(seal.model_of(output))
+    refuse_left_out(read, model["services"], project.root)
     overlays.check_profiles(
         model, profiles, where=f"environments/{environment.name} [stagekit] profiles"
     )
