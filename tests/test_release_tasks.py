@@ -289,3 +289,8 @@ def test_what_cannot_be_meant_together_is_said(made: Repository) -> None:
     assert (both.code, "prod/v1, or every release?" in both.stderr) == (2, True)
     none = made.attempt("release.prune", "--builds", "0")
     assert (none.code, "at least one build is kept" in none.stderr) == (2, True)
+    release(FileLedger(made.root / "artifacts"), "prod", "b2", "more")
+    options = ("--env", "prod", "--keep", "1", "--builds", "0")
+    none = made.attempt("release.prune", *options)
+    assert (none.code, "at least one build is kept" in none.stderr) == (2, True)
+    assert "v3" in made.inv("release.list", "--env", "prod").stdout

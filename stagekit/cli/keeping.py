@@ -114,8 +114,12 @@ def prune(
     Never a release that runs or may, that a rollback would go to, or that another environment's was
     promoted from; nor a build that a release is of. Runs, images and the registry are not touched.
     """
+    from stagekit.pipeline.prune_builds import check_keep
+
     pruned: list[str] = []
     kept: dict[str, str] = {}
+    if builds is not None:
+        check_keep(builds)  # what is refused has put no release away
     if env or keep is not None or builds is None:
         pruned, kept = _prune_releases(app, env, keep or 0, plan=plan)
     if builds is not None:

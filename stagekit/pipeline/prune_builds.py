@@ -39,6 +39,12 @@ class Plan(Part, frozen=True):
     kept: dict[str, str] = {}
 
 
+def check_keep(keep: int) -> None:
+    """Raise InputError unless a number of builds that stay in any case is above 0."""
+    if keep < 1:
+        raise InputError("at least one build is kept", where="--builds")
+
+
 def gather(*, keep: int, ledger: Ledger, emit: Emit, going: Collection[str] = ()) -> Facts:
     """Read what pruning is decided from; change nothing.
 
@@ -52,8 +58,7 @@ def gather(*, keep: int, ledger: Ledger, emit: Emit, going: Collection[str] = ()
         InputError: ``keep`` is no number above 0.
         LedgerError: a build is under way, or a release is damaged: what is used is not known.
     """
-    if keep < 1:
-        raise InputError("at least one build is kept", where="--builds")
+    check_keep(keep)
     if under_way := ledger.builds_under_way():
         raise LedgerError(
             f"build {under_way[0]} is under way: which images it takes over is not known",
