@@ -255,6 +255,19 @@ def test_a_name_that_a_service_gets_from_elsewhere_may_stand_alone(
     assert service.get("environment") in (None, {"NOPE": "1"})
 
 
+@pytest.mark.parametrize("instead", ["env_file: !reset []", "env_file: !override [first.env]"])
+def test_an_env_file_that_an_overlay_takes_away_is_not_read(tmp_path: Path, instead: str) -> None:
+    """Compose reads what the documents come to."""
+    files = {"first.env": "A=1\n", "web.env": "NOPE\n"}
+    a_project(tmp_path, "", WITH_FILE, **files)
+    with pytest.raises(InputError, match="NOPE has no value"):
+        plan_of(tmp_path)
+    overlay = f"services:\n  web:\n    {instead}\n"
+    write(tmp_path, {"environments/prod/compose.yaml": overlay})
+    [service] = documents(plan_of(tmp_path).files["compose.yaml"].decode())
+    assert service.get("environment") in (None, {"A": "1"})
+
+
 def test_a_name_without_a_value_is_told_by_the_service_that_extends(tmp_path: Path) -> None:
     """Which may be called otherwise than the one that names the file."""
     template = TEMPLATE + "    extends: {file: base.yaml, service: base}\n"

@@ -34,6 +34,9 @@ _ELSEWHERE = re.compile(r"[a-z][a-z0-9+.-]+:|git@")
 _CONTENT = ("configs.", "secrets.")
 """What is taken in of these is not filled in."""
 
+_REPLACING = {"!reset", "!override"}
+"""Tags of what replaces, in a document that is merged over another."""
+
 _COPY = "copy it into the project"
 _HINTS = {"secrets": "write secrets.<name>.environment: NAME, and set it with inv secrets.set"}
 
@@ -129,6 +132,19 @@ def files_read(
         if named.path != _NOTHING:
             found.append(named.read)
     return tuple(found)
+
+
+def without_env_files(text: str) -> frozenset[str]:
+    """Return the services of which a Compose document takes away what those before it name as
+    ``env_file``."""
+    if not any(tag in text for tag in _REPLACING):
+        return frozenset()
+    return frozenset(
+        name
+        for top in documents(text)
+        for name, service in _entries(top, "services")
+        if {node.tag for node in (service, *values(service, "env_file"))} & _REPLACING
+    )
 
 
 def files_as_written(

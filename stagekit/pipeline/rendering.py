@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from stagekit.cancel import Cancel
 from stagekit.engine.compose import Compose
 from stagekit.engine.documents import Document
@@ -14,7 +16,7 @@ from stagekit.inputs import overlays, seal
 from stagekit.inputs.env_files import refuse_left_out
 from stagekit.inputs.environment import Environment
 from stagekit.inputs.expansion import refuse_endless
-from stagekit.inputs.includes import files_read
+from stagekit.inputs.includes import files_read, without_env_files
 from stagekit.inputs.merge import Tree
 from stagekit.inputs.placeholders import Placeholders
 from stagekit.inputs.project import Project
@@ -76,6 +78,8 @@ def rendered_model(
         ]
         for item in rendered:
             refuse_endless(item.text, where=item.where)
+            replaced = without_env_files(item.text)
+            read = [replace(one, env_of=None) if one.env_of in replaced else one for one in read]
             read += item.read
             read += files_read(
                 item.text,
