@@ -86,6 +86,9 @@ def test_a_build_argument_goes_before_a_default() -> None:
         ("ARG A=a-$TARGETARCH\nFROM $A", ("a-$TARGETARCH",)),
         ("FROM a AS base-amd64\nFROM base-${TARGETARCH}", ()),
         ("FROM a AS base\nFROM other-${TARGETARCH}", ("other-${TARGETARCH}",)),
+        ("FROM a AS x-1-y-2-z\nFROM x-${A}-y-${B}-z", ()),
+        ("FROM a AS x-y\nFROM x-${A}-y", ("x-${A}-y",)),
+        ("FROM a AS x1y\nFROM ${A}${B}", ()),
         ("FROM a\nCOPY --from=$B / /", ()),
         ("FROM $", ("$",)),
     ],
@@ -104,6 +107,7 @@ def test_a_name_that_only_the_build_can_fill_in_is_told(text: str, found: tuple[
         "RUN <<A\nA\n" * 50_000,
         "RUN " + "'\"" * 50_000,
         "ARG A=x\n" + "ARG A=$A$A\n" * 60,
+        "FROM scratch AS " + "a" * 60 + "\nFROM " + "${A}" * 30 + "x",
     ],
 )
 def test_whatever_is_written_is_read_soon(text: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from stagekit.inputs.instructions import Instruction, filled, instructions
@@ -83,5 +83,19 @@ def _image(name: str, stages: Collection[str]) -> dict[str, None]:
 
 def _may_be_stage(name: str, stages: Collection[str]) -> bool:
     """Tell whether a name could be one of the file's own stages (``FROM base-${TARGETARCH}``)."""
-    pattern = ".*".join(map(re.escape, _VARIABLE.split(name.lower())))
-    return any(re.fullmatch(pattern, stage) for stage in stages)
+    parts = _VARIABLE.split(name.lower())
+    return any(_fits(stage, parts) for stage in stages)
+
+
+def _fits(stage: str, parts: Sequence[str]) -> bool:
+    """Tell whether a text has parts in their order, the first and the last at its ends, whatever
+    stands between them; looked for once each, as a pattern would not."""
+    first, *others = parts
+    if not others:
+        return stage == first
+    *between, last = others
+    at = len(first) if stage.startswith(first) else -1
+    for part in between:
+        found = stage.find(part, at) if at >= 0 else -1
+        at = found + len(part) if found >= 0 else -1
+    return at >= 0 and stage[at:].endswith(last)
