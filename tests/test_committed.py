@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from pathlib import Path
 
 import pytest
 
+from stagekit.cancel import Cancel
+from stagekit.engine.compose import find_compose
+from stagekit.inputs.environment import load_environment
+from stagekit.inputs.placeholders import NO_SECRETS
+from stagekit.inputs.project import load_project
 from stagekit.inputs.source import uncommitted
+from stagekit.pipeline.rendering import rendered_model
+from stagekit.testing.fakes import Heard
 from tests.releasing import facts_of, write
 
 Factory = pytest.TempPathFactory
@@ -115,6 +123,27 @@ def test_what_a_release_does_not_read_may_be_anything(root: Path) -> None:
     """The source is the build's, which has its own state."""
     write(root, {"app.py": "2", "other.env": "C=1", "templates/other.j2": ""})
     assert facts_of(root).uncommitted == ()
+
+
+def test_a_file_of_many_services_is_looked_at_once(root: Path) -> None:
+    """Whoever's it is: git is given each path."""
+    text = FILES["templates/compose.yaml.j2"].replace(
+        "{% include", "  again: {image: 'redis:7', env_file: web.env}\n{% include"
+    )
+    text = text.replace("{% include 'part.j2' %}\n", "")
+    write(root, {"templates/compose.yaml.j2": text})
+    project = load_project(root, {})
+    rendered = rendered_model(
+        project,
+        load_environment(project, "prod"),
+        [root / "templates/compose.yaml.j2"],
+        images={"web": "web:1"},
+        secrets=NO_SECRETS,
+        compose=find_compose(os.environ, {}),
+        emit=Heard(),
+        cancel=Cancel(),
+    )
+    assert [item.path.name for item in rendered.read].count("web.env") == 1
 
 
 def test_where_it_does_not_count_git_is_not_asked(root: Path) -> None:

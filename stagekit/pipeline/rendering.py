@@ -106,7 +106,8 @@ def rendered_model(
     overlays.check_profiles(
         model, profiles, where=f"environments/{environment.name} [stagekit] profiles"
     )
-    return RenderedModel(model, tuple(dict.fromkeys(read)))
+    files = dict.fromkeys(replace(item, env_of=None) for item in read)
+    return RenderedModel(model, tuple(files))
 
 
 def _text_of(item: Read) -> str:
