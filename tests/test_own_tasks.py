@@ -444,6 +444,41 @@ def test_an_edit_while_it_waits_is_not_taken_for_what_ran(project: Project) -> N
     assert project.why() == []
 
 
+def test_what_a_task_before_it_left_in_a_module_is_no_change(project: Project) -> None:
+    """Values are those that modules have before any task was called: a version that is asked for
+    once, a list of what was seen. The task is done or skipped by them whatever was done before."""
+    project.write(
+        "version.py",
+        "found = None\n"
+        "seen = set()\n\n\n"
+        "def version():\n"
+        "    global found\n"
+        "    found = found or '1.2'\n"
+        "    seen.add(found)\n"
+        "    return found, seen\n",
+    )
+    project.replace(
+        "ns = ",
+        "@task\n"
+        "def plain(c):\n"
+        "    version.version()\n\n\n"
+        "@stagekit.task(inputs='app/', needs=NEEDS)\n"
+        "def first(c):\n"
+        "    version.version()\n\n\n"
+        "@stagekit.task(inputs='app/', needs='first')\n"
+        "def second(c):\n"
+        "    version.version()\n\n\n"
+        "ns = ",
+    )
+    project.replace("import stagekit\n", "import stagekit\nimport version\nNEEDS = []\n")
+    project.replace("collection(assets", "collection(assets, plain, first, second")
+    project.inv("second")
+    assert (project.why("first"), project.why("second")) == ([], [])
+    project.replace("NEEDS = []", "NEEDS = ['plain']")
+    assert "second: nothing changed" in project.inv("second").stderr
+    assert (project.why("first"), project.why("second")) == ([], [])
+
+
 def test_what_is_doubtful_in_a_module_is_not_said_twice(project: Project) -> None:
     """Python says so when it loads it."""
     project.replace('    print("made"', '    assert "\\d" is not 1\n    print("made"')

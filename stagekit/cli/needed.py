@@ -23,6 +23,7 @@ from stagekit.cli.task import StageTask
 from stagekit.cli.voices import Grouped, Voice, speaking, spoken, voices
 from stagekit.errors import BuildFailed, Cancelled, InputError, StagekitError
 from stagekit.events import Emit, Noted, step
+from stagekit.inputs.loaded import note_values
 
 if TYPE_CHECKING:
     from stagekit.cancel import Cancel
@@ -217,6 +218,7 @@ class Needed:
             )
         else:
             voice.emit(Noted(f"{label}: {EACH_TIME}"))
+            note_values()
             with step(voice.emit, "task", label):
                 node.task(context, *node.call.args, **given)
         for call in _calls(node.task.post):

@@ -17,7 +17,7 @@ from invoke.tasks import task as invoke_task
 from stagekit.cli.app import App, remember
 from stagekit.cli.task import LastingHelp, ended
 from stagekit.errors import StagekitError
-from stagekit.inputs.loaded import keep_of
+from stagekit.inputs.loaded import keep_of, note_values
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -138,6 +138,7 @@ class OwnTask(LastingHelp):
         from stagekit.pipeline.once import do
 
         def work() -> Any:
+            note_values()
             self.times_called += 1
             with around():
                 return self.body(context, *args, **kwargs)

@@ -18,7 +18,7 @@ from types import CodeType, FunctionType, MethodType
 
 from stagekit import digest
 from stagekit.inputs.definitions import Chain, Import, Module, Statement, nested
-from stagekit.inputs.loaded import keep_of, loaded
+from stagekit.inputs.loaded import keep_of, value_of
 from stagekit.inputs.modules import Modules
 from stagekit.inputs.plain import plain
 
@@ -96,8 +96,8 @@ class _Walk:
         if not statements and not imports:
             self._waiting += self._not_bound(module, name, rest)
         if not imports and not all(statement.is_literal for statement in statements):
-            kept = loaded(module.path)
-            texts += _values([(name, kept.values[name])] if kept and name in kept.values else ())
+            value = value_of(module.path, name)
+            texts += () if value is None else (f"{name} = {value}",)
         if texts:
             self.texts[f"{_kind(statements)} of {self._title(module, name)}"] = texts
 

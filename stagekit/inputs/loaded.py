@@ -10,8 +10,11 @@ import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from threading import Lock
 from types import FunctionType, ModuleType
 from typing import NamedTuple
+
+from stagekit.inputs.plain import plain
 
 _INSTALLED = {"site-packages", "dist-packages"}
 
@@ -41,6 +44,8 @@ class ProjectFolder:
 
 
 _kept: dict[str, Loaded] = {}
+_noted: dict[str, tuple[Loaded, dict[str, str]]] = {}
+_noting = Lock()
 
 
 def keep(path: str, values: Mapping[str, object]) -> None:
@@ -75,6 +80,27 @@ def loaded(path: Path) -> Loaded | None:
         return known
     source = _read(str(path))
     return None if source is None else Loaded(source, {})
+
+
+def note_values() -> None:
+    """Keep what all modules that are kept have for plain values, before a task is called that may
+    change some. One that is called after it is then as it is without it."""
+    with _noting:
+        for path, module in list(_kept.items()):
+            if path not in _noted or _noted[path][0] is not module:
+                named = ((name, plain(value)) for name, value in list(module.values.items()))
+                _noted[path] = module, {name: text for name, text in named if text is not None}
+
+
+def value_of(path: Path, name: str) -> str | None:
+    """Write the value that a module has for a name, or had before any task was called; None where
+    it is not plain."""
+    with _noting:
+        module = _kept.get(str(path))
+        if module is None:
+            return None
+        noted, texts = _noted.get(str(path), (None, {}))
+        return texts.get(name) if noted is module else plain(module.values.get(name, ...))
 
 
 def _read(path: str) -> bytes | None:
