@@ -345,6 +345,54 @@ def main(c):
     assert changed(tmp_path, text, "made = ", "made = 1 and ") == {"value of made"}
 
 
+def test_what_else_a_decorator_is_given_is_code(tmp_path: Path) -> None:
+    """Tasks alone are what a task needs, whichever module has what makes it; and who says
+    ``Context`` of Invoke makes no task."""
+    (tmp_path / "making.py").write_text(
+        "import stagekit\n\n\n"
+        "def needing(*tasks):\n"
+        "    return stagekit.task(inputs=['a'], needs=tasks)\n"
+    )
+    text = """\
+import stagekit
+from invoke import Context
+
+import making
+
+
+class Config:
+    def __init__(self, level):
+        self.level = level
+
+
+CONFIG = Config(1)
+
+
+def with_config(config):
+    def decorate(function):
+        def wrapper(c: Context):
+            return function(c, config)
+        return wrapper
+    return decorate
+
+
+@stagekit.task(inputs=["a"])
+def first(c):
+    return "one"
+
+
+ALL = [first]
+
+
+@making.needing(first, ALL)
+@with_config(CONFIG)
+def main(c, config):
+    return config
+"""
+    assert changed(tmp_path, text, "Config(1)", "Config(2)") == {"value of CONFIG"}
+    assert changed(tmp_path, text, '"one"', '"two"') == set()
+
+
 def test_the_shell_is_no_part_of_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither as it is, nor where a table has all of it; what was taken out of it is a value."""
     text = """\

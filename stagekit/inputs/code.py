@@ -18,7 +18,7 @@ from types import CodeType, FunctionType, MethodType
 
 from stagekit import digest
 from stagekit.inputs.definitions import Chain, Import, Module, Statement, nested
-from stagekit.inputs.loaded import keep_of, value_of
+from stagekit.inputs.loaded import is_task, keep_of, value_of
 from stagekit.inputs.modules import Modules
 from stagekit.inputs.plain import plain
 
@@ -102,8 +102,12 @@ class _Walk:
             self.texts[f"{_kind(statements)} of {self._title(module, name)}"] = texts
 
     def _named(self, module: Module, statement: Statement) -> Iterator[_Named]:
-        """Yield what a statement looks up."""
-        for name, *rest in sorted(statement.names):
+        """Yield what a statement looks up, but for the tasks that a decorator of it is given: these
+        are what a task needs."""
+        for chain in sorted(statement.names):
+            name, *rest = chain
+            if chain in statement.given and is_task(module.path, chain):
+                continue
             if wanted := statement.imports.get(name):
                 yield from self._led(module, wanted, rest)
             else:

@@ -10,7 +10,7 @@ import __future__
 
 import ast
 import warnings
-from collections.abc import Callable, Container, Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from functools import cached_property
 from importlib.util import decode_source
 from pathlib import Path
@@ -76,15 +76,21 @@ class Statement:
         Not those that a decorator is given which makes a task: what a task needs is no part of its
         code.
         """
-        codes = self._module.compiled([self._node])
-        looked_up = {name for code in codes for name in code.co_names} | {*self.imports}
-        chains = _chains(self._node, self._module.makes_tasks)
-        return frozenset(chain for chain in chains if chain[0] in looked_up)
+        return self._looked_up(_chains(self._node, self._module.task_makers))
 
-    def mentions(self, names: Container[str]) -> bool:
-        """Tell whether one of the names stands somewhere in it."""
-        nodes = ast.walk(self._node)
-        return any(node.id in names for node in nodes if isinstance(node, ast.Name))
+    @cached_property
+    def given(self) -> frozenset[Chain]:
+        """Those of them that nothing but decorators is given."""
+        return self.names - self._looked_up(_chains(self._node, None))
+
+    def _looked_up(self, chains: Iterable[Chain]) -> frozenset[Chain]:
+        known = self._every_name
+        return frozenset(chain for chain in chains if chain[0] in known)
+
+    @cached_property
+    def _every_name(self) -> frozenset[str]:
+        codes = self._module.compiled([self._node])
+        return frozenset({name for code in codes for name in code.co_names} | {*self.imports})
 
     def has(self, code: CodeType) -> bool:
         """Tell whether a function's code was compiled from it."""
@@ -102,13 +108,14 @@ class Module:
         path: its file.
         imports: name → what it is imported from; ``*`` for all names of a module.
         import_nodes: the statements that do so.
+        task_makers: names under which something is imported that makes tasks of functions.
     """
 
     def __init__(self, path: Path, source: bytes) -> None:
         self.path = path
         self.imports: dict[str, list[Import]] = {}
         self.import_nodes: list[ast.stmt] = []
-        self._task_makers: set[str] = set()
+        self.task_makers: set[str] = set()
         self._of_name: dict[str, list[Statement]] = {}
         self._statements: list[Statement] = []
         self._flags = 0
@@ -130,7 +137,7 @@ class Module:
         for name, wanted in _imports(within):
             self.imports.setdefault(name, []).append(wanted)
             if wanted.module.partition(".")[0] in _TASK_MAKERS and not wanted.level:
-                self._task_makers.add(name)
+                self.task_makers.add(name)
         statement = Statement(node, lines, self)
         self._statements.append(statement)
         touched = (*_touched(within, self.imports), *sorted(statement.set_globally))
@@ -145,11 +152,6 @@ class Module:
     def statements(self, name: str) -> list[Statement]:
         """Return those that bind a name or change what it has, imports apart."""
         return self._of_name.get(name, [])
-
-    def makes_tasks(self, name: str) -> bool:
-        """Tell whether a name, or what it is defined by, makes tasks of functions."""
-        known = self._task_makers
-        return name in known or any(one.mentions(known) for one in self.statements(name))
 
     def statement_of(self, code: CodeType) -> Statement | None:
         """Return the one that a function's code was compiled from; None where the text is not what
@@ -239,8 +241,13 @@ def _root(node: ast.expr) -> str | None:
     return node.id if isinstance(node, ast.Name) else None
 
 
-def _chains(node: ast.AST, makes_tasks: Callable[[str], bool]) -> Iterator[Chain]:
-    """Yield the names in a statement, each with the attributes that are asked of it."""
+def _chains(node: ast.AST, makers: Container[str] | None) -> Iterator[Chain]:
+    """Yield the names in a statement, each with the attributes that are asked of it.
+
+    Args:
+        node: the statement.
+        makers: decorators of which the arguments are left out; None for all of them.
+    """
     waiting = [node]
     while waiting:
         part = waiting.pop()
@@ -248,8 +255,9 @@ def _chains(node: ast.AST, makes_tasks: Callable[[str], bool]) -> Iterator[Chain
             yield chain
         elif isinstance(part, _DEFINITIONS):
             for item in part.decorator_list:
-                name = _root(called := _called(item))
-                waiting.append(called if name and makes_tasks(name) else item)
+                called = _called(item)
+                alone = makers is None or _root(called) in makers
+                waiting.append(called if alone else item)
             waiting += (
                 item for item in ast.iter_child_nodes(part) if item not in part.decorator_list
             )

@@ -8,11 +8,11 @@ from __future__ import annotations
 import inspect
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from threading import Lock
 from types import FunctionType, ModuleType
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from stagekit.inputs.plain import plain
 
@@ -72,6 +72,18 @@ def keep_below(root: Path) -> None:
             path = values.get("__file__")
             if isinstance(path, str) and folder.has(path):
                 keep(path, values)
+
+
+def is_task(path: Path, chain: Sequence[str]) -> bool:
+    """Tell whether a name of a module, or an attribute of that, is a task of Invoke's, or a list
+    of such."""
+    known = _kept.get(str(path))
+    value: object = known.values.get(chain[0]) if known else None
+    for name in chain[1:]:
+        value = inspect.getattr_static(value, name, None)
+    several = cast("list[object]", value) if type(value) in (list, tuple) else [value]
+    kind = getattr(sys.modules.get("invoke.tasks"), "Task", None)
+    return bool(several and kind) and all(issubclass(type(one), kind) for one in several)
 
 
 def loaded(path: Path) -> Loaded | None:
