@@ -479,6 +479,25 @@ def test_what_a_task_before_it_left_in_a_module_is_no_change(project: Project) -
     assert (project.why("first"), project.why("second")) == ([], [])
 
 
+def test_a_project_that_is_reached_by_a_link_is_the_same(project: Project) -> None:
+    """Its modules are then called otherwise, and their values count all the same."""
+    project.write("level.py", "from pathlib import Path\nLEVEL = Path('level').read_text()\n")
+    project.write("level", "1")
+    project.replace("import stagekit\n", "import level\nimport stagekit\n")
+    project.replace("str(FLAGS)", "str(level.LEVEL)")
+    link = project.root.with_name("link")
+    link.symlink_to(project.root)
+
+    def said() -> str:
+        return project.inv("--search-root", str(link), "assets").stderr
+
+    project.inv("assets")
+    assert "assets: nothing changed" in said()
+    project.write("level", "2")
+    assert "assets: value of level.LEVEL changed" in said()
+    assert project.done() is None
+
+
 def test_what_is_doubtful_in_a_module_is_not_said_twice(project: Project) -> None:
     """Python says so when it loads it."""
     project.replace('    print("made"', '    assert "\\d" is not 1\n    print("made"')

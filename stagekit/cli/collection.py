@@ -91,8 +91,10 @@ def collection(
         NameClash: an own task has the name of another, both are named; or there is nothing to
             override by a name.
     """
+    loaded_from = root
     if root is None:
-        root = Path(sys._getframe(1).f_globals["__file__"]).resolve().parent
+        loaded_from = Path(sys._getframe(1).f_globals["__file__"]).parent
+        root = loaded_from.resolve()
     show_uncaught()
     app = App(root, plugins)
     remember(app)
@@ -103,7 +105,7 @@ def collection(
                 raise _clash(name, own, namespace)
         namespace.add_task(_bound(own, app))
     if any(isinstance(task, OwnTask) for task in (*own_tasks, *(override or {}).values())):
-        keep_below(root)
+        keep_below(root.resolve(), (loaded_from or root).absolute())
     return namespace
 
 

@@ -63,14 +63,18 @@ def keep_of(function: object) -> None:
         keep(inner.__code__.co_filename, inner.__globals__)
 
 
-def keep_below(root: Path) -> None:
-    """Do so for all modules of a project that are loaded."""
-    folder = ProjectFolder(str(root))
+def keep_below(*roots: Path) -> None:
+    """Do so for all modules of a project that are loaded.
+
+    Args:
+        roots: the project's folder, by every way by which modules may be loaded from it.
+    """
+    folders = [ProjectFolder(root) for root in {str(root) for root in roots}]
     for module in list(sys.modules.values()):
         if isinstance(module, ModuleType):  # one that loads itself when it is asked is not asked
             values = ModuleType.__getattribute__(module, "__dict__")
             path = values.get("__file__")
-            if isinstance(path, str) and folder.has(path):
+            if isinstance(path, str) and any(folder.has(path) for folder in folders):
                 keep(path, values)
 
 

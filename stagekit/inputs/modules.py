@@ -60,7 +60,8 @@ class Modules:
     def name_of(self, module: Module) -> str:
         """Return what a module is called from the project's folder."""
         path = module.path.parent if module.path.name == _INIT else module.path.with_suffix("")
-        return os.path.relpath(path, self._root).replace(os.sep, ".")
+        folder = Path(os.path.relpath(os.path.realpath(path.parent), self._root))
+        return str(folder / path.name).replace(os.sep, ".")
 
     def _of(self, base: Path) -> Module | None:
         for path in (base / _INIT, base.with_name(f"{base.name}.py")):
