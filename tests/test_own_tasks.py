@@ -498,6 +498,42 @@ def test_a_project_that_is_reached_by_a_link_is_the_same(project: Project) -> No
     assert project.done() is None
 
 
+@pytest.mark.parametrize(
+    "collected",
+    [
+        "ns.add_collection(Collection('own', page.html), name='own')",
+        "ns = stagekit.collection(plugins=[Plugin()])",
+    ],
+)
+def test_values_count_wherever_a_task_is_collected(project: Project, collected: str) -> None:
+    """In a collection below stagekit's, and by a plugin of the project's own, too."""
+    project.write("level.py", "from pathlib import Path\nLEVEL = Path('level').read_text()\n")
+    project.write("level", "1")
+    project.write(
+        "page.py",
+        "import stagekit, level\n\n\n"
+        "@stagekit.task(inputs='app/')\n"
+        "def html(c):\n"
+        "    print(level.LEVEL)\n",
+    )
+    project.write(
+        "tasks.py",
+        "import page, stagekit\n"
+        "from invoke import Collection\n\n\n"
+        "class Plugin:\n"
+        "    def stagekit_tasks(self):\n"
+        "        return [page.html]\n\n\n"
+        f"ns = stagekit.collection()\n{collected}\n",
+    )
+    name = "own.html" if "own" in collected else "html"
+    said = []
+    for level in ("1", "1", "2"):
+        project.write("level", level)
+        said.append(project.inv(name).stderr)
+    assert "html: nothing changed" in said[1]
+    assert "html: value of level.LEVEL changed" in said[2]
+
+
 def test_what_is_doubtful_in_a_module_is_not_said_twice(project: Project) -> None:
     """Python says so when it loads it."""
     project.replace('    print("made"', '    assert "\\d" is not 1\n    print("made"')

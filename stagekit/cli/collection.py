@@ -99,12 +99,13 @@ def collection(
     app = App(root, plugins)
     remember(app)
     app.namespace = namespace = _shipped(app, override or {})
-    for own in (*own_tasks, *_added(plugins, app)):
+    every = (*own_tasks, *_added(plugins, app))
+    for own in every:
         for name in map(namespace.transform, (own.name, *own.aliases)):
             if name in namespace.tasks or name in namespace.collections:
                 raise _clash(name, own, namespace)
         namespace.add_task(_bound(own, app))
-    if any(isinstance(task, OwnTask) for task in (*own_tasks, *(override or {}).values())):
+    if any(isinstance(task, OwnTask) for task in (*every, *(override or {}).values())):
         keep_below(root.resolve(), (loaded_from or root).absolute())
     return namespace
 

@@ -17,7 +17,7 @@ from invoke.tasks import task as invoke_task
 from stagekit.cli.app import App, remember
 from stagekit.cli.task import LastingHelp, ended
 from stagekit.errors import StagekitError
-from stagekit.inputs.loaded import keep_of, note_values
+from stagekit.inputs.loaded import keep_below, keep_of, note_values
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -88,7 +88,9 @@ class OwnTask(LastingHelp):
     def app(self) -> App:
         """The repository's; that of the function's folder for a task outside of any collection."""
         if self._home.app is None:
-            self._home.app = App(Path(inspect.getfile(self.body)).resolve().parent)
+            file = Path(inspect.getfile(self.body)).absolute()
+            self._home.app = App(file.resolve().parent)
+            keep_below(file.resolve().parent, file.parent)
         return self._home.app
 
     def get_arguments(self, ignore_unknown_help: bool | None = None) -> list[Argument]:
