@@ -114,7 +114,7 @@ def _lock(descriptor: int, path: Path) -> bool:
         raise LedgerError(
             f"cannot be locked: {(error.strerror or str(error)).lower()}",
             where=str(path),
-            hint="keep artifacts/ on a file system with locks",
+            hint="keep it on a file system with locks",
         ) from error
     return True
 

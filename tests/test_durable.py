@@ -251,4 +251,4 @@ def test_a_file_system_without_locks_is_an_error(
     with pytest.raises(LedgerError, match="cannot be locked: bad file descriptor") as caught:
         lock(tmp_path / name)
     assert caught.value.where == str(tmp_path / name)
-    assert caught.value.hint == "keep artifacts/ on a file system with locks"
+    assert caught.value.hint == "keep it on a file system with locks"
