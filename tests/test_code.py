@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 from importlib import import_module
+from importlib.machinery import ModuleSpec
+from importlib.util import spec_from_file_location
 from itertools import count
 from pathlib import Path
 
@@ -513,6 +515,37 @@ def test_other_modules_of_the_project_count_name_by_name(
                 del sys.modules[name]
     before, now = found
     assert {name for name in {*before, *now} if before.get(name) != now.get(name)} == told
+
+
+@pytest.mark.parametrize("editable", [True, False])
+def test_a_package_is_found_where_python_found_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, editable: bool
+) -> None:
+    """A folder of its name that comes first is none; and it may have been installed as editable,
+    so that no folder of Python's leads to it."""
+    path = tmp_path / "shop/shop/__init__.py"
+    path.parent.mkdir(parents=True)
+
+    class Finder:
+        @staticmethod
+        def find_spec(name: str, *_: object) -> ModuleSpec | None:
+            return spec_from_file_location(name, path) if name == "shop" else None
+
+    if editable:
+        monkeypatch.setattr(sys, "meta_path", [Finder, *sys.meta_path])
+    else:
+        monkeypatch.setattr(sys, "path", [*sys.path, str(path.parents[1])])
+    found = []
+    for text in ("one", "two"):
+        path.write_text(f"def price(): return '{text}'\n")
+        name = f"module{next(_NUMBERS)}"
+        (tmp_path / f"{name}.py").write_text("import shop\ndef main(a): return shop.price()\n")
+        main = import_module(name).main
+        keep_below(tmp_path)
+        found.append(code_of(main, tmp_path))
+        del sys.modules["shop"]
+    before, now = found
+    assert {name for name in now if before.get(name) != now[name]} == {"code of shop.shop.price"}
 
 
 def test_a_module_that_is_edited_after_it_was_loaded_says_nothing(tmp_path: Path) -> None:

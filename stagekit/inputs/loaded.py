@@ -78,6 +78,15 @@ def keep_below(*roots: Path) -> None:
                 keep(path, values)
 
 
+def kept_as(name: str) -> Path | None:
+    """Return the file of a module that is kept, by the module's name."""
+    module = sys.modules.get(name)
+    if not isinstance(module, ModuleType):
+        return None
+    path = ModuleType.__getattribute__(module, "__dict__").get("__file__")
+    return Path(path) if isinstance(path, str) and path in _kept else None
+
+
 def is_task(path: Path, chain: Sequence[str]) -> bool:
     """Tell whether a name of a module, or an attribute of that, is a task of Invoke's, or a list
     of such."""

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
 
 from stagekit.inputs.definitions import Chain, Import, Module
-from stagekit.inputs.loaded import ProjectFolder, loaded
+from stagekit.inputs.loaded import ProjectFolder, kept_as, loaded
 
 _INIT = "__init__.py"
 _OURS = "stagekit"
@@ -48,14 +49,22 @@ class Modules:
         if not wanted.level and parts[0] == _OURS:
             return None
         folders = [*asker.path.parents][wanted.level - 1 : wanted.level]
-        for folder in folders if wanted.level else self._folders:
-            if module := self._of(folder.joinpath(*parts)):
-                return module, (wanted.name,) if wanted.name else ()
-        return None
+        bases = [folder.joinpath(*parts) for folder in (folders if wanted.level else self._folders)]
+        module = next(filter(None, self._candidates(bases, wanted)), None)
+        return (module, (wanted.name,) if wanted.name else ()) if module else None
+
+    def _candidates(self, bases: Sequence[Path], wanted: Import) -> Iterator[Module | None]:
+        yield from map(self._with_file, bases)
+        path = None if wanted.level else kept_as(wanted.module)
+        yield self.at(path) if path else None  # found by what an editable install puts in
+        yield from map(self._without_file, bases)  # a folder alone gives way to all others
 
     def below(self, package: Module, name: str) -> Module | None:
         """Return a package's module of that name."""
-        return self._of(package.path.parent / name) if package.path.name == _INIT else None
+        base = package.path.parent / name
+        if package.path.name != _INIT:
+            return None
+        return self._with_file(base) or self._without_file(base)
 
     def name_of(self, module: Module) -> str:
         """Return what a module is called from the project's folder."""
@@ -63,13 +72,15 @@ class Modules:
         folder = Path(os.path.relpath(os.path.realpath(path.parent), self._root))
         return str(folder / path.name).replace(os.sep, ".")
 
-    def _of(self, base: Path) -> Module | None:
+    def _with_file(self, base: Path) -> Module | None:
         for path in (base / _INIT, base.with_name(f"{base.name}.py")):
             if path.is_file():
                 return self.at(path)
-        if base.is_dir() and self._has(base):  # a package without a file of its own
-            return _module(base / _INIT, b"")
         return None
+
+    def _without_file(self, base: Path) -> Module | None:
+        """Return a package that has no file of its own."""
+        return _module(base / _INIT, b"") if base.is_dir() and self._has(base) else None
 
     def _has(self, folder: Path) -> bool:
         return self._project.has(str(Path(os.path.realpath(folder)) / _INIT))
