@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from stagekit.inputs.code import code_of
-from stagekit.inputs.loaded import keep_below, keep_of, loaded
+from stagekit.inputs.loaded import keep_below, keep_of, loaded, note_values
 
 _NUMBERS = count()
 
@@ -443,6 +443,23 @@ def main(a):
     module = import_module(name)
     module.KNOWN["a"] = "b"
     assert code_of(module.main, tmp_path) == now
+
+
+def test_very_long_numbers_and_very_deep_lists_are_no_errors(tmp_path: Path) -> None:
+    """Python refuses to write the ones, and to go down into the others. Nor need a task name
+    them: all values are noted before the first one is called."""
+    text = """\
+long = pow(10, 5000)
+deep = []
+for _ in range(5000):
+    deep = [deep]
+
+
+def main(a):
+    return long, deep
+"""
+    assert changed(tmp_path, text, "5000)\ndeep", "5001)\ndeep") == {"value of long"}
+    note_values()
 
 
 def test_no_object_is_asked_anything(tmp_path: Path) -> None:

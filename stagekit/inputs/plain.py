@@ -9,6 +9,9 @@ from typing import cast
 
 _SCALARS = (type(None), bool, int, float, complex, str, bytes)
 _LISTS = (list, tuple, set, frozenset)
+_DEEPEST = 100
+_LONGEST_INT = 10_000
+"""Bits of a number that is written as such: Python refuses to write very long ones."""
 
 
 def plain(value: object, within: tuple[int, ...] = ()) -> str | None:
@@ -22,16 +25,21 @@ def plain(value: object, within: tuple[int, ...] = ()) -> str | None:
     """
     kind = type(value)
     if kind in _SCALARS:
-        return repr(value)
+        return _plain_scalar(value)
     if issubclass(kind, PurePath):
         return repr(os.fspath(cast(PurePath, value)))
-    if id(value) in within:
+    if id(value) in within or len(within) > _DEEPEST:
         return None
     if kind is dict:
         return _plain_table(cast("dict[object, object]", value), (*within, id(value)))
     if kind in _LISTS:
         return _plain_list(cast("list[object]", value), kind, (*within, id(value)))
     return None
+
+
+def _plain_scalar(value: object) -> str:
+    too_long = isinstance(value, int) and value.bit_length() > _LONGEST_INT
+    return hex(cast(int, value)) if too_long else repr(value)
 
 
 def _plain_table(value: dict[object, object], within: tuple[int, ...]) -> str | None:
