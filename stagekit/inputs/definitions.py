@@ -50,9 +50,11 @@ class Statement:
     """
 
     def __init__(self, node: ast.stmt, lines: list[str], module: Module) -> None:
-        self.text = "\n".join(lines[_first_line(node) - 1 : node.end_lineno])
+        first = _first_line(node)
+        self.text = "\n".join(lines[first - 1 : node.end_lineno])
         self.defines = isinstance(node, _DEFINITIONS)
         self.is_literal = _is_literal(node)
+        self._lines = range(first, (node.end_lineno or first) + 1)
         self._node = node
         self._module = module
 
@@ -94,8 +96,7 @@ class Statement:
 
     def has(self, code: CodeType) -> bool:
         """Tell whether a function's code was compiled from it."""
-        first, last = _first_line(self._node), self._node.end_lineno or 0
-        if not first <= code.co_firstlineno <= last:
+        if code.co_firstlineno not in self._lines:
             return False
         # A method of what is imported is called in another way than one of anything else.
         return code in self._module.compiled([*self._module.import_nodes, self._node])
