@@ -14,8 +14,6 @@ from threading import Lock
 from types import FunctionType, ModuleType
 from typing import NamedTuple, cast
 
-from stagekit.inputs.plain import plain
-
 _INSTALLED = {"site-packages", "dist-packages"}
 
 
@@ -110,6 +108,8 @@ def loaded(path: Path) -> Loaded | None:
 def note_values() -> None:
     """Keep what all modules that are kept have for plain values, before a task is called that may
     change some. One that is called after it is then as it is without it."""
+    from stagekit.inputs.plain import plain
+
     with _noting:
         for path, module in list(_kept.items()):
             if path not in _noted or _noted[path][0] is not module:
@@ -120,6 +120,8 @@ def note_values() -> None:
 def value_of(path: Path, name: str) -> str | None:
     """Write the value that a module has for a name, or had before any task was called; None where
     it is not plain."""
+    from stagekit.inputs.plain import plain
+
     with _noting:
         module = _kept.get(str(path))
         if module is None:
