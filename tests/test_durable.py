@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from stagekit import durable
+from stagekit import durable, locks
 from stagekit.errors import LedgerError
 
 
@@ -234,11 +234,11 @@ def _as_nobody(path: Path) -> int:
 
 
 def lock_folder(path: Path) -> None:
-    with durable.locked(path):
+    with locks.locked(path):
         pass
 
 
-@pytest.mark.parametrize(("lock", "name"), [(lock_folder, "."), (durable.try_lock, "lock")])
+@pytest.mark.parametrize(("lock", "name"), [(lock_folder, "."), (locks.try_lock, "lock")])
 def test_a_file_system_without_locks_is_an_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lock: Callable[[Path], object], name: str
 ) -> None:

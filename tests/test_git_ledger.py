@@ -17,7 +17,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from stagekit import durable, retry
+from stagekit import locks, retry
 from stagekit.errors import InputError, LedgerAway, LedgerError
 from stagekit.ledger.files import FileLedger
 from stagekit.ledger.git import shared
@@ -196,7 +196,7 @@ def test_an_older_record_is_asked_for_in_turn(
     ledger = moved_in.ledger("ci")
     assert len(ledger.releases("prod")) == 130
     monkeypatch.setattr(shared, "_PATIENCE", 0)
-    others_turn = durable.locked(ledger.exchange.shared.repository.folder.parent)
+    others_turn = locks.locked(ledger.exchange.shared.repository.folder.parent)
     with others_turn, pytest.raises(LedgerError, match="another process is changing it"):
         ledger.release("prod", "v1")
     assert ledger.release("prod", "v1").record.id == "v1"

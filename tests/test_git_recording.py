@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from stagekit import durable, retry
+from stagekit import locks, retry
 from stagekit.cancel import Cancel
 from stagekit.errors import BuildFailed, Cancelled, LedgerAway, LedgerError, NotProven
 from stagekit.images import ImageFacts
@@ -263,7 +263,7 @@ def test_who_waits_for_another_process_can_be_stopped(
     cancel = Cancel()
     ledger = team.ledger("ann", cancel)
     journal = ledger.begin_run("prod", {})
-    with durable.locked(ledger.exchange.shared.repository.folder.parent):
+    with locks.locked(ledger.exchange.shared.repository.folder.parent):
         cancel.request()
         with pytest.raises(Cancelled):
             team.ledger("ann", cancel).runs("prod")

@@ -74,12 +74,12 @@ class SecretFile:
     @contextmanager
     def changing(self) -> Iterator[None]:
         """Read what stands in the file now, and let nobody else change it meanwhile."""
-        from stagekit import durable
+        from stagekit import locks
         from stagekit.inputs.names import BASE
 
         if self.env == BASE:  # which an environment need not have
             self.path.parent.mkdir(parents=True, exist_ok=True)
-        with durable.locked(self.path.parent):
+        with locks.locked(self.path.parent):
             self.__dict__.pop("content", None)
             yield
 

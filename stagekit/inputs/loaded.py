@@ -93,8 +93,10 @@ def is_task(path: Path, chain: Sequence[str]) -> bool:
     for name in chain[1:]:
         value = inspect.getattr_static(value, name, None)
     several = cast("list[object]", value) if type(value) in (list, tuple) else [value]
-    kind = getattr(sys.modules.get("invoke.tasks"), "Task", None)
-    return bool(several and kind) and all(issubclass(type(one), kind) for one in several)
+    invoke = sys.modules.get("invoke.tasks")
+    if invoke is None or not several:
+        return False
+    return all(issubclass(type(one), invoke.Task) for one in several)
 
 
 def loaded(path: Path) -> Loaded | None:

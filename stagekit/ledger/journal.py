@@ -16,7 +16,7 @@ from typing import Any
 
 import msgspec
 
-from stagekit import durable, temporary
+from stagekit import durable, locks, temporary
 from stagekit.errors import LedgerError
 from stagekit.records import Failure, Run
 
@@ -30,10 +30,10 @@ def take_lock(path: Path, *, holding: str) -> int:
     Raises:
         LedgerError: another process holds it.
     """
-    descriptor = durable.try_lock(path)
+    descriptor = locks.try_lock(path)
     if descriptor is None:
         raise LedgerError(
-            f"{holding} is taken by another run (process {durable.lock_holder(path)})",
+            f"{holding} is taken by another run (process {locks.lock_holder(path)})",
             where=str(path),
             hint="wait for it to end, or stop that process; the lock goes with it",
         )

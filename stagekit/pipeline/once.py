@@ -17,7 +17,7 @@ from typing import TypeVar
 
 import msgspec
 
-from stagekit import durable
+from stagekit import durable, locks
 from stagekit.cancel import Cancel
 from stagekit.errors import InputError
 from stagekit.events import Emit, Noted
@@ -211,9 +211,9 @@ def _alone(declared: Declared, emit: Emit, cancel: Cancel) -> Iterator[None]:
             where=f"task {declared.name}",
             hint="call a function from both places, and not the task",
         )
-    while (lock := durable.try_lock(path)) is None:
+    while (lock := locks.try_lock(path)) is None:
         if not told:
-            holder = durable.lock_holder(path)
+            holder = locks.lock_holder(path)
             emit(Noted(f"{declared.name}: waiting for process {holder}, which does it now"))
             told = True
         cancel.wait(_POLL)

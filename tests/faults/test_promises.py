@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from stagekit import durable
+from stagekit import locks
 from tests.faults.nursery import Ended
 from tests.faults.prepared import Prepared
 from tests.faults.promises import Promises
@@ -80,7 +80,7 @@ def test_a_lock_that_is_held_is_found(tmp_path: Path) -> None:
     lock = tmp_path / "project/artifacts/runs/prod/lock"
     lock.parent.mkdir(parents=True)
     promises, ended = Promises(tmp_path), Ended(0, "", (), ())
-    descriptor = durable.try_lock(lock)
+    descriptor = locks.try_lock(lock)
     assert descriptor is not None
     held = list(promises.broken(promises.look(), ended))
     os.close(descriptor)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import tomli_w
 
-from stagekit import durable
+from stagekit import durable, locks
 from stagekit.cli.plan import read_plan
 from stagekit.errors import InputError, LedgerError, StagekitError
 from stagekit.inputs.environment import load_environment
@@ -150,7 +150,7 @@ def test_a_link_in_the_place_of_a_lock(tmp_path: Path) -> None:
     target.write_text("precious")
     link.symlink_to(target)
     for write in (
-        lambda: durable.try_lock(link),
+        lambda: locks.try_lock(link),
         lambda: durable.append_line(link, "x"),
         lambda: Journal.create(link, {}),
     ):

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from stagekit import durable
+from stagekit import durable, locks
 from stagekit.cli.editor import edit
 from stagekit.cli.identity_file import write_identity
 from stagekit.engine.home import make_home, write_state
@@ -62,7 +62,7 @@ def test_nothing_that_is_written_can_be_changed_by_others(tmp_path: Path) -> Non
     durable.write_new_file(tmp_path / "b", b"")
     durable.append_line(tmp_path / "c", "")
     durable.write_folder(tmp_path / "d", {"x": b""})
-    lock = durable.try_lock(tmp_path / "e")
+    lock = locks.try_lock(tmp_path / "e")
     assert lock is not None
     os.close(lock)
     assert {mode(tmp_path / name) for name in ("a", "b", "c", "d/x", "e")} == {0o644}

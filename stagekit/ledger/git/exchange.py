@@ -175,8 +175,9 @@ class Exchange:
         except LedgerError as error:
             self._say_kept(error)
             return error
-        paths = ", ".join(debt.path for debt in sent)
-        self._emit(Noted(f"sent to the shared ledger: {paths}"))
+        if sent:  # another process may have sent them meanwhile
+            paths = ", ".join(debt.path for debt in sent)
+            self._emit(Noted(f"sent to the shared ledger: {paths}"))
         return None
 
     def kept(self) -> Iterator[Debt]:

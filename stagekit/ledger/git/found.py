@@ -89,7 +89,8 @@ def _of_environments(files: FileLedger) -> Iterator[New]:
 def _of_runs(files: FileLedger, env: str) -> Iterator[New]:
     series = Series(kind=RUNS, env=env)
     for n in _without_record(files, series, _JOURNAL):
-        raise _under_way(f"run {n} of {env}", "move the ledger when nothing is")
+        way = f"STAGEKIT_LEDGER= inv run --env {env} records one whose process died"
+        raise _under_way(f"run {n} of {env}", way)
     yield from _taken(series, _without_record(files, series, UNREADABLE))
     numbers = [str(n) for n in reversed(files.runs(env))]
     yield from _checked(files, series, numbers, lambda n: files.run(env, int(n)))

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from time import monotonic
 
-from stagekit import durable
+from stagekit import durable, locks
 from stagekit.cancel import Cancel
 from stagekit.errors import LedgerAway, LedgerError
 from stagekit.events import Emit, Noted, Warned
@@ -295,6 +295,6 @@ class Shared:
         folder = self.repository.folder.parent
         with durable.writing(folder):
             folder.mkdir(parents=True, exist_ok=True)
-        with durable.locked(folder, _PATIENCE * 2, lambda seconds: pause(seconds, self._cancel)):
+        with locks.locked(folder, _PATIENCE * 2, lambda seconds: pause(seconds, self._cancel)):
             self.repository.unlock()
             yield
