@@ -48,7 +48,7 @@ class Scenario:
 V1, V2 = (*RUN, "--release", "v1"), (*RUN, "--release", "v2")
 _TWICE = (BUILD, SHIP, NEWER)
 _CANCEL = ("release.cancel", "prod/v1", "--reason", "leaks")
-_PRUNE = ("release.prune", "-e", "prod", "--keep", "1", "--builds", "0")
+_PRUNE = ("release.prune", "-e", "prod", "--keep", "1", "--builds", "1")
 _KEYGEN = ("secrets.keygen", "-e", "dev", "--to")
 _BACK = ("run.rollback", "-e", "prod", "--to")
 _SCALE = ("run.scale", "-e", "prod", "--set")
