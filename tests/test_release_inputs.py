@@ -309,3 +309,15 @@ def test_an_env_file_asks_for_secrets_as_a_template_does(tmp_path: Path) -> None
     with pytest.raises(InputError, match="no secret KEY in") as caught:
         secrets.refuse_unset("SECRET_KEY", "templates/compose.yaml")
     assert "inv secrets.set KEY --env prod" in str(caught.value.hint)
+
+
+@pytest.mark.parametrize(("runner", "told"), [("compose", True), ("swarm", False)])
+def test_what_compose_leaves_to_swarm_is_no_news_there(
+    tmp_path: Path, runner: str, told: bool
+) -> None:
+    """Compose tells of it whoever runs the document."""
+    service = TEMPLATE + "    deploy: {endpoint_mode: dnsrr, update_config: {order: start-first}}\n"
+    a_project(tmp_path, f"[stagekit]\nengine = '{runner}'\n", service)
+    heard = Heard()
+    plan_of(tmp_path, heard=heard)
+    assert ("only applies to" in heard.text) is told

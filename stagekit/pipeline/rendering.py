@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +23,10 @@ from stagekit.inputs.placeholders import Placeholders
 from stagekit.inputs.project import Project
 from stagekit.inputs.reads import Read, text_of
 from stagekit.inputs.templates import render
-from stagekit.records import compose_project
+from stagekit.records import Deploy, compose_project
+
+_OF_SWARMS = re.compile(r"only applies to .*Swarm")
+"""Compose tells so of what it does not do itself, whoever runs the document."""
 
 
 @dataclass(frozen=True)
@@ -60,8 +64,13 @@ def rendered_model(
         InputError: a variable or template is wrong.
         ReleaseFailed: Compose refuses the result.
     """
-    profiles = environment.deploy.profiles
+    profiles, runner = environment.deploy.profiles, environment.deploy.engine
     read: list[Read] = []
+
+    def warn(text: str) -> None:
+        if runner == Deploy().engine or not _OF_SWARMS.search(text):
+            emit(Warned(text))
+
     with step(emit, "render", ", ".join(map(project.relative, templates))):
         rendered = [
             render(
@@ -98,7 +107,7 @@ def rendered_model(
             },
             profiles=profiles,
             cancel=cancel,
-            warn=lambda text: emit(Warned(text)),
+            warn=warn,
             unset=secrets.refuse_unset,
         )
     model = secrets.turned_back(seal.model_of(output))
