@@ -71,19 +71,20 @@ _LINES = st.tuples(st.sampled_from(["", "", "!"]), _PATTERNS).map("".join)
 def sent(buildx: Path, machine: Machine, context: Path) -> set[str]:
     """Return the files that BuildKit copies out of a context."""
     with tempfile.TemporaryDirectory(prefix="sk-") as folder:
+        there = Path(folder) / "there"
         argv = [
             *(buildx / "cli-plugins/docker-buildx", "build", "--quiet", "--file", "-"),
-            *("--output", f"type=local,dest={folder}", context),
+            *("--output", f"type=local,dest={there}", context),
         ]
         subprocess.run(
             argv,
-            env=machine.environ,
+            env={**machine.environ, "TMPDIR": folder},  # buildx leaves what it got on stdin
             input=b"FROM scratch\nCOPY . /\n",
             capture_output=True,
             check=True,
             timeout=60,
         )
-        return files(Path(folder))
+        return files(there)
 
 
 def travelling(context: Path) -> set[str]:
